@@ -1,0 +1,1 @@
+"""Recordings: rosbag2 folders and files in, damaged ones included; MCAP out."""
