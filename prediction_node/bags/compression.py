@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
-import lz4.frame
+import lz4.frame  # type: ignore[import-untyped]
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -26,6 +27,16 @@ def decompress_zstd(data: bytes) -> bytes:
     """The content of a whole zstd frame. Raises an error of the library if it is flawed."""
     content: bytes = zstd.decompress(data)
     return content
+
+
+def copy_unpacked(packed: Path, unpacked: Path) -> None:
+    """Unpack a zstd file. What decodes before a flaw is written before the flaw is raised."""
+    decoder = zstd.ZstdDecompressor()
+    with packed.open('rb') as source, unpacked.open('wb') as target:
+        while part := source.read(1 << 20):
+            target.write(decoder.decompress(part))
+        if not decoder.eof:
+            raise ValueError(f'{packed.name} is cut')
 
 
 def salvage(data: bytes, compression: str, limit_bytes: int) -> bytes:
@@ -49,7 +60,7 @@ def salvage(data: bytes, compression: str, limit_bytes: int) -> bytes:
             break
         try:
             part = decoder.decompress(data[start : start + SALVAGE_STEP_BYTES])
-        except Exception:  # noqa: BLE001 - each library has its own; all mean: no further
+        except Exception:  # each library has its own; all mean: no further
             break
         parts.append(part)
         size += len(part)

@@ -26,7 +26,9 @@ METADATA_INDEX = 0x0D
 SUMMARY_OFFSET = 0x0E
 DATA_END = 0x0F
 
-_MESSAGE_HEAD = struct.Struct('<BQHIQQ')  # opcode, length, channel, sequence, log time, publish time
+_MESSAGE_HEAD = struct.Struct(
+    '<BQHIQQ'
+)  # opcode, length, channel, sequence, log time, publish time
 MESSAGE_FIXED_BYTES = 22  # of a message record's body before the payload
 
 

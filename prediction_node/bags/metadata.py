@@ -1,4 +1,4 @@
-"""metadata.yaml of a rosbag2 folder: written for every reader from Humble on, read with distrust."""
+"""metadata.yaml of a rosbag2 folder: written for all from Humble on, read with distrust."""
 
 from __future__ import annotations
 
@@ -67,7 +67,8 @@ def dump(
         'custom_data': None,
         'ros_distro': LIBRARY,
     }
-    return yaml.safe_dump({'rosbag2_bagfile_information': content}, sort_keys=False, width=1000)
+    whole = {'rosbag2_bagfile_information': content}
+    return str(yaml.safe_dump(whole, sort_keys=False, width=1000))
 
 
 def load(path: Path) -> Metadata:

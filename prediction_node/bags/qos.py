@@ -40,6 +40,7 @@ def _dump_one(qos: Qos) -> str:
     def duration(name: str, value: QosTime) -> str:
         return f'  {name}:\n    sec: {value.sec}\n    nsec: {value.nsec}'
 
+    plain_names = str(qos.avoid_ros_namespace_conventions).lower()
     return '\n'.join(
         (
             f'- history: {qos.history.value}',
@@ -50,6 +51,6 @@ def _dump_one(qos: Qos) -> str:
             duration('lifespan', qos.lifespan),
             f'  liveliness: {qos.liveliness.value}',
             duration('liveliness_lease_duration', qos.liveliness_lease_duration),
-            f'  avoid_ros_namespace_conventions: {str(qos.avoid_ros_namespace_conventions).lower()}',
+            f'  avoid_ros_namespace_conventions: {plain_names}',
         )
     )

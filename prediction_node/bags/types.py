@@ -54,5 +54,5 @@ def hash_of_definition(message_type: str, text: str) -> str | None:
     try:
         own.register(get_types_from_msg(text, message_type))
         return own.hash_rihs01(message_type)
-    except Exception:  # noqa: BLE001 - text from a damaged file: whatever it raises, it defines nothing
+    except Exception:  # text from a damaged file: whatever it raises, it defines nothing
         return None

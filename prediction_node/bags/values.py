@@ -21,7 +21,11 @@ class Message(NamedTuple):
 
 @dataclass(frozen=True)
 class Topic:
-    """One topic of a recording. `type_hash` and `definition` are the recording's own, '' if it has none."""
+    """One topic of a recording.
+
+    `type_hash` and `definition` are the recording's own, '' if it has none.
+    `foreign`: its messages are laid out otherwise than this package reads that type.
+    """
 
     name: str
     type: str
@@ -29,6 +33,7 @@ class Topic:
     qos: tuple[Qos, ...] = ()
     type_hash: str = ''
     definition: str = ''
+    foreign: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Write a rosbag2 folder in MCAP: all of it or nothing, and the same bytes for the same messages.
 
-The layout of MCAP after its specification (mcap.dev/spec), of metadata.yaml after rosbag2 (version 8, which
-Humble to Kilted read). Chunks are compressed and written by one worker thread, since both leave the
+MCAP after its specification (mcap.dev/spec), metadata.yaml after rosbag2 (version 8, which Humble
+to Kilted read). Chunks are compressed and written by one worker thread, since both leave the
 interpreter free: the caller only hands over bytes.
 """
 
@@ -38,7 +38,7 @@ class _Count:
 
 
 class BagWriter:
-    """Writes `folder/name.mcap` and `folder/metadata.yaml`; both appear only when it closes without error.
+    """Writes `folder/name.mcap` and `folder/metadata.yaml`; both appear when it closes well.
 
     >>> with BagWriter(folder) as bag:
     ...     bag.add_topic('/tf_static', 'tf2_msgs/msg/TFMessage', latched=True)
@@ -83,7 +83,7 @@ class BagWriter:
     ) -> None:
         """Declare a topic before its first message; again with the same type changes nothing.
 
-        `profiles` wins over `latched` and `reliable`. `definition` and `type_hash` are for types which
+        `profiles` wins over `latched` and `reliable`. `definition` and `type_hash` are for types
         the type store does not know. Raises BagError if the topic has another type already.
         """
         if name in self._topics:
@@ -92,7 +92,9 @@ class BagWriter:
                 raise BagError(f'topic {name} of {self.path} is {known}, not {message_type}')
             return
         if profiles is None:
-            profiles = (qos.profile(reliable=reliable, latched=latched, depth=1 if latched else 10),)
+            profiles = (
+                qos.profile(reliable=reliable, latched=latched, depth=1 if latched else 10),
+            )
         record = TopicRecord(
             id=len(self._topics) + 1,
             name=name,
@@ -118,7 +120,9 @@ class BagWriter:
             raise BagError(f'topic {topic} of {self.path} was not declared')
         if not 0 <= log_ns < 1 << 63:
             raise BagError(f'log time of {topic} must be in [0, 2^63) ns, got {log_ns}')
-        self._chunk.add_message(record.id, log_ns, log_ns if publish_ns is None else publish_ns, data)
+        self._chunk.add_message(
+            record.id, log_ns, log_ns if publish_ns is None else publish_ns, data
+        )
         record.count += 1
         self._total.add(log_ns)
         if self._chunk.size >= CHUNK_BYTES:
