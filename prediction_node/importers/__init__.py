@@ -1,0 +1,1 @@
+"""Public data sets into recordings, maps and bags of modelled sensors."""

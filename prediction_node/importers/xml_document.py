@@ -1,0 +1,120 @@
+"""Reading XML that others wrote: no entities, bounded size, errors that name file and element."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element, TreeBuilder
+from xml.parsers import expat
+
+from prediction_node.domain.errors import DataError
+
+MAX_BYTES = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Node:
+    """An element that knows where it stands: `where` reads like `dynamicObstacle 17: trajectory`."""
+
+    element: Element
+    where: str
+    file: Path
+
+    def error(self, problem: str) -> DataError:
+        return DataError(f'{self.file}: {self.where}: {problem}')
+
+    @property
+    def tag(self) -> str:
+        return self.element.tag
+
+    def all(self, tag: str) -> list[Node]:
+        """Every direct child with this tag, named by its id if it has one, else by its place."""
+        found = self.element.findall(tag)
+        return [
+            Node(e, self._name(tag, e.get('id') or (str(i) if len(found) > 1 else '')), self.file)
+            for i, e in enumerate(found)
+        ]
+
+    def children(self) -> list[Node]:
+        return [Node(e, self._name(e.tag, e.get('id') or ''), self.file) for e in self.element]
+
+    def find(self, tag: str) -> Node | None:
+        """The first direct child with this tag."""
+        e = self.element.find(tag)
+        return None if e is None else Node(e, self._name(tag, e.get('id') or ''), self.file)
+
+    def child(self, tag: str) -> Node:
+        """As `find`, but a missing child is a DataError."""
+        found = self.find(tag)
+        if found is None:
+            raise self.error(f'element {tag} is missing')
+        return found
+
+    @property
+    def text(self) -> str:
+        return (self.element.text or '').strip()
+
+    def number(self, tag: str | None = None) -> float:
+        """The finite number that this element, or its child `tag`, holds."""
+        node = self if tag is None else self.child(tag)
+        try:
+            value = float(node.text)
+        except ValueError:
+            raise node.error(f'must be a number, got {node.text!r}') from None
+        if not math.isfinite(value):
+            raise node.error(f'must be finite, got {node.text}')
+        return value
+
+    def attribute(self, name: str) -> str:
+        value = self.element.get(name)
+        if value is None:
+            raise self.error(f'attribute {name} is missing')
+        return value
+
+    def integer(self, name: str) -> int:
+        """The attribute `name` as an integer."""
+        value = self.attribute(name)
+        try:
+            return int(value)
+        except ValueError:
+            raise self.error(f'attribute {name} must be an integer, got {value!r}') from None
+
+    def _name(self, tag: str, label: str) -> str:
+        name = f'{tag} {label}'.rstrip()
+        return f'{self.where}: {name}' if self.where else name
+
+
+def read_xml(path: Path, root_tag: str) -> Node:
+    """The root of an XML file. Raises DataError for a file that is not plain XML with that root.
+
+    A document type declaration is refused: entities are never needed here and can be made to grow.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise DataError(f'{path} has {size} bytes, more than the {MAX_BYTES} accepted')
+        data = path.read_bytes()
+    except OSError as problem:
+        raise DataError(f'{path} cannot be read: {problem.strerror}') from problem
+
+    def refuse(*_: Any) -> None:
+        raise DataError(f'{path}: a document type declaration is not accepted')
+
+    builder = TreeBuilder()
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartDoctypeDeclHandler = refuse
+    parser.EntityDeclHandler = refuse
+    parser.StartElementHandler = builder.start
+    parser.EndElementHandler = builder.end
+    parser.CharacterDataHandler = builder.data
+    try:
+        parser.Parse(data, True)
+    except expat.ExpatError as problem:
+        raise DataError(f'{path} is not well-formed XML: {problem}') from problem
+    root = builder.close()
+    if root.tag != root_tag:
+        raise DataError(f'{path}: the root element must be {root_tag}, got {root.tag}')
+    return Node(root, '', path)
