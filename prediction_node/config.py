@@ -1,0 +1,318 @@
+"""The parameter tree: every stage's parameters under one roof, as flat ROS names and as YAML.
+
+A leaf is declared once, by `domain.parameter.parameter` in the dataclass of the stage that uses it. This
+module walks the dataclasses: `declarations` lists name, default, unit, range and description of every
+leaf; `from_flat` builds a `Config` from `{'fusion.gate_probability': 0.99, ...}`; `load_yaml` reads a ROS
+parameter file. Unknown names, wrong types and broken ranges raise ParameterError naming the key.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from prediction_node.domain.errors import ParameterError
+from prediction_node.domain.parameter import check, parameter
+from prediction_node.fusion.parameters import FusionParameters
+from prediction_node.inference.kinematic.parameters import KinematicParameters
+from prediction_node.lanelet.parameters import MapParameters
+from prediction_node.observation.parameters import (
+    DEFAULT_SOURCES,
+    ObservationParameters,
+    SourceParameters,
+)
+from prediction_node.scene.parameters import SceneParameters
+
+NODE_NAME = 'prediction'
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleParameters:
+    """The robotaxi's own body."""
+
+    length_m: float = parameter(4.9, 'Length of the vehicle.', unit='m', low=0.5, high=30.0)
+    width_m: float = parameter(1.9, 'Width of the vehicle.', unit='m', low=0.3, high=4.0)
+    height_m: float = parameter(1.7, 'Height of the vehicle.', unit='m', low=0.3, high=6.0)
+    centre_offset_m: float = parameter(
+        1.4,
+        'How far the middle of the vehicle lies ahead of base_link (the rear axle on most vehicles).',
+        unit='m',
+        low=-10.0,
+        high=10.0,
+    )
+
+    def __post_init__(self) -> None:
+        check(self, 'vehicle.')
+
+
+@dataclass(frozen=True, slots=True)
+class TopicParameters:
+    """Default topics; launch remappings apply on top. Sensor topics stand under `sources.<name>.topic`."""
+
+    odometry: str = parameter('/localization/odometry', 'nav_msgs/Odometry of the vehicle.')
+    tf: str = parameter('/tf', 'Moving transforms.')
+    tf_static: str = parameter('/tf_static', 'Sensor mounts.')
+    traffic_signals: str = parameter(
+        '/perception/traffic_light_recognition/traffic_signals',
+        'autoware_perception_msgs/TrafficLightGroupArray.',
+    )
+    vector_map: str = parameter(
+        '/map/vector_map', 'autoware_map_msgs/LaneletMapBin, transient local; used unless map.path is set.'
+    )
+    objects: str = parameter(
+        '/perception/object_recognition/objects', 'Output: autoware_perception_msgs/PredictedObjects.'
+    )
+
+    def __post_init__(self) -> None:
+        check(self, 'topics.')
+
+
+@dataclass(frozen=True, slots=True)
+class CycleParameters:
+    """The release cycle and its limits."""
+
+    max_agents: int = parameter(
+        256,
+        'Agents predicted per cycle; beyond it those of least risk to the ego are left out and counted.',
+        low=1,
+        high=4096,
+    )
+    time_budget_ms: float = parameter(
+        90.0,
+        'When cycles take longer, the number of predicted agents is cut until they fit again.',
+        unit='ms',
+        low=5.0,
+        high=100.0,
+    )
+    min_existence: float = parameter(
+        0.3, 'Tracks less likely than this to exist are not published.', low=0.0, high=1.0
+    )
+
+    def __post_init__(self) -> None:
+        check(self, 'cycle.')
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All parameters. Fields are sub-trees; `sources` is one sub-tree per sensor."""
+
+    vehicle: VehicleParameters = field(default_factory=VehicleParameters)
+    topics: TopicParameters = field(default_factory=TopicParameters)
+    cycle: CycleParameters = field(default_factory=CycleParameters)
+    map: MapParameters = field(default_factory=MapParameters)
+    observation: ObservationParameters = field(default_factory=ObservationParameters)
+    fusion: FusionParameters = field(default_factory=FusionParameters)
+    scene: SceneParameters = field(default_factory=SceneParameters)
+    kinematic: KinematicParameters = field(default_factory=KinematicParameters)
+    sources: tuple[SourceParameters, ...] = DEFAULT_SOURCES
+
+    def __post_init__(self) -> None:
+        names = [s.name for s in self.sources]
+        for name in names:
+            if not name.isidentifier():
+                raise ParameterError(f'sources.names must hold identifiers, got {name!r}')
+            if names.count(name) > 1:
+                raise ParameterError(f'sources.names must not repeat, got {name!r} twice')
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """One leaf of the tree as a ROS parameter."""
+
+    name: str
+    default: Any
+    description: str
+    unit: str
+    low: float | None
+    high: float | None
+    choices: tuple[str, ...]
+    fixed_after_configure: bool
+
+
+def declarations(config: Config | None = None) -> list[Declaration]:
+    """Every leaf in the order of the tree, with the values of `config` (or the defaults) as defaults."""
+    config = config or Config()
+    out: list[Declaration] = []
+    for branch in dataclasses.fields(Config):
+        if branch.name != 'sources':
+            out += _declare(getattr(config, branch.name), f'{branch.name}.')
+    out.append(
+        Declaration(
+            'sources.names',
+            tuple(s.name for s in config.sources),
+            'Names of the sensors; each has its own parameters under sources.<name>.',
+            '',
+            None,
+            None,
+            (),
+            True,
+        )
+    )
+    for source in config.sources:
+        out += _declare(source, f'sources.{source.name}.', skip=('name',))
+    return out
+
+
+def source_declarations(name: str, config: Config | None = None) -> list[Declaration]:
+    """The leaves of one sensor: a known name keeps its values, a new one starts from the defaults."""
+    known = {s.name: s for s in (config or Config()).sources}
+    source = known.get(name) or SourceParameters(name=name)
+    return _declare(source, f'sources.{name}.', skip=('name',))
+
+
+def _declare(values: Any, prefix: str, skip: tuple[str, ...] = ()) -> list[Declaration]:
+    out = []
+    for f in dataclasses.fields(values):
+        if f.name in skip:
+            continue
+        value = getattr(values, f.name)
+        if dataclasses.is_dataclass(value):
+            out += _declare(value, f'{prefix}{f.name}.')
+            continue
+        m = f.metadata
+        out.append(
+            Declaration(
+                f'{prefix}{f.name}',
+                value,
+                m['description'],
+                m['unit'],
+                m['low'],
+                m['high'],
+                m['choices'],
+                m['fixed_after_configure'],
+            )
+        )
+    return out
+
+
+def from_flat(values: Mapping[str, Any], base: Config | None = None, origin: str = 'parameters') -> Config:
+    """A Config from flat names; what is not named keeps the value of `base` (or the default).
+
+    Raises ParameterError naming `origin` and the key for unknown names, wrong types, broken ranges.
+    """
+    base = base or Config()
+    rest = dict(values)
+    names = rest.pop('sources.names', tuple(s.name for s in base.sources))
+    names = _convert('sources.names', names, (), origin)
+    branches: dict[str, Any] = {}
+    for branch in dataclasses.fields(Config):
+        if branch.name != 'sources':
+            current = getattr(base, branch.name)
+            branches[branch.name] = _fill(current, f'{branch.name}.', rest, origin)
+    known = {s.name: s for s in base.sources}
+    sources = []
+    for name in names:
+        current = known.get(name) or SourceParameters(name=name)
+        sources.append(_fill(current, f'sources.{name}.', rest, origin, skip=('name',)))
+    if rest:
+        key = sorted(rest)[0]
+        raise ParameterError(f'{origin}: unknown parameter {key!r}{_suggest(key, base)}')
+    return Config(sources=tuple(sources), **branches)
+
+
+def _fill(current: Any, prefix: str, rest: dict[str, Any], origin: str, skip: tuple[str, ...] = ()) -> Any:
+    changes: dict[str, Any] = {}
+    for f in dataclasses.fields(current):
+        value = getattr(current, f.name)
+        key = f'{prefix}{f.name}'
+        if f.name in skip:
+            continue
+        if dataclasses.is_dataclass(value):
+            changes[f.name] = _fill(value, f'{key}.', rest, origin)
+        elif key in rest:
+            changes[f.name] = _convert(key, rest.pop(key), value, origin)
+    try:
+        return dataclasses.replace(current, **changes)
+    except ParameterError as error:
+        raise ParameterError(f'{origin}: {error}') from None
+
+
+def _convert(key: str, value: Any, like: Any, origin: str) -> Any:
+    """`value` in the type of `like`. A whole number may stand for a float, nothing else is bent."""
+    if isinstance(like, tuple):
+        if not isinstance(value, list | tuple):
+            raise ParameterError(f'{origin}: {key} must be a list, got {value!r}')
+        item = like[0] if like else None
+        return tuple(v if item is None else _convert(key, v, item, origin) for v in value)
+    if isinstance(like, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not type(like):
+        raise ParameterError(f'{origin}: {key} must be a {type(like).__name__}, got {value!r}')
+    return value
+
+
+def _suggest(key: str, base: Config) -> str:
+    import difflib
+
+    names = [d.name for d in declarations(base)]
+    close = difflib.get_close_matches(key, names, n=1)
+    return f'; did you mean {close[0]!r}?' if close else ''
+
+
+def load_yaml(path: Path | str, base: Config | None = None) -> Config:
+    """A Config from a ROS parameter file (`<node>: ros__parameters: ...` or `/**: ros__parameters: ...`).
+
+    Raises ParameterError naming the file and the key.
+    """
+    path = Path(path)
+    try:
+        document = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except OSError as error:
+        raise ParameterError(f'{path}: cannot be read: {error.strerror}') from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParameterError(f'{path}: not YAML: {" ".join(str(error).split())}') from None
+    if not isinstance(document, dict):
+        raise ParameterError(f'{path}: must hold a node name and ros__parameters, got {document!r:.60}')
+    flat: dict[str, Any] = {}
+    for node, content in document.items():
+        if str(node).strip('/') not in (NODE_NAME, '**'):
+            raise ParameterError(f'{path}: unknown node {node!r}, must be {NODE_NAME!r} or "/**"')
+        if not isinstance(content, dict) or set(content) != {'ros__parameters'}:
+            raise ParameterError(f'{path}: {node} must hold ros__parameters and nothing else')
+        _flatten(content['ros__parameters'], '', flat)
+    flat.pop('use_sim_time', None)  # belongs to rclpy, not to this tree
+    return from_flat(flat, base, origin=str(path))
+
+
+def _flatten(tree: Any, prefix: str, out: dict[str, Any]) -> None:
+    for key, value in (tree or {}).items():
+        if isinstance(value, dict):
+            _flatten(value, f'{prefix}{key}.', out)
+        else:
+            out[f'{prefix}{key}'] = value
+
+
+def to_yaml(config: Config | None = None) -> str:
+    """The parameter file of `config` with every leaf, its description, unit and range as comments."""
+    lines = [f'{NODE_NAME}:', '  ros__parameters:']
+    open_path: list[str] = []
+    for d in declarations(config):
+        *path, leaf = d.name.split('.')
+        shared = 0
+        while shared < min(len(path), len(open_path)) and path[shared] == open_path[shared]:
+            shared += 1
+        for depth in range(shared, len(path)):
+            lines.append('  ' * (depth + 2) + f'{path[depth]}:')
+        open_path = path
+        indent = '  ' * (len(path) + 2)
+        lines.append(f'{indent}# {d.description}{_bounds(d)}')
+        value = list(d.default) if isinstance(d.default, tuple) else d.default
+        text = yaml.safe_dump({leaf: value}, default_flow_style=None, width=10_000).strip()
+        lines.append(f'{indent}{text}')
+    return '\n'.join(lines) + '\n'
+
+
+def _bounds(d: Declaration) -> str:
+    parts = [d.unit] if d.unit else []
+    if d.low is not None or d.high is not None:
+        low = '' if d.low is None else f'{d.low:g}'
+        high = '' if d.high is None else f'{d.high:g}'
+        parts.append(f'{low} .. {high}')
+    if d.choices:
+        parts.append(' | '.join(d.choices))
+    return f' [{", ".join(parts)}]' if parts else ''

@@ -1,0 +1,121 @@
+"""From predictions and agents to the arrays of the messages that carry them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from prediction_node.domain import frames
+from prediction_node.domain.agents import Agents
+from prediction_node.domain.message_arrays import PredictedObjectsArrays, TrackedObjectsArrays
+from prediction_node.domain.kinds import WALKERS, Orientation, class_mask
+from prediction_node.domain.prediction import POSE_COUNT, Prediction
+from prediction_node.domain.stamps import STEP_NS, to_sec_nanosec
+
+BOUNDING_BOX, CYLINDER = 0, 1  # autoware_perception_msgs/Shape
+_STATIONARY_MPS = 0.2
+
+
+def most_likely_first(prediction: Prediction) -> Prediction:
+    """The same prediction with each agent's modes in falling probability, unused modes last."""
+    order = np.argsort(-prediction.probability, axis=1, kind='stable')
+    if np.array_equal(order, np.broadcast_to(np.arange(order.shape[1]), order.shape)):
+        return prediction
+    rows = np.arange(len(order))[:, None]
+    return Prediction(
+        agents=prediction.agents,
+        pose=prediction.pose[rows, order],
+        sigma=prediction.sigma[rows, order],
+        probability=prediction.probability[rows, order],
+        engine=prediction.engine,
+    )
+
+
+def predicted_objects(prediction: Prediction) -> PredictedObjectsArrays:
+    """autoware_perception_msgs/PredictedObjects of a prediction; only modes of some probability are paths."""
+    agents = prediction.agents
+    used = prediction.probability > 0.0
+    path_offsets = np.concatenate([[0], np.cumsum(used.sum(axis=1))]).astype(np.int64)
+    pose = prediction.pose[used]
+    position = np.empty((len(pose), POSE_COUNT, 3))
+    position[..., :2] = pose[..., :2]
+    position[..., 2] = np.repeat(agents.position_m[:, 2], used.sum(axis=1))[:, None]
+    body = _body(agents)
+    return PredictedObjectsArrays(
+        stamp_ns=prediction.stamp_ns,
+        frame_id=frames.MAP,
+        path_offsets=path_offsets,
+        path_position=position,
+        path_orientation=frames.quaternion_from_yaw(pose[..., 2]),
+        path_time_step_ns=STEP_NS,
+        path_confidence=prediction.probability[used].astype(np.float32),
+        **body,
+    )
+
+
+def tracked_objects(agents: Agents) -> TrackedObjectsArrays:
+    """autoware_perception_msgs/TrackedObjects of fused agents."""
+    n = len(agents)
+    return TrackedObjectsArrays(
+        stamp_ns=agents.stamp_ns,
+        frame_id=frames.MAP,
+        orientation_availability=np.full(n, Orientation.AVAILABLE, np.uint8),
+        is_stationary=np.hypot(*agents.velocity_mps.T) < _STATIONARY_MPS,
+        **_body(agents),
+    )
+
+
+def _body(agents: Agents) -> dict[str, np.ndarray]:
+    """The fields both messages share. Twist and acceleration stand in the object's own frame."""
+    n = len(agents)
+    cos, sin = np.cos(agents.yaw_rad), np.sin(agents.yaw_rad)
+    vx, vy = agents.velocity_mps.T
+    twist = np.zeros((n, 3))
+    twist[:, 0] = cos * vx + sin * vy
+    twist[:, 1] = cos * vy - sin * vx
+    angular = np.zeros((n, 3))
+    angular[:, 2] = agents.yaw_rate_radps
+    acceleration = np.zeros((n, 3))
+    acceleration[:, 0] = agents.acceleration_mps2
+    pose_covariance = np.zeros((n, 6, 6))
+    pose_rows = np.array([0, 1, 5])
+    pose_covariance[:, pose_rows[:, None], pose_rows] = agents.covariance[:, :3, :3]
+    twist_covariance = np.zeros((n, 6, 6))
+    twist_covariance[:, 0, 0] = agents.covariance[:, 3, 3]
+    twist_covariance[:, 5, 5] = agents.covariance[:, 4, 4]
+    likely = agents.class_probabilities > 0.01
+    likely[np.arange(n), agents.label] = True
+    owner, label = np.nonzero(likely)
+    walker = class_mask(WALKERS)[agents.label]
+    return {
+        'object_id': agents.uuid,
+        'existence_probability': agents.existence.astype(np.float32),
+        'class_offsets': np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=n))]).astype(np.int64),
+        'class_label': label.astype(np.uint8),
+        'class_probability': agents.class_probabilities[owner, label].astype(np.float32),
+        'position': agents.position_m,
+        'orientation': frames.quaternion_from_yaw(agents.yaw_rad),
+        'pose_covariance': pose_covariance,
+        'twist_linear': twist,
+        'twist_angular': angular,
+        'twist_covariance': twist_covariance,
+        'acceleration_linear': acceleration,
+        'acceleration_angular': np.zeros((n, 3)),
+        'acceleration_covariance': np.zeros((n, 6, 6)),
+        'shape_type': np.where(walker, CYLINDER, BOUNDING_BOX).astype(np.uint8),
+        'footprint_offsets': np.zeros(n + 1, np.int64),
+        'footprint': np.zeros((0, 3), np.float32),
+        'dimensions': agents.size_m,
+    }
+
+
+def uncertainty(prediction: Prediction) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Values (N, modes, 81, 3) float32 and dimension labels of `~/output/uncertainty`.
+
+    The last axis is sigma_x_m, sigma_y_m, rho in the map frame; objects and modes are in the order of
+    the objects message, modes it leaves out (probability 0) stand last. The first label is the stamp,
+    'SECONDS.NANOSECONDS'.
+    """
+    sec, nanosec = to_sec_nanosec(prediction.stamp_ns)
+    labels = (f'{sec}.{nanosec:09d}', 'mode', 'pose', 'sigma_x_m sigma_y_m rho')
+    return prediction.sigma.astype(np.float32), labels
+

@@ -1,0 +1,295 @@
+"""From message bytes to predictions: the one path that the live node, replay and tests share.
+
+`receive` translates and files a message; `release` fuses what has arrived and predicts. Neither raises
+on anything that can arrive on a topic: what cannot be used is counted under the input's name.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from prediction_node import cdr, output
+from prediction_node.config import Config
+from prediction_node.domain.agents import Agents, Ego
+from prediction_node.domain.errors import MapError, MessageError
+from prediction_node.domain.frames import Transform
+from prediction_node.domain.kinds import ATTRIBUTE_COUNT, CLASS_COUNT, MODALITY_COUNT, ObjectClass
+from prediction_node.domain.lane_map import LaneMap
+from prediction_node.domain.lights import LightStates
+from prediction_node.domain.prediction import Prediction
+from prediction_node.domain.scene import Scene
+from prediction_node.domain.stamps import STEP_NS
+from prediction_node.fusion import Fusion
+from prediction_node.inference.constant_velocity import ConstantVelocityEngine
+from prediction_node.inference.guard import Engine, Guarded
+from prediction_node.inference.kinematic import KinematicEngine
+from prediction_node.lanelet import load_map_bin
+from prediction_node.observation import Health, Observer
+from prediction_node.priority import most_at_risk
+from prediction_node.scene import SceneBuilder
+
+_MIN_AGENTS = 16
+
+NOMINAL, DEGRADED, LOST = 'nominal', 'degraded', 'lost'
+
+ODOMETRY, TF, TF_STATIC = 'odometry', 'tf', 'tf_static'
+TRAFFIC_SIGNALS, VECTOR_MAP = 'traffic_signals', 'vector_map'
+
+_TRACK_READERS: dict[str, Callable[[bytes], Any]] = {
+    'autoware_perception_msgs/msg/TrackedObjects': cdr.read_tracked_objects,
+    'vision_msgs/msg/Detection3DArray': cdr.read_detection3d_array,
+    'radar_msgs/msg/RadarTracks': cdr.read_radar_tracks,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One subscription: `name` is what `Pipeline.receive` takes."""
+
+    name: str
+    topic: str
+    type: str
+    latched: bool = False
+
+
+def inputs(config: Config) -> tuple[Input, ...]:
+    """Everything the pipeline listens to, sensors first."""
+    topics = config.topics
+    return (
+        *(Input(s.name, s.topic, s.type) for s in config.sources),
+        Input(ODOMETRY, topics.odometry, 'nav_msgs/msg/Odometry'),
+        Input(TF, topics.tf, 'tf2_msgs/msg/TFMessage'),
+        Input(TF_STATIC, topics.tf_static, 'tf2_msgs/msg/TFMessage', latched=True),
+        Input(
+            TRAFFIC_SIGNALS, topics.traffic_signals, 'autoware_perception_msgs/msg/TrafficLightGroupArray'
+        ),
+        Input(VECTOR_MAP, topics.vector_map, 'autoware_map_msgs/msg/LaneletMapBin', latched=True),
+    )
+
+
+@dataclass(frozen=True)
+class Release:
+    """What one cycle found. Message bytes are made when first asked for."""
+
+    release_ns: int  # instant on the clock of `receive` and `release`
+    stamp_ns: int  # the scene's time, stamp of all outputs
+    mode: str  # nominal, degraded or lost
+    reasons: tuple[str, ...]  # why it is not nominal
+    prediction: Prediction  # of the agents that are published
+    agents: Agents  # all fused agents, published or shed
+    ego: Ego | None
+    lights: LightStates
+    health: Health
+    reset: bool  # a jump in time emptied all memories before this cycle
+    shed: int  # agents left out because there were too many
+    timings_ms: dict[str, float] = field(default_factory=dict)  # wall time of the parts
+
+    @cached_property
+    def objects_cdr(self) -> bytes:
+        """autoware_perception_msgs/PredictedObjects."""
+        return cdr.write_predicted_objects(output.predicted_objects(self.prediction))
+
+    @cached_property
+    def tracks_cdr(self) -> bytes:
+        """autoware_perception_msgs/TrackedObjects."""
+        return cdr.write_tracked_objects(output.tracked_objects(self.agents))
+
+    @cached_property
+    def uncertainty_cdr(self) -> bytes:
+        """std_msgs/Float32MultiArray, see output.uncertainty."""
+        values, labels = output.uncertainty(self.prediction)
+        return cdr.write_float32_multi_array(values, labels)
+
+
+class Pipeline:
+    """Observation, fusion, scene and prediction in a row, with their memories."""
+
+    def __init__(self, config: Config, lane_map: LaneMap | None, engine: Engine | None = None) -> None:
+        """`engine` None: the kinematic predictor."""
+        vehicle = config.vehicle
+        self._config = config
+        self._observer = Observer(
+            config.observation,
+            config.sources,
+            ego_size_m=(vehicle.length_m, vehicle.width_m, vehicle.height_m),
+            ego_centre_offset_m=vehicle.centre_offset_m,
+        )
+        self._fusion = Fusion(config.fusion)
+        self._scenes = SceneBuilder(config.scene)
+        self._engine = Guarded(engine or KinematicEngine(config.kinematic), ConstantVelocityEngine())
+        self._lane_map = lane_map
+        self._readers = self._make_readers(config)
+        self._last_stamp_ns = 0
+        self.agent_limit = config.cycle.max_agents  # the node lowers it when cycles run late
+        self.map_error: str | None = None  # why the newest map blob was refused
+        self.unreadable: Counter[str] = Counter()  # messages per input that could not be read
+        self.last_unreadable: dict[str, str] = {}  # and the newest reason
+
+    @property
+    def lane_map(self) -> LaneMap | None:
+        return self._lane_map
+
+    @property
+    def engine(self) -> Guarded:
+        return self._engine
+
+    def _make_readers(self, config: Config) -> dict[str, Callable[[bytes, int], None]]:
+        observer = self._observer
+        readers: dict[str, Callable[[bytes, int], None]] = {
+            ODOMETRY: lambda data, t: observer.on_odometry(cdr.read_odometry(data), t),
+            TF: lambda data, t: observer.on_transforms(cdr.read_transforms(data), False, t),
+            TF_STATIC: lambda data, t: observer.on_transforms(cdr.read_transforms(data), True, t),
+            TRAFFIC_SIGNALS: lambda data, t: observer.on_traffic_lights(
+                cdr.read_traffic_light_groups(data), t
+            ),
+            VECTOR_MAP: lambda data, _: self.set_map(load_map_bin(cdr.read_lanelet_map_bin(data).data)),
+        }
+        for source in config.sources:
+            readers[source.name] = self._track_reader(source.name, _TRACK_READERS[source.type])
+        return readers
+
+    def _track_reader(
+        self, name: str, read: Callable[[bytes], Any]
+    ) -> Callable[[bytes, int], None]:
+        return lambda data, arrival_ns: self._observer.on_tracks(name, read(data), arrival_ns)
+
+    def set_map(self, lane_map: LaneMap) -> None:
+        """Use another map from the next release on."""
+        self._lane_map = lane_map
+        self.map_error = None
+
+    def warm_up(self) -> None:
+        """Predict once for invented agents on the map, so that the first real cycle is not the slow one."""
+        engine_faults = self._engine.faults
+        agents, ego = _invented_agents(self._lane_map)
+        scenes = SceneBuilder(self._config.scene)
+        scene = scenes.build(agents, ego, self._lane_map, LightStates.none(), agents.stamp_ns)
+        prediction = self._engine.predict(scene)
+        cdr.write_predicted_objects(output.predicted_objects(output.most_likely_first(prediction)))
+        self._engine.faults = engine_faults
+
+    def fit_to_budget(self, response_ms: float) -> None:
+        """Cut the number of agents predicted when a response was over budget; let it grow back slowly.
+
+        Only the live node calls it: a replay must not depend on how fast the machine is.
+        """
+        cycle = self._config.cycle
+        if response_ms > cycle.time_budget_ms:
+            self.agent_limit = max(_MIN_AGENTS, int(self.agent_limit * 0.8 * cycle.time_budget_ms / response_ms))
+        elif self.agent_limit < cycle.max_agents and response_ms < 0.7 * cycle.time_budget_ms:
+            self.agent_limit = min(cycle.max_agents, self.agent_limit + 1 + self.agent_limit // 10)
+
+    def receive(self, name: str, data: bytes, arrival_ns: int) -> None:
+        """File one message (CDR bytes) of the input `name`; `arrival_ns` on the clock of `release`."""
+        try:
+            self._readers[name](data, arrival_ns)
+        except MapError as error:
+            self.map_error = str(error)
+        except MessageError as error:
+            self.unreadable[name] += 1
+            self.last_unreadable[name] = str(error)
+
+    def release(self, now_ns: int) -> Release:
+        """Fuse what arrived up to `now_ns` and predict."""
+        timings: dict[str, float] = {}
+        with _timed(timings, 'observe'):
+            observed = self._observer.release(now_ns)
+            health = self._observer.health(now_ns)
+        if observed.reset:
+            self._fusion.reset()
+            self._scenes.reset()
+        if observed.lost or observed.ego is None:
+            return self._lost(now_ns, observed.reset, health, timings)
+        stamp_ns = self._last_stamp_ns = observed.stamp_ns
+        with _timed(timings, 'fuse'):
+            tracked = self._fusion.step(observed.observations, stamp_ns, observed.ego)
+            tracked = tracked.select(tracked.existence >= self._config.cycle.min_existence)
+            agents = tracked.select(most_at_risk(tracked, observed.ego, self.agent_limit))
+        with _timed(timings, 'scene'):
+            scene = self._scenes.build(agents, observed.ego, self._lane_map, observed.lights, stamp_ns)
+        with _timed(timings, 'predict'):
+            prediction = output.most_likely_first(self._engine.predict(scene))
+        reasons = self._degradations(scene, health, observed.coasting_s)
+        return Release(
+            release_ns=now_ns,
+            stamp_ns=stamp_ns,
+            mode=DEGRADED if reasons else NOMINAL,
+            reasons=reasons,
+            prediction=prediction,
+            agents=tracked,
+            ego=observed.ego,
+            lights=observed.lights,
+            health=health,
+            reset=observed.reset,
+            shed=len(tracked) - len(agents),
+            timings_ms=timings,
+        )
+
+    def _degradations(self, scene: Scene, health: Health, coasting_s: float) -> tuple[str, ...]:
+        reasons = [f'{modality} lost' for modality in health.lost_modalities]
+        if coasting_s > 0.0:
+            reasons.append(f'odometry silent for {coasting_s:.1f} s')
+        if scene.lane_map is None:
+            reasons.append('no map')
+        if self._engine.failing:
+            reasons.append(f'engine fallback ({self._engine.last_fault})')
+        return tuple(reasons)
+
+    def _lost(self, now_ns: int, reset: bool, health: Health, timings: dict[str, float]) -> Release:
+        # The stamp stays where the scene was last known: an empty answer must not look fresh.
+        agents = Agents.empty(self._last_stamp_ns)
+        return Release(
+            release_ns=now_ns,
+            stamp_ns=self._last_stamp_ns,
+            mode=LOST,
+            reasons=('no usable odometry',),
+            prediction=Prediction.empty(agents),
+            agents=agents,
+            ego=None,
+            lights=LightStates.none(),
+            health=health,
+            reset=reset,
+            shed=0,
+            timings_ms=timings,
+        )
+
+
+def _invented_agents(lane_map: LaneMap | None) -> tuple[Agents, Ego]:
+    """A few cars and a walker near the first lane (or the origin)."""
+    origin = lane_map.centreline.points_m[0] if lane_map is not None and len(lane_map) else np.zeros(3)
+    n = 8
+    label = np.full(n, ObjectClass.CAR)
+    label[-1] = ObjectClass.PEDESTRIAN
+    agents = Agents(
+        stamp_ns=STEP_NS,
+        uuid=np.arange(n * 16, dtype=np.uint8).reshape(n, 16),
+        position_m=origin + np.arange(n)[:, None] * np.array([7.0, 1.0, 0.0]),
+        yaw_rad=np.linspace(0.0, 3.0, n),
+        velocity_mps=np.full((n, 2), 3.0),
+        yaw_rate_radps=np.zeros(n),
+        acceleration_mps2=np.zeros(n),
+        covariance=np.tile(0.1 * np.eye(5), (n, 1, 1)),
+        size_m=np.tile([4.5, 1.8, 1.5], (n, 1)),
+        class_probabilities=np.eye(CLASS_COUNT)[label],
+        existence=np.ones(n),
+        attributes=np.zeros((n, ATTRIBUTE_COUNT)),
+        has_attribute=np.zeros((n, ATTRIBUTE_COUNT), bool),
+        modality_age_s=np.zeros((n, MODALITY_COUNT)),
+    )
+    pose = Transform.from_xyz_yaw(origin, 0.0)
+    return agents, Ego(STEP_NS, pose, np.zeros(2), 0.0, np.array([4.9, 1.9, 1.7]))
+
+
+@contextmanager
+def _timed(timings: dict[str, float], part: str) -> Iterator[None]:
+    start = time.perf_counter_ns()
+    yield
+    timings[part] = (time.perf_counter_ns() - start) / 1e6

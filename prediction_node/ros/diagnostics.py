@@ -1,0 +1,114 @@
+"""/diagnostics: how the cycle, each source and the map are doing, and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.node import Node
+
+from prediction_node.observation import SourceHealth
+from prediction_node.pipeline import LOST, NOMINAL, Pipeline, Release
+from prediction_node.ros.boundary import ErrorBoundary
+from prediction_node.ros.statistics import CycleStatistics
+
+_OK, _WARN, _ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+
+
+class Diagnostics:
+    """Publishes one status for the cycle, one per source and one for the map."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._publisher = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
+
+    def failed_configure(self, reason: str) -> None:
+        """Say why the node could not be configured."""
+        self._publish([_status('configure', _ERROR, reason, {})])
+
+    def publish(
+        self,
+        release: Release,
+        pipeline: Pipeline,
+        statistics: CycleStatistics,
+        boundary: ErrorBoundary,
+    ) -> None:
+        statuses = [_cycle(release, pipeline, statistics, boundary)]
+        statuses += [_source(source, pipeline) for source in release.health.sources]
+        statuses.append(_map(pipeline))
+        self._publish(statuses)
+
+    def _publish(self, statuses: list[DiagnosticStatus]) -> None:
+        message = DiagnosticArray()
+        message.header.stamp = self._node.get_clock().now().to_msg()
+        name = self._node.get_fully_qualified_name().strip('/')
+        for status in statuses:
+            status.name = f'{name}: {status.name}'
+            status.hardware_id = name
+        message.status = statuses
+        self._publisher.publish(message)
+
+
+def _status(name: str, level: bytes, text: str, values: dict[str, Any]) -> DiagnosticStatus:
+    status = DiagnosticStatus(name=name, level=level, message=text)
+    status.values = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
+    return status
+
+
+def _cycle(
+    release: Release, pipeline: Pipeline, statistics: CycleStatistics, boundary: ErrorBoundary
+) -> DiagnosticStatus:
+    p50, p99 = statistics.percentiles_ms()
+    values: dict[str, Any] = {
+        'mode': release.mode,
+        'engine': release.prediction.engine,
+        'cycles': statistics.cycles,
+        'misses': statistics.late + statistics.skipped,
+        'response_p50_ms': f'{p50:.1f}',
+        'response_p99_ms': f'{p99:.1f}',
+        'agents': len(release.agents),
+        'predicted': len(release.prediction.agents),
+        'shed': release.shed,
+        'agent_limit': pipeline.agent_limit,
+        'engine_faults': pipeline.engine.faults,
+    }
+    values |= {f'{part}_ms': f'{ms:.1f}' for part, ms in release.timings_ms.items()}
+    values |= {f'unreadable.{name}': n for name, n in sorted(pipeline.unreadable.items())}
+    values |= {f'unreadable.{name}.last': text for name, text in pipeline.last_unreadable.items()}
+    values |= {f'callback_errors.{name}': n for name, n in sorted(boundary.errors.items())}
+    reasons = list(release.reasons)
+    level = _OK
+    if release.mode != NOMINAL or boundary.errors:
+        level = _ERROR if release.mode == LOST else _WARN
+    if release.shed:
+        reasons.append(f'{release.shed} agents of least risk left out')
+        level = max(level, _WARN)
+    return _status('cycle', level, '; '.join(reasons) or release.mode, values)
+
+
+def _source(source: SourceHealth, pipeline: Pipeline) -> DiagnosticStatus:
+    values: dict[str, Any] = {
+        'modality': source.modality,
+        'state': source.state,
+        'rate_hz': f'{source.rate_hz:.1f}',
+        'expected_rate_hz': f'{source.expected_rate_hz:.1f}',
+        'age_s': f'{source.age_s:.3f}',
+        'received': source.received,
+        'accepted': source.accepted,
+        'unreadable': pipeline.unreadable[source.name],
+    }
+    values |= {f'refused.{reason}': n for reason, n in sorted(source.refused.items())}
+    level = _OK if source.state == 'ok' else _WARN
+    text = source.state if source.state == 'ok' else f'source {source.name} is {source.state}'
+    return _status(f'source {source.name}', level, text, values)
+
+
+def _map(pipeline: Pipeline) -> DiagnosticStatus:
+    lane_map = pipeline.lane_map
+    values = {'lanelets': len(lane_map) if lane_map else 0, 'source': lane_map.source if lane_map else ''}
+    if pipeline.map_error:
+        return _status('map', _ERROR, f'map message refused: {pipeline.map_error}', values)
+    if lane_map is None:
+        return _status('map', _WARN, 'no map: predictions do not follow lanes', values)
+    text = f'{len(lane_map.warnings)} warnings' if lane_map.warnings else 'ok'
+    return _status('map', _OK, text, values)

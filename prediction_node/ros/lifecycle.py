@@ -1,0 +1,255 @@
+"""The lifecycle node `prediction`: subscriptions in, releases out, everything else in the pipeline."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
+from rosgraph_msgs.msg import Clock as ClockMessage
+
+from prediction_node.config import NODE_NAME, Config
+from prediction_node.domain.errors import MapError, PredictionNodeError
+from prediction_node.domain.lane_map import LaneMap
+from prediction_node.domain.stamps import STEP_NS
+from prediction_node.lanelet import load_map
+from prediction_node.pipeline import ODOMETRY, TF, TF_STATIC, VECTOR_MAP, Input, Pipeline, Release, inputs
+from prediction_node.ros import parameters, quality
+from prediction_node.ros.boundary import ErrorBoundary
+from prediction_node.ros.diagnostics import Diagnostics
+from prediction_node.ros.map_loader import MapLoader
+from prediction_node.ros.outputs import Outputs
+from prediction_node.ros.simulated_clock import SimulatedClock
+from prediction_node.ros.statistics import CycleStatistics
+from prediction_node.schedule import ReleaseSchedule, first_aligned_ns
+
+_SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+_DIAGNOSTICS_PERIOD_NS = 500_000_000
+
+
+class PredictionNode(LifecycleNode):  # type: ignore[misc]
+    """See architecture.md, Interfaces. Parameters take effect at configure."""
+
+    def __init__(self, **node_arguments: Any) -> None:
+        super().__init__(NODE_NAME, **node_arguments)
+        parameters.declare(self)
+        self._autostart = self.declare_parameter(
+            'autostart', True, ParameterDescriptor(description='Configure and activate at start.')
+        ).value
+        self.add_on_set_parameters_callback(self._refuse_while_configured)
+        self._boundary = ErrorBoundary(self.get_logger())
+        self._diagnostics = Diagnostics(self)
+        self._map_loader = MapLoader()
+        self._statistics = CycleStatistics()
+        self._config: Config | None = None
+        self._pipeline: Pipeline | None = None
+        self._outputs: Outputs | None = None
+        self._schedule: ReleaseSchedule | None = None
+        self._subscribed: list[Any] = []
+        self._timer: Any = None
+        self._simulated = SimulatedClock() if self.get_parameter('use_sim_time').value else None
+        self._active = False
+        self._last_diagnostics_ns = 0
+        self._last_state: tuple[Any, ...] = ()
+        self._last_reasons: tuple[str, ...] = ()
+
+    # ---- lifecycle -----------------------------------------------------------------------------
+
+    def autostart(self) -> None:
+        """Configure and activate, if the parameter `autostart` says so."""
+        if self._autostart and self.trigger_configure() == _SUCCESS:
+            self.trigger_activate()
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        try:
+            config = parameters.read(self)
+            lane_map = self._load_map(config)
+            classes = [quality.message_class(i.type) for i in inputs(config)]
+            self._outputs = Outputs(self, config)
+        except (PredictionNodeError, ImportError) as error:
+            self._release_all()
+            self.get_logger().error(f'configure failed: {error}')
+            self._diagnostics.failed_configure(str(error))
+            return _FAILURE
+        self._config = config
+        self._pipeline = Pipeline(config, lane_map)
+        self._pipeline.warm_up()
+        for entry, message in zip(inputs(config), classes, strict=True):
+            self._subscribe(entry, message)
+        if self._simulated is not None:
+            self._subscribed.append(
+                self.create_subscription(
+                    ClockMessage, '/clock', self._boundary.wrap('clock', self._on_clock), quality.SENSOR
+                )
+            )
+        gc.collect()
+        gc.freeze()  # what configure made stays: the collector need not walk it in every cycle
+        return _SUCCESS
+
+    def _load_map(self, config: Config) -> LaneMap | None:
+        if not config.map.path:
+            return None
+        lane_map = load_map(config.map.path, config.map)
+        self.get_logger().info(f'map {config.map.path}: {len(lane_map)} lanelets')
+        for warning in lane_map.warnings[:10]:
+            self.get_logger().warning(f'map: {warning}')
+        return lane_map
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        result = super().on_activate(state)
+        self._active = True
+        self._statistics.clear()
+        if self._simulated is None:
+            now_ns = time.monotonic_ns()
+            self._schedule = ReleaseSchedule(now_ns + STEP_NS)
+            self._timer = self.create_timer(
+                STEP_NS / 1e9,
+                self._boundary.wrap('release', self._on_timer),
+                clock=Clock(clock_type=ClockType.STEADY_TIME),
+            )
+        else:
+            self._schedule = None  # starts at the first odometry, see _on_clock
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._active = False
+        self._stop_timer()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._release_all()
+        return _SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._active = False
+        self._release_all()
+        return _SUCCESS
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._active = False
+        self._release_all()
+        return _SUCCESS
+
+    def stop(self) -> None:
+        """Let go of everything, whatever the state; for the end of the process."""
+        self._active = False
+        self._release_all()
+        self._map_loader.close()
+
+    def _release_all(self) -> None:
+        self._stop_timer()
+        for subscription in self._subscribed:
+            self.destroy_subscription(subscription)
+        self._subscribed.clear()
+        if self._outputs is not None:
+            self._outputs.destroy()
+        self._outputs = self._pipeline = self._schedule = self._config = None
+        gc.unfreeze()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self.destroy_timer(self._timer)
+            self._timer = None
+
+    def _refuse_while_configured(self, changed: list[Parameter]) -> SetParametersResult:
+        names = [p.name for p in changed if p.name not in ('use_sim_time', 'autostart')]
+        if self._pipeline is None or not names:
+            return SetParametersResult(successful=True)
+        return SetParametersResult(
+            successful=False,
+            reason=f'{names[0]} takes effect at configure: deactivate and clean up the node first',
+        )
+
+    # ---- messages in ---------------------------------------------------------------------------
+
+    def _subscribe(self, entry: Input, message: Any) -> None:
+        profile = quality.SENSOR
+        if entry.name in (ODOMETRY, TF):
+            profile = quality.FAST
+        elif entry.name == TF_STATIC:
+            profile = quality.STATIC_TRANSFORMS
+        elif entry.latched:
+            profile = quality.LATCHED
+        callback = self._on_vector_map if entry.name == VECTOR_MAP else self._receiver(entry.name)
+        self._subscribed.append(
+            self.create_subscription(
+                message, entry.topic, self._boundary.wrap(entry.name, callback), profile, raw=True
+            )
+        )
+
+    def _receiver(self, name: str) -> Callable[[bytes], None]:
+        def receive(data: bytes) -> None:
+            if self._pipeline is not None:
+                self._pipeline.receive(name, data, self._now_ns())
+                if name == ODOMETRY and self._schedule is None and self._active:
+                    self._schedule = ReleaseSchedule(first_aligned_ns(self._now_ns()))
+
+        return receive
+
+    def _on_vector_map(self, data: bytes) -> None:
+        # Reading a city takes seconds: another process does it, the cycle picks it up when it is there.
+        assert self._config is not None
+        self._map_loader.start(data, self._config.map)
+
+    def _now_ns(self) -> int:
+        return time.monotonic_ns() if self._simulated is None else self._simulated.now_ns()
+
+    # ---- releases out --------------------------------------------------------------------------
+
+    def _on_timer(self) -> None:
+        self._release_due(time.monotonic_ns())
+
+    def _on_clock(self, message: ClockMessage) -> None:
+        assert self._simulated is not None
+        now_ns = message.clock.sec * 1_000_000_000 + message.clock.nanosec
+        if self._simulated.tick(now_ns) and self._schedule is not None:  # time jumped back: a bag loop
+            self._schedule = ReleaseSchedule(first_aligned_ns(now_ns))
+        self._release_due(now_ns)
+
+    def _release_due(self, now_ns: int) -> None:
+        if not self._active or self._schedule is None or self._pipeline is None:
+            return
+        due_ns = self._schedule.due(now_ns)
+        if due_ns is None:
+            return
+        self._take_map()
+        start_ns = time.monotonic_ns()
+        release = self._pipeline.release(due_ns)
+        assert self._outputs is not None
+        published_ns = self._outputs.publish(release)
+        lateness_ns = start_ns - due_ns if self._simulated is None else 0
+        self._statistics.add(lateness_ns + published_ns - start_ns, self._schedule.missed)
+        self._pipeline.fit_to_budget((lateness_ns + published_ns - start_ns) / 1e6)
+        self._outputs.publish_debug(release, (published_ns - start_ns) / 1e6)
+        self._report(release)
+
+    def _take_map(self) -> None:
+        assert self._pipeline is not None
+        try:
+            lane_map = self._map_loader.poll()
+        except MapError as error:
+            self._pipeline.map_error = str(error)
+            self.get_logger().error(f'map message refused, keeping the map in use: {error}')
+            return
+        if lane_map is not None:
+            self._pipeline.set_map(lane_map)
+            self.get_logger().info(f'map message: {len(lane_map)} lanelets')
+
+    def _report(self, release: Release) -> None:
+        assert self._pipeline is not None
+        if release.reset:
+            self.get_logger().warning('time jumped: tracks and histories start anew')
+        if release.reasons != self._last_reasons:
+            self._last_reasons = release.reasons
+            text = f'{release.mode}' + (f': {"; ".join(release.reasons)}' if release.reasons else '')
+            (self.get_logger().info if release.mode == 'nominal' else self.get_logger().warning)(text)
+        now_ns = time.monotonic_ns()
+        state = (release.mode, release.health.states)
+        if state != self._last_state or now_ns - self._last_diagnostics_ns >= _DIAGNOSTICS_PERIOD_NS:
+            self._last_state, self._last_diagnostics_ns = state, now_ns
+            self._diagnostics.publish(release, self._pipeline, self._statistics, self._boundary)

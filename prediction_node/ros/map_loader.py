@@ -1,0 +1,60 @@
+"""Reads map messages in a process of its own, so that no cycle waits for a city."""
+
+from __future__ import annotations
+
+import multiprocessing
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+
+from prediction_node.domain.errors import MapError
+from prediction_node.domain.lane_map import LaneMap
+from prediction_node.lanelet.parameters import MapParameters
+
+
+def _load(data: bytes, parameters: MapParameters) -> LaneMap:
+    from prediction_node import cdr
+    from prediction_node.lanelet import load_map_bin
+
+    return load_map_bin(cdr.read_lanelet_map_bin(data).data, parameters)
+
+
+class MapLoader:
+    """One map at a time; a newer message replaces one that is still waiting."""
+
+    def __init__(self) -> None:
+        self._pool: ProcessPoolExecutor | None = None
+        self._pending: Future[LaneMap] | None = None
+
+    def start(self, data: bytes, parameters: MapParameters) -> None:
+        """Begin reading a LaneletMapBin message (CDR bytes)."""
+        if self._pool is None:
+            # spawn: a forked copy would inherit the middleware's threads half alive.
+            context = multiprocessing.get_context('spawn')
+            self._pool = ProcessPoolExecutor(max_workers=1, mp_context=context)
+        if self._pending is not None:
+            self._pending.cancel()
+        self._pending = self._pool.submit(_load, bytes(data), parameters)
+
+    def poll(self) -> LaneMap | None:
+        """The map once it is read, once; None while there is nothing new.
+
+        Raises MapError when the message was refused or the reading process died.
+        """
+        if self._pending is None or not self._pending.done():
+            return None
+        done, self._pending = self._pending, None
+        self.close()
+        try:
+            return done.result()
+        except BrokenProcessPool as error:
+            raise MapError(f'the process reading the map message died: {error}') from None
+        except MapError:
+            raise
+        except Exception as error:  # noqa: BLE001
+            raise MapError(f'map message: {type(error).__name__}: {error}') from None
+
+    def close(self) -> None:
+        """End the reading process."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = None

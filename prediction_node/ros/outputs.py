@@ -1,0 +1,65 @@
+"""Publishers of the node. Apart from the objects, messages are built only when someone listens."""
+
+from __future__ import annotations
+
+import time
+
+from rclpy.lifecycle import LifecycleNode
+from rclpy.publisher import Publisher
+
+from prediction_node.config import Config
+from prediction_node.domain.stamps import to_sec_nanosec
+from prediction_node.pipeline import Release
+from prediction_node.ros import quality
+
+
+class Outputs:
+    """All topics out but the diagnostics.
+
+    Raises ImportError naming the package if a message package is missing.
+    """
+
+    def __init__(self, node: LifecycleNode, config: Config) -> None:
+        self._node = node
+        objects = quality.message_class('autoware_perception_msgs/msg/PredictedObjects')
+        tracks = quality.message_class('autoware_perception_msgs/msg/TrackedObjects')
+        array = quality.message_class('std_msgs/msg/Float32MultiArray')
+        markers = quality.message_class('visualization_msgs/msg/MarkerArray')
+        self._time_type = quality.message_class('autoware_internal_debug_msgs/msg/Float64Stamped')
+        self._publishers: list[Publisher] = []
+        self._objects = self._create(objects, config.topics.objects)
+        self._tracks = self._create(tracks, '~/output/tracks')
+        self._uncertainty = self._create(array, '~/output/uncertainty')
+        self._markers = self._create(markers, '~/debug/markers')
+        self._processing_time = self._create(self._time_type, '~/debug/processing_time_ms')
+
+    def _create(self, message: type, topic: str) -> Publisher:
+        publisher = self._node.create_lifecycle_publisher(message, topic, quality.OUTPUT)
+        self._publishers.append(publisher)
+        return publisher
+
+    def publish(self, release: Release) -> int:
+        """Publish the predictions, then what goes with them. Returns when the predictions were out (monotonic ns)."""
+        self._objects.publish(release.objects_cdr)
+        published_ns = time.monotonic_ns()
+        if self._uncertainty.get_subscription_count():
+            self._uncertainty.publish(release.uncertainty_cdr)
+        if self._tracks.get_subscription_count():
+            self._tracks.publish(release.tracks_cdr)
+        return published_ns
+
+    def publish_debug(self, release: Release, processing_ms: float) -> None:
+        """Markers and processing time, for those who listen."""
+        if self._markers.get_subscription_count():
+            self._markers.publish(release.markers_cdr)
+        if self._processing_time.get_subscription_count():
+            message = self._time_type()
+            message.stamp.sec, message.stamp.nanosec = to_sec_nanosec(release.stamp_ns)
+            message.data = processing_ms
+            self._processing_time.publish(message)
+
+    def destroy(self) -> None:
+        """Give all publishers back."""
+        for publisher in self._publishers:
+            self._node.destroy_lifecycle_publisher(publisher)
+        self._publishers.clear()

@@ -1,0 +1,87 @@
+"""The parameter tree declared with ROS: descriptions, ranges, read-only until the next configure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.node import Node
+
+from prediction_node.config import Config, Declaration, declarations, from_flat, source_declarations
+from prediction_node.domain.errors import ParameterError
+
+
+def declare(node: Node) -> None:
+    """Declare every parameter; overrides from the command line or a file take effect here.
+
+    Raises ParameterError naming the parameter for a wrong type, a broken range or an unknown name.
+    """
+    defaults = Config()
+    names: list[str] = []
+    for declaration in declarations(defaults):
+        if declaration.name.startswith('sources.') and declaration.name != 'sources.names':
+            continue
+        value = _declare(node, declaration)
+        if declaration.name == 'sources.names':
+            names = list(value)
+    for name in names:
+        if not name.isidentifier():
+            raise ParameterError(f'sources.names must hold identifiers, got {name!r}')
+        for declaration in source_declarations(name, defaults):
+            _declare(node, declaration)
+    _refuse_unknown(node)
+
+
+def _declare(node: Node, d: Declaration) -> Any:
+    if node.has_parameter(d.name):
+        return node.get_parameter(d.name).value
+    descriptor = ParameterDescriptor(
+        description=d.description + (f' [{d.unit}]' if d.unit else ''),
+        additional_constraints=', '.join(d.choices),
+        read_only=False,
+    )
+    if isinstance(d.default, bool | str | tuple):
+        pass  # ROS ranges exist for numbers only; the tree checks the rest when it is built
+    elif isinstance(d.default, int):
+        low = -(2**63) if d.low is None else int(d.low)
+        high = 2**63 - 1 if d.high is None else int(d.high)
+        descriptor.integer_range = [IntegerRange(from_value=low, to_value=high, step=0)]
+    elif d.low is not None or d.high is not None:
+        low_f = -1.0e308 if d.low is None else float(d.low)
+        high_f = 1.0e308 if d.high is None else float(d.high)
+        descriptor.floating_point_range = [FloatingPointRange(from_value=low_f, to_value=high_f, step=0.0)]
+    default = list(d.default) if isinstance(d.default, tuple) else d.default
+    # A file may write 3 where the tree holds 3.0: take both, the tree converts.
+    descriptor.dynamic_typing = isinstance(d.default, float) and not isinstance(d.default, bool)
+    try:
+        return node.declare_parameter(d.name, default, descriptor).value
+    except (InvalidParameterTypeException, InvalidParameterValueException) as error:
+        raise ParameterError(f'parameter {d.name}: {error}') from None
+
+
+def _refuse_unknown(node: Node) -> None:
+    known = set(node._parameters) | {'use_sim_time'}
+    for name in node._parameter_overrides:
+        if name not in known and not name.startswith(('qos_overrides.', 'use_sim_time')):
+            from_flat({name: None})  # raises with a suggestion
+
+
+def read(node: Node) -> Config:
+    """The Config of the node's present parameter values. Raises ParameterError naming the key."""
+    values: dict[str, Any] = {}
+    for declaration in declarations():
+        if declaration.name.startswith('sources.') and declaration.name != 'sources.names':
+            continue
+        values[declaration.name] = _value(node, declaration.name)
+    for name in values['sources.names']:
+        for declaration in source_declarations(name):
+            values[declaration.name] = _value(node, declaration.name)
+    return from_flat(values, origin='parameter')
+
+
+def _value(node: Node, name: str) -> Any:
+    value = node.get_parameter(name).value
+    if value is None:  # an empty list in a file reads as "not set"
+        return ()
+    return tuple(value) if isinstance(value, list) or hasattr(value, 'tolist') else value
