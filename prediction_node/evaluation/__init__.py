@@ -1,0 +1,1 @@
+"""How good predictions are: metrics, and protocols over recorded data sets."""
