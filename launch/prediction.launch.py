@@ -7,12 +7,12 @@ import os
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
-from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode
 from launch_ros.parameter_descriptions import ParameterValue
 
+from launch import LaunchDescription
 from prediction_node.middleware import profile_environment
 
 
@@ -20,7 +20,9 @@ def generate_launch_description():
     config = Path(get_package_share_directory('prediction_node')) / 'config'
     arguments = [
         DeclareLaunchArgument(
-            'params_file', default_value=str(config / 'prediction.yaml'), description='Parameter file.'
+            'params_file',
+            default_value=str(config / 'prediction.yaml'),
+            description='Parameter file.',
         ),
         DeclareLaunchArgument(
             'map_path',
@@ -50,7 +52,9 @@ def generate_launch_description():
             LaunchConfiguration('params_file'),
             {
                 'map.path': ParameterValue(LaunchConfiguration('map_path'), value_type=str),
-                'use_sim_time': ParameterValue(LaunchConfiguration('use_sim_time'), value_type=bool),
+                'use_sim_time': ParameterValue(
+                    LaunchConfiguration('use_sim_time'), value_type=bool
+                ),
                 'autostart': ParameterValue(LaunchConfiguration('autostart'), value_type=bool),
             },
         ],

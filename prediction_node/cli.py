@@ -20,16 +20,16 @@ COMMANDS = (
 
 EPILOG = """\
 try first:
-  make demo                                    predictions for a recorded intersection, as bag, report and figures
-  python -m prediction_node replay --help      the same for your own bag
+  make demo                                    predictions for a recorded intersection, as bag,
+  report and figures python -m prediction_node replay --help      the same for your own bag
 """
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='prediction_node',
-        description='Motion prediction for self-driving vehicles: replay, import, evaluate, benchmark. '
-        'The live node is started by `ros2 launch prediction_node prediction.launch.py`.',
+        description='Motion prediction for self-driving vehicles: replay, import, evaluate, '
+        'benchmark. The live node is started by `ros2 launch prediction_node prediction.launch.py`.',
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -1,8 +1,10 @@
 """The parameter tree: every stage's parameters under one roof, as flat ROS names and as YAML.
 
-A leaf is declared once, by `domain.parameter.parameter` in the dataclass of the stage that uses it. This
-module walks the dataclasses: `declarations` lists name, default, unit, range and description of every
-leaf; `from_flat` builds a `Config` from `{'fusion.gate_probability': 0.99, ...}`; `load_yaml` reads a ROS
+A leaf is declared once, by `domain.parameter.parameter` in the dataclass of the stage that uses
+it. This
+module walks the dataclasses: `declarations` lists name, default, unit, range and description of
+every leaf; `from_flat` builds a `Config` from `{'fusion.gate_probability': 0.99, ...}`; `load_yaml`
+reads a ROS
 parameter file. Unknown names, wrong types and broken ranges raise ParameterError naming the key.
 """
 
@@ -40,7 +42,7 @@ class VehicleParameters:
     height_m: float = parameter(1.7, 'Height of the vehicle.', unit='m', low=0.3, high=6.0)
     centre_offset_m: float = parameter(
         1.4,
-        'How far the middle of the vehicle lies ahead of base_link (the rear axle on most vehicles).',
+        'How far the middle of the vehicle lies ahead of base_link (the rear axle on many).',
         unit='m',
         low=-10.0,
         high=10.0,
@@ -52,7 +54,9 @@ class VehicleParameters:
 
 @dataclass(frozen=True, slots=True)
 class TopicParameters:
-    """Default topics; launch remappings apply on top. Sensor topics stand under `sources.<name>.topic`."""
+    """Default topics; launch remappings apply on top. Sensor topics stand under
+    `sources.<name>.topic`.
+    """
 
     odometry: str = parameter('/localization/odometry', 'nav_msgs/Odometry of the vehicle.')
     tf: str = parameter('/tf', 'Moving transforms.')
@@ -62,10 +66,12 @@ class TopicParameters:
         'autoware_perception_msgs/TrafficLightGroupArray.',
     )
     vector_map: str = parameter(
-        '/map/vector_map', 'autoware_map_msgs/LaneletMapBin, transient local; used unless map.path is set.'
+        '/map/vector_map',
+        'autoware_map_msgs/LaneletMapBin, transient local; used unless map.path is set.',
     )
     objects: str = parameter(
-        '/perception/object_recognition/objects', 'Output: autoware_perception_msgs/PredictedObjects.'
+        '/perception/object_recognition/objects',
+        'Output: autoware_perception_msgs/PredictedObjects.',
     )
 
     def __post_init__(self) -> None:
@@ -78,7 +84,7 @@ class CycleParameters:
 
     max_agents: int = parameter(
         256,
-        'Agents predicted per cycle; beyond it those of least risk to the ego are left out and counted.',
+        'Agents predicted per cycle; those of least risk to the ego are left out and counted.',
         low=1,
         high=4096,
     )
@@ -135,7 +141,9 @@ class Declaration:
 
 
 def declarations(config: Config | None = None) -> list[Declaration]:
-    """Every leaf in the order of the tree, with the values of `config` (or the defaults) as defaults."""
+    """Every leaf in the order of the tree, with the values of `config` (or the defaults) as
+    defaults.
+    """
     config = config or Config()
     out: list[Declaration] = []
     for branch in dataclasses.fields(Config):
@@ -159,7 +167,9 @@ def declarations(config: Config | None = None) -> list[Declaration]:
 
 
 def source_declarations(name: str, config: Config | None = None) -> list[Declaration]:
-    """The leaves of one sensor: a known name keeps its values, a new one starts from the defaults."""
+    """The leaves of one sensor: a known name keeps its values, a new one starts from the
+    defaults.
+    """
     known = {s.name: s for s in (config or Config()).sources}
     source = known.get(name) or SourceParameters(name=name)
     return _declare(source, f'sources.{name}.', skip=('name',))
@@ -190,7 +200,9 @@ def _declare(values: Any, prefix: str, skip: tuple[str, ...] = ()) -> list[Decla
     return out
 
 
-def from_flat(values: Mapping[str, Any], base: Config | None = None, origin: str = 'parameters') -> Config:
+def from_flat(
+    values: Mapping[str, Any], base: Config | None = None, origin: str = 'parameters'
+) -> Config:
     """A Config from flat names; what is not named keeps the value of `base` (or the default).
 
     Raises ParameterError naming `origin` and the key for unknown names, wrong types, broken ranges.
@@ -215,7 +227,9 @@ def from_flat(values: Mapping[str, Any], base: Config | None = None, origin: str
     return Config(sources=tuple(sources), **branches)
 
 
-def _fill(current: Any, prefix: str, rest: dict[str, Any], origin: str, skip: tuple[str, ...] = ()) -> Any:
+def _fill(
+    current: Any, prefix: str, rest: dict[str, Any], origin: str, skip: tuple[str, ...] = ()
+) -> Any:
     changes: dict[str, Any] = {}
     for f in dataclasses.fields(current):
         value = getattr(current, f.name)
@@ -255,7 +269,8 @@ def _suggest(key: str, base: Config) -> str:
 
 
 def load_yaml(path: Path | str, base: Config | None = None) -> Config:
-    """A Config from a ROS parameter file (`<node>: ros__parameters: ...` or `/**: ros__parameters: ...`).
+    """A Config from a ROS parameter file (`<node>: ros__parameters: ...` or `/**: ros__parameters:
+    ...`).
 
     Raises ParameterError naming the file and the key.
     """
@@ -267,7 +282,9 @@ def load_yaml(path: Path | str, base: Config | None = None) -> Config:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ParameterError(f'{path}: not YAML: {" ".join(str(error).split())}') from None
     if not isinstance(document, dict):
-        raise ParameterError(f'{path}: must hold a node name and ros__parameters, got {document!r:.60}')
+        raise ParameterError(
+            f'{path}: must hold a node name and ros__parameters, got {document!r:.60}'
+        )
     flat: dict[str, Any] = {}
     for node, content in document.items():
         if str(node).strip('/') not in (NODE_NAME, '**'):
@@ -288,7 +305,9 @@ def _flatten(tree: Any, prefix: str, out: dict[str, Any]) -> None:
 
 
 def to_yaml(config: Config | None = None) -> str:
-    """The parameter file of `config` with every leaf, its description, unit and range as comments."""
+    """The parameter file of `config` with every leaf, its description, unit and range as
+    comments.
+    """
     lines = [f'{NODE_NAME}:', '  ros__parameters:']
     open_path: list[str] = []
     for d in declarations(config):

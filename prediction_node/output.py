@@ -6,8 +6,8 @@ import numpy as np
 
 from prediction_node.domain import frames
 from prediction_node.domain.agents import Agents
-from prediction_node.domain.message_arrays import PredictedObjectsArrays, TrackedObjectsArrays
 from prediction_node.domain.kinds import WALKERS, Orientation, class_mask
+from prediction_node.domain.message_arrays import PredictedObjectsArrays, TrackedObjectsArrays
 from prediction_node.domain.prediction import POSE_COUNT, Prediction
 from prediction_node.domain.stamps import STEP_NS, to_sec_nanosec
 
@@ -31,7 +31,9 @@ def most_likely_first(prediction: Prediction) -> Prediction:
 
 
 def predicted_objects(prediction: Prediction) -> PredictedObjectsArrays:
-    """autoware_perception_msgs/PredictedObjects of a prediction; only modes of some probability are paths."""
+    """autoware_perception_msgs/PredictedObjects of a prediction; only modes of some probability
+    are paths.
+    """
     agents = prediction.agents
     used = prediction.probability > 0.0
     path_offsets = np.concatenate([[0], np.cumsum(used.sum(axis=1))]).astype(np.int64)
@@ -89,7 +91,9 @@ def _body(agents: Agents) -> dict[str, np.ndarray]:
     return {
         'object_id': agents.uuid,
         'existence_probability': agents.existence.astype(np.float32),
-        'class_offsets': np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=n))]).astype(np.int64),
+        'class_offsets': np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=n))]).astype(
+            np.int64
+        ),
         'class_label': label.astype(np.uint8),
         'class_probability': agents.class_probabilities[owner, label].astype(np.float32),
         'position': agents.position_m,
@@ -111,11 +115,10 @@ def _body(agents: Agents) -> dict[str, np.ndarray]:
 def uncertainty(prediction: Prediction) -> tuple[np.ndarray, tuple[str, ...]]:
     """Values (N, modes, 81, 3) float32 and dimension labels of `~/output/uncertainty`.
 
-    The last axis is sigma_x_m, sigma_y_m, rho in the map frame; objects and modes are in the order of
-    the objects message, modes it leaves out (probability 0) stand last. The first label is the stamp,
-    'SECONDS.NANOSECONDS'.
+    The last axis is sigma_x_m, sigma_y_m, rho in the map frame; objects and modes are in the order
+    of the objects message, modes it leaves out (probability 0) stand last. The first label is the
+    stamp, 'SECONDS.NANOSECONDS'.
     """
     sec, nanosec = to_sec_nanosec(prediction.stamp_ns)
     labels = (f'{sec}.{nanosec:09d}', 'mode', 'pose', 'sigma_x_m sigma_y_m rho')
     return prediction.sigma.astype(np.float32), labels
-

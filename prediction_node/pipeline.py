@@ -1,6 +1,7 @@
 """From message bytes to predictions: the one path that the live node, replay and tests share.
 
-`receive` translates and files a message; `release` fuses what has arrived and predicts. Neither raises
+`receive` translates and files a message; `release` fuses what has arrived and predicts. Neither
+raises
 on anything that can arrive on a topic: what cannot be used is counted under the input's name.
 """
 
@@ -16,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from prediction_node import cdr, output
+from prediction_node import cdr, markers, output
 from prediction_node.config import Config
 from prediction_node.domain.agents import Agents, Ego
 from prediction_node.domain.errors import MapError, MessageError
-from prediction_node.domain.frames import Transform
+from prediction_node.domain.frames import MAP, Transform
 from prediction_node.domain.kinds import ATTRIBUTE_COUNT, CLASS_COUNT, MODALITY_COUNT, ObjectClass
 from prediction_node.domain.lane_map import LaneMap
 from prediction_node.domain.lights import LightStates
@@ -37,6 +38,7 @@ from prediction_node.priority import most_at_risk
 from prediction_node.scene import SceneBuilder
 
 _MIN_AGENTS = 16
+_MAP_MARKER_PERIOD = 10  # cycles
 
 NOMINAL, DEGRADED, LOST = 'nominal', 'degraded', 'lost'
 
@@ -69,7 +71,9 @@ def inputs(config: Config) -> tuple[Input, ...]:
         Input(TF, topics.tf, 'tf2_msgs/msg/TFMessage'),
         Input(TF_STATIC, topics.tf_static, 'tf2_msgs/msg/TFMessage', latched=True),
         Input(
-            TRAFFIC_SIGNALS, topics.traffic_signals, 'autoware_perception_msgs/msg/TrafficLightGroupArray'
+            TRAFFIC_SIGNALS,
+            topics.traffic_signals,
+            'autoware_perception_msgs/msg/TrafficLightGroupArray',
         ),
         Input(VECTOR_MAP, topics.vector_map, 'autoware_map_msgs/msg/LaneletMapBin', latched=True),
     )
@@ -87,6 +91,7 @@ class Release:
     agents: Agents  # all fused agents, published or shed
     ego: Ego | None
     lights: LightStates
+    lane_map: LaneMap | None
     health: Health
     reset: bool  # a jump in time emptied all memories before this cycle
     shed: int  # agents left out because there were too many
@@ -108,11 +113,25 @@ class Release:
         values, labels = output.uncertainty(self.prediction)
         return cdr.write_float32_multi_array(values, labels)
 
+    @cached_property
+    def markers_cdr(self) -> bytes:
+        """visualization_msgs/MarkerArray of agents, futures and lights; with the map about once a
+        second.
+        """
+        shown = markers.scene_markers(
+            self.prediction, self.agents, self.ego, self.lane_map, self.lights
+        )
+        if self.release_ns // STEP_NS % _MAP_MARKER_PERIOD == 0:
+            shown += markers.map_markers(self.lane_map)
+        return cdr.write_marker_array(shown, self.stamp_ns, MAP)
+
 
 class Pipeline:
     """Observation, fusion, scene and prediction in a row, with their memories."""
 
-    def __init__(self, config: Config, lane_map: LaneMap | None, engine: Engine | None = None) -> None:
+    def __init__(
+        self, config: Config, lane_map: LaneMap | None, engine: Engine | None = None
+    ) -> None:
         """`engine` None: the kinematic predictor."""
         vehicle = config.vehicle
         self._config = config
@@ -124,7 +143,9 @@ class Pipeline:
         )
         self._fusion = Fusion(config.fusion)
         self._scenes = SceneBuilder(config.scene)
-        self._engine = Guarded(engine or KinematicEngine(config.kinematic), ConstantVelocityEngine())
+        self._engine = Guarded(
+            engine or KinematicEngine(config.kinematic), ConstantVelocityEngine()
+        )
         self._lane_map = lane_map
         self._readers = self._make_readers(config)
         self._last_stamp_ns = 0
@@ -150,7 +171,9 @@ class Pipeline:
             TRAFFIC_SIGNALS: lambda data, t: observer.on_traffic_lights(
                 cdr.read_traffic_light_groups(data), t
             ),
-            VECTOR_MAP: lambda data, _: self.set_map(load_map_bin(cdr.read_lanelet_map_bin(data).data)),
+            VECTOR_MAP: lambda data, _: self.set_map(
+                load_map_bin(cdr.read_lanelet_map_bin(data).data)
+            ),
         }
         for source in config.sources:
             readers[source.name] = self._track_reader(source.name, _TRACK_READERS[source.type])
@@ -167,7 +190,9 @@ class Pipeline:
         self.map_error = None
 
     def warm_up(self) -> None:
-        """Predict once for invented agents on the map, so that the first real cycle is not the slow one."""
+        """Predict once for invented agents on the map, so that the first real cycle is not the
+        slow one.
+        """
         engine_faults = self._engine.faults
         agents, ego = _invented_agents(self._lane_map)
         scenes = SceneBuilder(self._config.scene)
@@ -177,18 +202,23 @@ class Pipeline:
         self._engine.faults = engine_faults
 
     def fit_to_budget(self, response_ms: float) -> None:
-        """Cut the number of agents predicted when a response was over budget; let it grow back slowly.
+        """Cut the number of agents predicted when a response was over budget; let it grow back
+        slowly.
 
         Only the live node calls it: a replay must not depend on how fast the machine is.
         """
         cycle = self._config.cycle
         if response_ms > cycle.time_budget_ms:
-            self.agent_limit = max(_MIN_AGENTS, int(self.agent_limit * 0.8 * cycle.time_budget_ms / response_ms))
+            self.agent_limit = max(
+                _MIN_AGENTS, int(self.agent_limit * 0.8 * cycle.time_budget_ms / response_ms)
+            )
         elif self.agent_limit < cycle.max_agents and response_ms < 0.7 * cycle.time_budget_ms:
             self.agent_limit = min(cycle.max_agents, self.agent_limit + 1 + self.agent_limit // 10)
 
     def receive(self, name: str, data: bytes, arrival_ns: int) -> None:
-        """File one message (CDR bytes) of the input `name`; `arrival_ns` on the clock of `release`."""
+        """File one message (CDR bytes) of the input `name`; `arrival_ns` on the clock of
+        `release`.
+        """
         try:
             self._readers[name](data, arrival_ns)
         except MapError as error:
@@ -214,7 +244,9 @@ class Pipeline:
             tracked = tracked.select(tracked.existence >= self._config.cycle.min_existence)
             agents = tracked.select(most_at_risk(tracked, observed.ego, self.agent_limit))
         with _timed(timings, 'scene'):
-            scene = self._scenes.build(agents, observed.ego, self._lane_map, observed.lights, stamp_ns)
+            scene = self._scenes.build(
+                agents, observed.ego, self._lane_map, observed.lights, stamp_ns
+            )
         with _timed(timings, 'predict'):
             prediction = output.most_likely_first(self._engine.predict(scene))
         reasons = self._degradations(scene, health, observed.coasting_s)
@@ -227,6 +259,7 @@ class Pipeline:
             agents=tracked,
             ego=observed.ego,
             lights=observed.lights,
+            lane_map=self._lane_map,
             health=health,
             reset=observed.reset,
             shed=len(tracked) - len(agents),
@@ -255,6 +288,7 @@ class Pipeline:
             agents=agents,
             ego=None,
             lights=LightStates.none(),
+            lane_map=self._lane_map,
             health=health,
             reset=reset,
             shed=0,
@@ -264,7 +298,9 @@ class Pipeline:
 
 def _invented_agents(lane_map: LaneMap | None) -> tuple[Agents, Ego]:
     """A few cars and a walker near the first lane (or the origin)."""
-    origin = lane_map.centreline.points_m[0] if lane_map is not None and len(lane_map) else np.zeros(3)
+    origin = (
+        lane_map.centreline.points_m[0] if lane_map is not None and len(lane_map) else np.zeros(3)
+    )
     n = 8
     label = np.full(n, ObjectClass.CAR)
     label[-1] = ObjectClass.PEDESTRIAN

@@ -24,8 +24,8 @@ def closest_approach_m(agents: Agents, ego: Ego) -> np.ndarray:
 def most_at_risk(agents: Agents, ego: Ego, count: int) -> np.ndarray:
     """Indices, ascending, of the `count` agents of most risk to the ego.
 
-    Risk falls with the closest approach; vulnerable road users count as 30 m closer, and nearness now
-    breaks ties, so that the choice hardly flickers from cycle to cycle.
+    Risk falls with the closest approach; vulnerable road users count as 30 m closer, and nearness
+    now breaks ties, so that the choice hardly flickers from cycle to cycle.
     """
     if len(agents) <= count:
         return np.arange(len(agents))

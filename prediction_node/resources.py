@@ -1,4 +1,6 @@
-"""Where the files that travel with the package lie: in the source tree, or in the installed share folder."""
+"""Where the files that travel with the package lie: in the source tree, or in the installed share
+folder.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,8 @@ PACKAGE = 'prediction_node'
 def share_directory() -> Path:
     """The folder that holds config/, launch/, interfaces/ and samples/.
 
-    The source tree when run from it; else share/prediction_node of the first ament prefix, or of the
-    interpreter's own prefix. Raises DataError naming the places searched.
+    The source tree when run from it; else share/prediction_node of the first ament prefix, or of
+    the interpreter's own prefix. Raises DataError naming the places searched.
     """
     root = Path(__file__).resolve().parent.parent
     if (root / 'package.xml').is_file():

@@ -6,7 +6,9 @@ from prediction_node.domain.stamps import STEP_NS
 
 
 class ReleaseSchedule:
-    """Release k is due at `first_ns` + k x 100 ms. Not a timer: it judges the instants it is asked at."""
+    """Release k is due at `first_ns` + k x 100 ms. Not a timer: it judges the instants it is
+    asked at.
+    """
 
     def __init__(self, first_ns: int, period_ns: int = STEP_NS) -> None:
         self._next_ns = first_ns
@@ -35,7 +37,7 @@ class ReleaseSchedule:
 def first_aligned_ns(instant_ns: int, period_ns: int = STEP_NS) -> int:
     """The first multiple of the period at or after `instant_ns`.
 
-    Replay and live runs on simulated time start their releases there, so that both release at the same
-    instants of the recording whatever message happened to arrive first.
+    Replay and live runs on simulated time start their releases there, so that both release at the
+    same instants of the recording whatever message happened to arrive first.
     """
     return -(-instant_ns // period_ns) * period_ns

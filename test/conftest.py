@@ -23,7 +23,9 @@ def shared_data() -> Path:
     return SHARED_DATA
 
 
-def make_agents(n: int = 3, *, stamp_ns: int = 1_000_000_000, seed: int = 0, **changes: Any) -> Agents:
+def make_agents(
+    n: int = 3, *, stamp_ns: int = 1_000_000_000, seed: int = 0, **changes: Any
+) -> Agents:
     """`n` plausible cars around the origin; `changes` replaces whole fields."""
     rng = np.random.default_rng(seed)
     yaw = rng.uniform(-np.pi, np.pi, n)

@@ -37,20 +37,14 @@ def test_only_used_modes_become_paths(agents_of: Any) -> None:
     prediction = output.most_likely_first(make_prediction(agents_of(4)))
     message = output.predicted_objects(prediction)
     np.testing.assert_array_equal(np.diff(message.path_offsets), MODE_COUNT - 1)
-    np.testing.assert_allclose(
-        message.path_confidence.reshape(4, -1).sum(axis=1), 1.0, atol=1e-6
-    )
+    np.testing.assert_allclose(message.path_confidence.reshape(4, -1).sum(axis=1), 1.0, atol=1e-6)
     np.testing.assert_array_equal(message.path_position[0, :, :2], prediction.pose[0, 0, :, :2])
     yaw = frames.yaw_from_quaternion(message.path_orientation[0])
-    np.testing.assert_allclose(
-        frames.wrap_angle(yaw - prediction.pose[0, 0, :, 2]), 0.0, atol=1e-9
-    )
+    np.testing.assert_allclose(frames.wrap_angle(yaw - prediction.pose[0, 0, :, 2]), 0.0, atol=1e-9)
 
 
 def test_twist_stands_in_the_objects_frame(agents_of: Any) -> None:
-    agents = agents_of(
-        1, yaw_rad=np.array([np.pi / 2]), velocity_mps=np.array([[-1.0, 5.0]])
-    )
+    agents = agents_of(1, yaw_rad=np.array([np.pi / 2]), velocity_mps=np.array([[-1.0, 5.0]]))
     message = output.tracked_objects(agents)
     np.testing.assert_allclose(message.twist_linear[0], [5.0, 1.0, 0.0], atol=1e-12)
     assert not message.is_stationary[0]

@@ -15,6 +15,7 @@ from prediction_node.cdr.lanelet_map import (
     read_lanelet_map_bin,
     write_lanelet_map_bin,
 )
+from prediction_node.cdr.markers import write_marker_array
 from prediction_node.cdr.multi_array import read_float32_multi_array, write_float32_multi_array
 from prediction_node.cdr.odometry import read_odometry, write_odometry
 from prediction_node.cdr.predicted_objects import read_predicted_objects, write_predicted_objects
@@ -40,6 +41,7 @@ __all__ = [
     'write_detection3d_array',
     'write_float32_multi_array',
     'write_lanelet_map_bin',
+    'write_marker_array',
     'write_odometry',
     'write_predicted_objects',
     'write_radar_tracks',

@@ -1,4 +1,6 @@
-"""Rigid transforms and angles. Frames after REP 105; x forward, y left, z up; yaw counter-clockwise."""
+"""Rigid transforms and angles. Frames after REP 105; x forward, y left, z up; yaw
+counter-clockwise.
+"""
 
 from __future__ import annotations
 

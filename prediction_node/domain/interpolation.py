@@ -27,7 +27,8 @@ class Snapshot:
 def snapshot(recording: Recording, stamp_ns: int) -> Snapshot:
     """Linear between the instants around `stamp_ns`; yaw along the shorter arc.
 
-    A road user is there if it is valid at both instants (at the one, when `stamp_ns` is an instant).
+    A road user is there if it is valid at both instants (at the one, when `stamp_ns` is an
+    instant).
     Raises ValueError outside of the recording.
     """
     stamps = recording.stamp_ns

@@ -58,7 +58,9 @@ MODALITY_NAMES: tuple[str, ...] = tuple(m.name.lower() for m in Modality)
 
 
 class Orientation(enum.IntEnum):
-    """What a measured yaw is worth, numbered as in autoware_perception_msgs/TrackedObjectKinematics."""
+    """What a measured yaw is worth, numbered as in
+    autoware_perception_msgs/TrackedObjectKinematics.
+    """
 
     UNAVAILABLE = 0
     SIGN_UNKNOWN = 1  # right up to half a turn

@@ -1,4 +1,6 @@
-"""The semantic road map as arrays: lanes, their connections and rules, in the vehicle's map frame."""
+"""The semantic road map as arrays: lanes, their connections and rules, in the vehicle's map
+frame.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +68,9 @@ class Polylines:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Relation:
-    """A directed relation between indices: source i relates to targets[offsets[i]:offsets[i + 1]]."""
+    """A directed relation between indices: source i relates to targets[offsets[i]:offsets[i +
+    1]].
+    """
 
     targets: np.ndarray  # (E,) int64
     offsets: np.ndarray  # (S + 1,) int64
@@ -107,10 +111,11 @@ class Area:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LaneMap:
-    """L lanes (lanelets) with geometry, connections and rules. Lane index = row; `id` is the map's own number.
+    """L lanes (lanelets) with geometry, connections and rules. Lane index = row; `id` is the map's
+    own number.
 
-    `lights`: G signal groups. A group's id is what /perception/.../traffic_signals names (the regulatory
-    element's id in Lanelet2).
+    `lights`: G signal groups. A group's id is what /perception/.../traffic_signals names (the
+    regulatory element's id in Lanelet2).
     """
 
     id: np.ndarray  # (L,) int64

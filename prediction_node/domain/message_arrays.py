@@ -1,6 +1,8 @@
-"""Messages as the wire carries them, one array per field over all objects: between `cdr` and its users.
+"""Messages as the wire carries them, one array per field over all objects: between `cdr` and its
+users.
 
-Values are untouched: nothing is scaled, rotated, masked or judged here. Ragged members (classifications
+Values are untouched: nothing is scaled, rotated, masked or judged here. Ragged members
+(classifications
 of an object, hypotheses of a detection) are flat arrays with an `*_offsets` array of N + 1 entries:
 object i owns rows offsets[i] to offsets[i + 1].
 """

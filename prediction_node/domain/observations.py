@@ -13,8 +13,8 @@ from prediction_node.domain.kinds import ATTRIBUTE_COUNT, CLASS_COUNT, Modality
 class SensorTracks:
     """N tracks or detections of one source at one instant, in the frame `frame_id`.
 
-    Every array has N rows. What a sensor does not report is masked, never filled in: where a `has_*`
-    mask is false (or `orientation` is UNAVAILABLE) the value beside it has no meaning.
+    Every array has N rows. What a sensor does not report is masked, never filled in: where a
+    `has_*` mask is false (or `orientation` is UNAVAILABLE) the value beside it has no meaning.
     """
 
     source: str

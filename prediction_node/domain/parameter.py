@@ -1,7 +1,8 @@
 """One declaration per tunable number: default, unit, range and description stand together.
 
 Stages hold their parameters as frozen dataclasses whose fields are made by `parameter`; `config.py`
-composes them into one tree, the node declares the tree with ROS, and YAML files are checked against it.
+composes them into one tree, the node declares the tree with ROS, and YAML files are checked
+against it.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def parameter(
 
 
 def check(values: Any, prefix: str = '') -> None:
-    """Raise ParameterError naming the first field of a parameter dataclass that breaks its declaration.
+    """Raise ParameterError naming the first field of a parameter dataclass that breaks its
+    declaration.
 
     Call it from `__post_init__`: `parameter.check(self)`.
     """

@@ -15,7 +15,9 @@ STEP_S = 0.1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """Futures of N agents, in the map frame. Pose k is `agents.stamp_ns` + k x 0.1 s; pose 0 is the present."""
+    """Futures of N agents, in the map frame. Pose k is `agents.stamp_ns` + k x 0.1 s; pose 0 is
+    the present.
+    """
 
     agents: Agents
     pose: np.ndarray  # (N, MODE_COUNT, POSE_COUNT, 3) x_m, y_m, yaw_rad
@@ -35,6 +37,12 @@ class Prediction:
             raise ValueError(
                 f'Prediction.probability must be {(n, MODE_COUNT)}, got {self.probability.shape}'
             )
+
+    @classmethod
+    def empty(cls, agents: Agents) -> Prediction:
+        """Nobody's future; `agents` must be empty."""
+        shape = (0, MODE_COUNT, POSE_COUNT, 3)
+        return cls(agents, np.zeros(shape), np.zeros(shape), np.zeros((0, MODE_COUNT)), 'none')
 
     @property
     def stamp_ns(self) -> int:

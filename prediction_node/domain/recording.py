@@ -1,4 +1,6 @@
-"""What really happened: exact tracks of all road users over a stretch of time (data sets, simulators)."""
+"""What really happened: exact tracks of all road users over a stretch of time (data sets,
+simulators).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from prediction_node.domain.lights import LightStates
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recording:
-    """N road users over T instants in the map frame. Positions are box centres. Row `ego` is the robotaxi."""
+    """N road users over T instants in the map frame. Positions are box centres. Row `ego` is the
+    robotaxi.
+    """
 
     name: str
     stamp_ns: np.ndarray  # (T,) int64, increasing

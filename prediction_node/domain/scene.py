@@ -13,7 +13,9 @@ from prediction_node.domain.lights import LightStates
 
 @dataclass(frozen=True, slots=True, eq=False)
 class History:
-    """Where N agents were: column T - 1 is the scene's instant, columns are 0.1 s apart, map frame."""
+    """Where N agents were: column T - 1 is the scene's instant, columns are 0.1 s apart, map
+    frame.
+    """
 
     position_m: np.ndarray  # (N, T, 2)
     yaw_rad: np.ndarray  # (N, T)
@@ -23,7 +25,9 @@ class History:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """Agents with their pasts, the robotaxi, the map and the lights, at `stamp_ns` in the map frame."""
+    """Agents with their pasts, the robotaxi, the map and the lights, at `stamp_ns` in the map
+    frame.
+    """
 
     stamp_ns: int
     agents: Agents

@@ -18,7 +18,9 @@ def to_sec_nanosec(stamp_ns: int) -> tuple[int, int]:
 
 
 def seconds(duration_ns: int) -> float:
-    """A difference of two stamps in seconds. Never pass an absolute stamp: a double cannot hold it."""
+    """A difference of two stamps in seconds. Never pass an absolute stamp: a double cannot hold
+    it.
+    """
     return duration_ns / NS_PER_S
 
 

@@ -1,4 +1,6 @@
-"""Error boundary around callbacks: whatever arrives on a topic, the node goes on and the count tells."""
+"""Error boundary around callbacks: whatever arrives on a topic, the node goes on and the count
+tells.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from typing import Any
 
 
 class ErrorBoundary:
-    """`errors` counts what escaped from each named callback; the first of each is logged with its trace."""
+    """`errors` counts what escaped from each named callback; the first of each is logged with its
+    trace.
+    """
 
     def __init__(self, logger: Any) -> None:
         self._logger = logger
@@ -20,7 +24,7 @@ class ErrorBoundary:
         def guarded(*arguments: Any) -> None:
             try:
                 callback(*arguments)
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:
                 self.errors[name] += 1
                 self.last[name] = f'{type(error).__name__}: {error}'
                 if self.errors[name] == 1:

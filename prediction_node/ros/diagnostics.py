@@ -105,7 +105,10 @@ def _source(source: SourceHealth, pipeline: Pipeline) -> DiagnosticStatus:
 
 def _map(pipeline: Pipeline) -> DiagnosticStatus:
     lane_map = pipeline.lane_map
-    values = {'lanelets': len(lane_map) if lane_map else 0, 'source': lane_map.source if lane_map else ''}
+    values = {
+        'lanelets': len(lane_map) if lane_map else 0,
+        'source': lane_map.source if lane_map else '',
+    }
     if pipeline.map_error:
         return _status('map', _ERROR, f'map message refused: {pipeline.map_error}', values)
     if lane_map is None:

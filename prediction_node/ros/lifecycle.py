@@ -1,4 +1,6 @@
-"""The lifecycle node `prediction`: subscriptions in, releases out, everything else in the pipeline."""
+"""The lifecycle node `prediction`: subscriptions in, releases out, everything else in the
+pipeline.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
-from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
 from rosgraph_msgs.msg import Clock as ClockMessage
 
 from prediction_node.config import NODE_NAME, Config
@@ -18,7 +20,16 @@ from prediction_node.domain.errors import MapError, PredictionNodeError
 from prediction_node.domain.lane_map import LaneMap
 from prediction_node.domain.stamps import STEP_NS
 from prediction_node.lanelet import load_map
-from prediction_node.pipeline import ODOMETRY, TF, TF_STATIC, VECTOR_MAP, Input, Pipeline, Release, inputs
+from prediction_node.pipeline import (
+    ODOMETRY,
+    TF,
+    TF_STATIC,
+    VECTOR_MAP,
+    Input,
+    Pipeline,
+    Release,
+    inputs,
+)
 from prediction_node.ros import parameters, quality
 from prediction_node.ros.boundary import ErrorBoundary
 from prediction_node.ros.diagnostics import Diagnostics
@@ -84,7 +95,10 @@ class PredictionNode(LifecycleNode):  # type: ignore[misc]
         if self._simulated is not None:
             self._subscribed.append(
                 self.create_subscription(
-                    ClockMessage, '/clock', self._boundary.wrap('clock', self._on_clock), quality.SENSOR
+                    ClockMessage,
+                    '/clock',
+                    self._boundary.wrap('clock', self._on_clock),
+                    quality.SENSOR,
                 )
             )
         gc.collect()
@@ -192,7 +206,8 @@ class PredictionNode(LifecycleNode):  # type: ignore[misc]
         return receive
 
     def _on_vector_map(self, data: bytes) -> None:
-        # Reading a city takes seconds: another process does it, the cycle picks it up when it is there.
+        # Reading a city takes seconds: another process does it, the cycle picks it up when it is
+        # there.
         assert self._config is not None
         self._map_loader.start(data, self._config.map)
 
@@ -207,7 +222,9 @@ class PredictionNode(LifecycleNode):  # type: ignore[misc]
     def _on_clock(self, message: ClockMessage) -> None:
         assert self._simulated is not None
         now_ns = message.clock.sec * 1_000_000_000 + message.clock.nanosec
-        if self._simulated.tick(now_ns) and self._schedule is not None:  # time jumped back: a bag loop
+        if (
+            self._simulated.tick(now_ns) and self._schedule is not None
+        ):  # time jumped back: a bag loop
             self._schedule = ReleaseSchedule(first_aligned_ns(now_ns))
         self._release_due(now_ns)
 
@@ -246,10 +263,17 @@ class PredictionNode(LifecycleNode):  # type: ignore[misc]
             self.get_logger().warning('time jumped: tracks and histories start anew')
         if release.reasons != self._last_reasons:
             self._last_reasons = release.reasons
-            text = f'{release.mode}' + (f': {"; ".join(release.reasons)}' if release.reasons else '')
-            (self.get_logger().info if release.mode == 'nominal' else self.get_logger().warning)(text)
+            text = f'{release.mode}' + (
+                f': {"; ".join(release.reasons)}' if release.reasons else ''
+            )
+            (self.get_logger().info if release.mode == 'nominal' else self.get_logger().warning)(
+                text
+            )
         now_ns = time.monotonic_ns()
         state = (release.mode, release.health.states)
-        if state != self._last_state or now_ns - self._last_diagnostics_ns >= _DIAGNOSTICS_PERIOD_NS:
+        if (
+            state != self._last_state
+            or now_ns - self._last_diagnostics_ns >= _DIAGNOSTICS_PERIOD_NS
+        ):
             self._last_state, self._last_diagnostics_ns = state, now_ns
             self._diagnostics.publish(release, self._pipeline, self._statistics, self._boundary)

@@ -50,7 +50,7 @@ class MapLoader:
             raise MapError(f'the process reading the map message died: {error}') from None
         except MapError:
             raise
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             raise MapError(f'map message: {type(error).__name__}: {error}') from None
 
     def close(self) -> None:

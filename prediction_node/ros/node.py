@@ -10,7 +10,8 @@ from types import FrameType
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the node. Returns 0 after a clean stop, 2 when it cannot start."""
-    # The arrays of one cycle are small: BLAS threads would only fight the middleware's for the cores.
+    # The arrays of one cycle are small: BLAS threads would only fight the middleware's for the
+    # cores.
     for variable in ('OPENBLAS_NUM_THREADS', 'OMP_NUM_THREADS', 'MKL_NUM_THREADS'):
         os.environ.setdefault(variable, '1')
 
@@ -19,8 +20,8 @@ def main(arguments: list[str] | None = None) -> int:
         from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
     except ImportError as error:
         print(
-            f'error: rclpy cannot be imported ({error}); source a ROS 2 installation, or run `make test` '
-            'once, which sets up a virtual environment with ROS 2 in .venv',
+            f'error: rclpy cannot be imported ({error}); source a ROS 2 installation, or '
+            'run `make test` once, which sets up a virtual environment with ROS 2 in .venv',
             file=sys.stderr,
         )
         return 2
@@ -28,7 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
     from prediction_node.ros.lifecycle import PredictionNode
 
     rclpy.init(args=arguments)
-    # rclpy's own handlers end the executor between two callbacks; SIGTERM must do the same as SIGINT.
+    # rclpy's own handlers end the executor between two callbacks; SIGTERM must do the same as
+    # SIGINT.
     executor = SingleThreadedExecutor()
     try:
         node = PredictionNode()

@@ -39,7 +39,9 @@ class Outputs:
         return publisher
 
     def publish(self, release: Release) -> int:
-        """Publish the predictions, then what goes with them. Returns when the predictions were out (monotonic ns)."""
+        """Publish the predictions, then what goes with them. Returns when the predictions were
+        out (monotonic ns).
+        """
         self._objects.publish(release.objects_cdr)
         published_ns = time.monotonic_ns()
         if self._uncertainty.get_subscription_count():

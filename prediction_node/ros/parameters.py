@@ -1,4 +1,6 @@
-"""The parameter tree declared with ROS: descriptions, ranges, read-only until the next configure."""
+"""The parameter tree declared with ROS: descriptions, ranges, read-only until the next
+configure.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,9 @@ def _declare(node: Node, d: Declaration) -> Any:
     elif d.low is not None or d.high is not None:
         low_f = -1.0e308 if d.low is None else float(d.low)
         high_f = 1.0e308 if d.high is None else float(d.high)
-        descriptor.floating_point_range = [FloatingPointRange(from_value=low_f, to_value=high_f, step=0.0)]
+        descriptor.floating_point_range = [
+            FloatingPointRange(from_value=low_f, to_value=high_f, step=0.0)
+        ]
     default = list(d.default) if isinstance(d.default, tuple) else d.default
     # A file may write 3 where the tree holds 3.0: take both, the tree converts.
     descriptor.dynamic_typing = isinstance(d.default, float) and not isinstance(d.default, bool)

@@ -13,7 +13,9 @@ from rclpy.qos import (
 )
 
 
-def _profile(depth: int, reliability: ReliabilityPolicy, durability: DurabilityPolicy) -> QoSProfile:
+def _profile(
+    depth: int, reliability: ReliabilityPolicy, durability: DurabilityPolicy
+) -> QoSProfile:
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST, depth=depth, reliability=reliability, durability=durability
     )
@@ -38,5 +40,6 @@ def message_class(type_name: str) -> Any:
     except ModuleNotFoundError:
         raise ImportError(
             f'message package {package} is not installed (needed for {type_name}); install it with '
-            f'`apt install ros-$ROS_DISTRO-{package.replace("_", "-")}` or build interfaces/{package}'
+            f'`apt install ros-$ROS_DISTRO-{package.replace("_", "-")}` or build '
+            f'interfaces/{package}'
         ) from None

@@ -10,7 +10,9 @@ _WINDOW = 600  # one minute
 
 
 class CycleStatistics:
-    """Responses (publish minus scheduled release) of the last minute, and misses since activation."""
+    """Responses (publish minus scheduled release) of the last minute, and misses since
+    activation.
+    """
 
     def __init__(self) -> None:
         self._responses_ms: deque[float] = deque(maxlen=_WINDOW)
