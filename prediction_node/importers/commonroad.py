@@ -65,15 +65,16 @@ class _Track:
 def read_commonroad(path: Path | str, velocity: str = 'backward') -> tuple[Recording, LaneMap]:
     """The recorded road users and the lane map of a CommonRoad XML file.
 
-    The map frame is the file's own. `Recording.ego` is the row that `choose_ego` finds: the planning
-    problem's vehicle is no recorded one, so it is left out. Obstacles whose future is given as occupied
-    regions (set-based predictions) are valid at their initial state only. Intervals count as their
-    middle, shapes in place of points as their centre.
+    The map frame is the file's own. `Recording.ego` is the row that `choose_ego` finds: the
+    planning problem's vehicle is no recorded one, so it is left out. Obstacles whose future is
+    given as occupied regions (set-based predictions) are valid at their initial state only.
+    Intervals count as their middle, shapes in place of points as their centre.
 
-    `velocity`: `backward` takes differences to the instant before (the recorded speed only where there is
-    none); `recorded` takes the file's speed along the orientation. The recorded speeds of the NGSIM
-    scenarios are the mean of the backward and the forward difference of the positions (least squares
-    weights 0.43 and 0.56 on Lankershim, 0.49 and 0.50 on US101): as history they leak the future.
+    `velocity`: `backward` takes differences to the instant before (the recorded speed only where
+    there is none); `recorded` takes the file's speed along the orientation. The recorded speeds of
+    the NGSIM scenarios are the mean of the backward and the forward difference of the positions
+    (least squares weights 0.43 and 0.56 on Lankershim, 0.49 and 0.50 on US101): as history they
+    leak the future.
 
     Raises DataError naming the file and the element.
     """

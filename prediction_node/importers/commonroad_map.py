@@ -79,9 +79,9 @@ class Lanelet:
 def read_lane_map(root: Node) -> LaneMap:
     """The lanes, connections, signs and lights below `commonRoad`. Raises DataError.
 
-    A signal group is a `trafficLight` with its id. Where adjacent lanes have stop lines, these become
-    one line across the approach. References to lanelets that the file does not hold are left out and
-    named in `warnings`.
+    A signal group is a `trafficLight` with its id. Where adjacent lanes have stop lines, these
+    become one line across the approach. References to lanelets that the file does not hold are left
+    out and named in `warnings`.
     """
     lanelets = [_lanelet(node) for node in root.all('lanelet')]
     if not lanelets:

@@ -16,10 +16,10 @@ MIN_MEAN_SPEED_MPS = 0.5
 
 
 def choose_ego(recording: Recording) -> int | None:
-    """The row of the moving car, truck or bus that is there longest; of equals, the most central one.
+    """The row of the moving car, truck or bus that is there longest; of equals the most central.
 
-    Moving: travels more than 2 m from end to end at more than 0.5 m/s on average. Central: least mean
-    distance to the others over the time they share. None if nobody drives.
+    Moving: travels more than 2 m from end to end at more than 0.5 m/s on average. Central: least
+    mean distance to the others over the time they share. None if nobody drives.
     """
     best: tuple[int, float, int] | None = None
     for row in range(len(recording.track_id)):

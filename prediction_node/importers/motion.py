@@ -12,8 +12,8 @@ def backward_velocity(
 ) -> np.ndarray:
     """(N, T, 2) velocity at each instant from it and the instant before.
 
-    `position_m` (N, T, 2 or 3), `valid` (N, T), `stamp_ns` (T,). Where the instant before is not valid,
-    `otherwise_mps` (N, T, 2) stands.
+    `position_m` (N, T, 2 or 3), `valid` (N, T), `stamp_ns` (T,). Where the instant before is not
+    valid, `otherwise_mps` (N, T, 2) stands.
     """
     velocity = np.array(otherwise_mps, dtype=np.float64)
     if len(stamp_ns) > 1:

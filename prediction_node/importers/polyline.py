@@ -21,7 +21,7 @@ def at_shares(line_m: np.ndarray, share: np.ndarray) -> np.ndarray:
 
 
 def centreline_of(left_m: np.ndarray, right_m: np.ndarray) -> np.ndarray:
-    """(k, D) mean of two borders, compared at equal shares of their lengths; keeps both their corners."""
+    """(k, D) mean of two borders at equal shares of their lengths; keeps both their corners."""
     shares = []
     for line in (left_m, right_m):
         along = arc_length_m(line)
@@ -39,7 +39,7 @@ def headings_rad(line_m: np.ndarray) -> np.ndarray:
 def cross_or_touch(
     a_m: np.ndarray, b_m: np.ndarray, within_m: float, spacing_m: float = 0.5
 ) -> bool:
-    """Whether two polylines come closer than `within_m` in the plane, at samples `spacing_m` apart."""
+    """Whether two polylines come closer than `within_m`, at samples `spacing_m` apart."""
     dense = []
     for line in (a_m, b_m):
         length = arc_length_m(line[:, :2])[-1]

@@ -25,11 +25,12 @@ def group_by_time_span(
     """Partition of the recordings: those of one group share part of their time span.
 
     Two recordings share time if three moving road users make the same ten steps in both, at the
-    same moments and as far from each other. Lengths and distances are compared, so another origin, a turned
-    frame and other names hide nothing. Groups and their members keep the order of the recordings.
+    same moments and as far from each other. Lengths and distances are compared, so another origin,
+    a turned frame and other names hide nothing. Groups and their members keep the order of the
+    recordings.
 
-    `by_vehicles` also joins recordings with three or more road users of the same id and size: the same
-    visits of the site, so at most a minute or so apart. Stricter splits follow.
+    `by_vehicles` also joins recordings with three or more road users of the same id and size: the
+    same visits of the site, so at most a minute or so apart. Stricter splits follow.
     """
     pairs = _same_time(recordings)
     if by_vehicles:

@@ -16,7 +16,7 @@ MAX_BYTES = 256 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Node:
-    """An element that knows where it stands: `where` reads like `dynamicObstacle 17: trajectory`."""
+    """An element that knows where it stands; `where` reads `dynamicObstacle 17: trajectory`."""
 
     element: Element
     where: str

@@ -1,0 +1,1 @@
+"""Modelled reality: sensors today, traffic to come."""

@@ -1,0 +1,1 @@
+"""Modelled sensors: exact road users in, the messages of four modalities out."""

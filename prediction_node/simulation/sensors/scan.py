@@ -1,0 +1,216 @@
+"""One scan of one sensor: what it sees, and how wrong it is about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from prediction_node.domain.frames import Transform, rotate_covariance, rotation_2d, wrap_angle
+from prediction_node.domain.interpolation import Snapshot
+from prediction_node.domain.kinds import (
+    ATTRIBUTE_COUNT,
+    ATTRIBUTE_INDEX,
+    CLASS_COUNT,
+    FRONT_WHEEL_ANGLE,
+    ObjectClass,
+    class_mask,
+)
+from prediction_node.domain.recording import Recording
+from prediction_node.simulation.sensors.occlusion import hidden_shares
+from prediction_node.simulation.sensors.parameters import SensorParameters, SuiteParameters
+
+PARKED = ATTRIBUTE_INDEX['parked']
+_WARM = class_mask((ObjectClass.PEDESTRIAN, ObjectClass.ANIMAL, ObjectClass.BICYCLE))
+_ENGINE = class_mask((ObjectClass.CAR, ObjectClass.TRUCK, ObjectClass.BUS, ObjectClass.MOTORCYCLE))
+FRONT_WHEEL_SIGMA_RAD = 0.1
+
+# What a body is taken for when it is not recognised, as shares; bodies alike in size and outline.
+_TAKEN_FOR: dict[ObjectClass, dict[ObjectClass, float]] = {
+    ObjectClass.UNKNOWN: {ObjectClass.PEDESTRIAN: 0.5, ObjectClass.CAR: 0.5},
+    ObjectClass.CAR: {ObjectClass.TRUCK: 0.6, ObjectClass.UNKNOWN: 0.3, ObjectClass.BUS: 0.1},
+    ObjectClass.TRUCK: {ObjectClass.CAR: 0.4, ObjectClass.BUS: 0.4, ObjectClass.TRAILER: 0.2},
+    ObjectClass.BUS: {ObjectClass.TRUCK: 0.8, ObjectClass.UNKNOWN: 0.2},
+    ObjectClass.TRAILER: {ObjectClass.TRUCK: 0.8, ObjectClass.UNKNOWN: 0.2},
+    ObjectClass.MOTORCYCLE: {ObjectClass.BICYCLE: 0.7, ObjectClass.UNKNOWN: 0.3},
+    ObjectClass.BICYCLE: {
+        ObjectClass.MOTORCYCLE: 0.4,
+        ObjectClass.PEDESTRIAN: 0.4,
+        ObjectClass.UNKNOWN: 0.2,
+    },
+    ObjectClass.PEDESTRIAN: {ObjectClass.BICYCLE: 0.5, ObjectClass.UNKNOWN: 0.5},
+    ObjectClass.ANIMAL: {ObjectClass.PEDESTRIAN: 0.3, ObjectClass.UNKNOWN: 0.7},
+}
+CONFUSION = np.zeros((CLASS_COUNT, CLASS_COUNT))  # row: true class; rows sum to one, diagonal zero
+for _true, _others in _TAKEN_FOR.items():
+    for _other, _share in _others.items():
+        CONFUSION[_true, _other] = _share
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scan:
+    """What a sensor reports of M objects, in its own frame and in an order that tells nothing."""
+
+    row: np.ndarray  # (M,) into the recording: the truth, for the one who keeps the ids
+    position_m: np.ndarray  # (M, 3)
+    position_covariance: np.ndarray  # (M, 2, 2)
+    yaw_rad: np.ndarray  # (M,), without meaning if the sensor measures none
+    velocity_mps: np.ndarray  # (M, 2) over ground, likewise
+    velocity_covariance: np.ndarray  # (M, 2, 2)
+    size_m: np.ndarray  # (M, 3), likewise
+    label: np.ndarray  # (M,) ObjectClass, likewise
+    attributes: np.ndarray  # (M, ATTRIBUTE_COUNT)
+    has_attribute: np.ndarray  # (M, ATTRIBUTE_COUNT) bool
+
+
+def scan(
+    sensor: SensorParameters,
+    suite: SuiteParameters,
+    recording: Recording,
+    truth: Snapshot,
+    map_from_sensor: Transform,
+    rng: np.random.Generator,
+) -> Scan:
+    """What `sensor` reports of `truth` from where it is.
+
+    The random numbers of an object depend on the generator and on its row alone, so what one object
+    does never changes the noise of another.
+    """
+    n = len(recording.track_id)
+    normal = rng.standard_normal((n, 10))
+    uniform = rng.random((n, 4 + ATTRIBUTE_COUNT))
+    order = rng.random(n)
+
+    inside = np.flatnonzero(_in_view(sensor, suite, recording, truth, map_from_sensor))
+    row = truth.row[inside]
+    kept = uniform[row, 0] >= sensor.dropout
+    inside, row = inside[kept], row[kept]
+    shuffled = np.argsort(order[row])
+    inside, row = inside[shuffled], row[shuffled]
+    normal, uniform = normal[row], uniform[row]
+
+    sensor_from_map = map_from_sensor.inverse()
+    exact = sensor_from_map.apply(truth.position_m[inside])
+    position, covariance, sight = _position(sensor, exact, normal[:, :3])
+    turn = sensor_from_map.rotation_2d
+    velocity, velocity_covariance = _velocity(
+        sensor, truth.velocity_mps[inside] @ turn.T, sight, normal[:, 3:5]
+    )
+    yaw = truth.yaw_rad[inside] + sensor_from_map.yaw_rad
+    size = recording.size_m[row] * (1.0 + sensor.sigma_size_fraction * normal[:, 6:9])
+    attributes, has_attribute = _attributes(
+        sensor, truth, inside, exact, uniform[:, 4:], normal[:, 9]
+    )
+    return Scan(
+        row=row,
+        position_m=position,
+        position_covariance=covariance,
+        yaw_rad=wrap_angle(yaw + np.deg2rad(sensor.sigma_yaw_deg) * normal[:, 5]),
+        velocity_mps=velocity,
+        velocity_covariance=velocity_covariance,
+        size_m=np.maximum(size, 0.1),
+        label=_labels(sensor, recording.label[row], uniform[:, 1], uniform[:, 2]),
+        attributes=attributes,
+        has_attribute=has_attribute,
+    )
+
+
+def _in_view(
+    sensor: SensorParameters,
+    suite: SuiteParameters,
+    recording: Recording,
+    truth: Snapshot,
+    map_from_sensor: Transform,
+) -> np.ndarray:
+    """(M,) bool: in range, in the field of view, warm if need be, and not hidden."""
+    offset = map_from_sensor.inverse().apply(truth.position_m)
+    distance = np.hypot(offset[:, 0], offset[:, 1])
+    reach = sensor.range_m * (sensor.night_range_factor if suite.night else 1.0)
+    others = (
+        truth.row != recording.ego
+    )  # neither seen by the vehicle's own sensors nor in their way
+    near = others & (distance <= reach)
+    seen = near & (
+        np.abs(np.arctan2(offset[:, 1], offset[:, 0]))
+        <= 0.5 * np.deg2rad(sensor.field_of_view_deg) + 1e-12
+    )
+    if sensor.warm_bodies_only:
+        label = recording.label[truth.row]
+        parked = truth.has_attribute[:, PARKED] & (truth.attributes[:, PARKED] > 0.5)
+        seen &= _WARM[label] | (_ENGINE[label] & ~parked)
+    if suite.occlusion:
+        at = np.flatnonzero(near)  # what hides an object is nearer, so it is near
+        hidden = np.zeros(len(truth.row))
+        hidden[at] = hidden_shares(
+            map_from_sensor.translation_m,
+            truth.position_m[at],
+            truth.yaw_rad[at],
+            recording.size_m[truth.row[at]],
+        )
+        seen &= hidden <= suite.hidden_fraction
+    return np.asarray(seen)
+
+
+def _position(
+    sensor: SensorParameters, exact_m: np.ndarray, normal: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Measured positions (M, 3), their covariances (M, 2, 2), and the true lines of sight (M,)."""
+    bearing = np.arctan2(exact_m[:, 1], exact_m[:, 0])
+    along, across = _sigmas(sensor, np.hypot(exact_m[:, 0], exact_m[:, 1]))
+    error = np.stack([along * normal[:, 0], across * normal[:, 1]], axis=-1)
+    measured = exact_m.copy()
+    measured[:, :2] += np.einsum('nij,nj->ni', rotation_2d(bearing), error)
+    measured[:, 2] += sensor.sigma_height_m * normal[:, 2]
+    # A sensor knows its measurement, not the truth: its covariance follows from the former.
+    along, across = _sigmas(sensor, np.hypot(measured[:, 0], measured[:, 1]))
+    axes = rotation_2d(np.arctan2(measured[:, 1], measured[:, 0]))
+    return measured, _covariance(along, across, axes), bearing
+
+
+def _sigmas(sensor: SensorParameters, range_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    along = np.hypot(sensor.sigma_along_m, sensor.sigma_along_fraction * range_m)
+    across = np.hypot(sensor.sigma_across_m, np.deg2rad(sensor.sigma_across_deg) * range_m)
+    return along, across
+
+
+def _covariance(along: np.ndarray, across: np.ndarray, axes: np.ndarray) -> np.ndarray:
+    out = np.zeros((len(axes), 2, 2))
+    out[:, 0, 0], out[:, 1, 1] = along**2, across**2
+    return rotate_covariance(out, axes)
+
+
+def _velocity(
+    sensor: SensorParameters, exact_mps: np.ndarray, sight_rad: np.ndarray, normal: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Measured velocities (M, 2) and covariances (M, 2, 2)."""
+    sigma = np.array([sensor.sigma_speed_along_mps, sensor.sigma_speed_across_mps])
+    axes = rotation_2d(sight_rad)
+    measured = exact_mps + np.einsum('nij,nj->ni', axes, sigma * normal)
+    ones = np.ones(len(axes))
+    return measured, _covariance(sigma[0] * ones, sigma[1] * ones, axes)
+
+
+def _labels(
+    sensor: SensorParameters, true: np.ndarray, right: np.ndarray, which: np.ndarray
+) -> np.ndarray:
+    """(M,) reported classes, from two uniform numbers per object."""
+    cumulative = np.cumsum(CONFUSION, axis=1)[true]
+    wrong = (which[:, None] >= cumulative).sum(axis=1)
+    return np.where(right < sensor.class_right, true, np.minimum(wrong, CLASS_COUNT - 1))
+
+
+def _attributes(
+    sensor: SensorParameters,
+    truth: Snapshot,
+    inside: np.ndarray,
+    exact_m: np.ndarray,
+    uniform: np.ndarray,
+    normal: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Attributes of near objects: `attribute_right` on the recognised side, and an angle."""
+    near = np.hypot(exact_m[:, 0], exact_m[:, 1]) <= sensor.attribute_range_m
+    true = truth.attributes[inside]
+    recognised = (true > 0.5) == (uniform < sensor.attribute_right)
+    out = np.where(recognised, sensor.attribute_right, 1.0 - sensor.attribute_right)
+    out[:, FRONT_WHEEL_ANGLE] = true[:, FRONT_WHEEL_ANGLE] + FRONT_WHEEL_SIGMA_RAD * normal
+    return out, truth.has_attribute[inside] & near[:, None]
