@@ -1,0 +1,101 @@
+"""Existence, death, and merging of tracks that turned out to be one object."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from prediction_node.domain.stamps import NS_PER_S, nanoseconds
+from prediction_node.fusion.classes import class_disagreement
+from prediction_node.fusion.parameters import FusionParameters
+from prediction_node.fusion.tracks import VX, VY, TrackTable, X, Y
+
+_CLASSES_CONTRADICT = 3.0  # as -2 log of a likelihood ratio
+_SAME_OBJECT = 13.8  # squared Mahalanobis distance in two dimensions, 99.9 %
+_TOLD_APART_NS = NS_PER_S  # how long having been told apart counts
+
+
+def count_hits(
+    tracks: TrackTable,
+    rows: np.ndarray,
+    existence: np.ndarray,
+    modality: int,
+    parameters: FusionParameters,
+) -> None:
+    """Raise the log-odds of `rows` (K,) by a report each, the surer the more (existence (K,))."""
+    gain = parameters.existence_gain[modality] * existence
+    tracks.log_odds[rows] = np.minimum(tracks.log_odds[rows] + gain, parameters.max_log_odds)
+    tracks.hits[rows] += 1
+    tracks.confirmed |= (tracks.log_odds >= parameters.confirm_log_odds) & (
+        tracks.hits >= parameters.confirm_hits
+    )
+
+
+def count_misses(
+    tracks: TrackTable,
+    hit: np.ndarray,
+    column: int,
+    stamp_ns: int,
+    modality: int,
+    parameters: FusionParameters,
+) -> None:
+    """Lower the log-odds of tracks that the source saw just now and does not report any more.
+
+    `hit` (K,) are the rows it does report. A source that never saw the object, or lost it a while
+    ago (hidden, out of range), says nothing about it.
+    """
+    age_ns = stamp_ns - tracks.source_seen_ns[:, column]
+    missed = (age_ns > 0) & (age_ns <= nanoseconds(parameters.miss_window_s))
+    missed[hit] = False
+    tracks.log_odds[missed] -= parameters.existence_loss[modality]
+
+
+def alive(tracks: TrackTable, stamp_ns: int, parameters: FusionParameters) -> np.ndarray:
+    """(N,) bool: tracks worth keeping at `stamp_ns`."""
+    unseen_ns = stamp_ns - tracks.seen_ns
+    limit_s = np.where(tracks.confirmed, parameters.remember_s, parameters.tentative_s)
+    spread = 0.5 * np.trace(tracks.covariance[:, X : Y + 1, X : Y + 1], axis1=1, axis2=2)
+    lost = (unseen_ns > 0.3 * NS_PER_S) & (spread > parameters.max_coast_sigma_m**2)
+    keep: np.ndarray = (
+        (unseen_ns <= limit_s * NS_PER_S) & (tracks.log_odds > parameters.death_log_odds) & ~lost
+    )
+    return keep
+
+
+def duplicates(
+    tracks: TrackTable, class_probabilities: np.ndarray, parameters: FusionParameters
+) -> np.ndarray:
+    """(N,) bool: tracks of objects that an older or surer track already follows.
+
+    Two tracks are one object if place and velocity agree within their covariances, unless one
+    message reported both: a sensor that tells them apart knows better. Classes (N, CLASS_COUNT)
+    must not contradict each other: a pedestrian beside a car stays.
+    """
+    doomed = np.zeros(len(tracks), bool)
+    position = tracks.mean[:, X : Y + 1]
+    near = np.abs(position[:, None] - position[None]).max(axis=2, initial=0.0)
+    first, second = np.nonzero(np.triu(near < parameters.merge_distance_m, k=1))
+    if not len(first):
+        return doomed
+    differ = class_disagreement(class_probabilities[first], class_probabilities[second])
+    distance = np.hypot(*(position[first] - position[second]).T)
+    agree = (distance < parameters.merge_distance_m) & (differ < _CLASSES_CONTRADICT)
+    covariance = tracks.covariance
+    for part in (slice(X, Y + 1), slice(VX, VY + 1)):
+        offset = tracks.mean[first, part] - tracks.mean[second, part]
+        spread = covariance[first, part, part] + covariance[second, part, part]
+        solved = np.linalg.solve(spread, offset[:, :, None])[:, :, 0]
+        agree &= (offset * solved).sum(axis=1) < _SAME_OBJECT
+    together = tracks.source_seen_ns[first] == tracks.source_seen_ns[second]
+    newest = tracks.seen_ns[first, None] - _TOLD_APART_NS
+    agree &= ~(together & (tracks.source_seen_ns[first] > newest)).any(axis=1)
+    for i, j in zip(first[agree], second[agree], strict=True):
+        if not (doomed[i] or doomed[j]):
+            doomed[_lesser(tracks, i, j)] = True
+    return doomed
+
+
+def _lesser(tracks: TrackTable, i: int, j: int) -> int:
+    """The track of two to drop: the unconfirmed before the confirmed, then the younger."""
+    rank_i = (not tracks.confirmed[i], tracks.serial[i])
+    rank_j = (not tracks.confirmed[j], tracks.serial[j])
+    return i if rank_i > rank_j else j

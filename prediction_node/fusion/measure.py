@@ -1,0 +1,177 @@
+"""From the reports of one message to linearised measurements of their tracks."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+
+from prediction_node.domain.kinds import Orientation
+from prediction_node.domain.observations import SensorTracks
+from prediction_node.fusion.heading import yaw_innovation
+from prediction_node.fusion.parameters import FusionParameters
+from prediction_node.fusion.predict import MotionNoise
+from prediction_node.fusion.tracks import (
+    STATE_COUNT,
+    VX,
+    VY,
+    YAW,
+    YAW_RATE,
+    TrackTable,
+    X,
+    Y,
+)
+from prediction_node.fusion.update import Reports
+
+_YAW_RATE_SIGMA_RADPS = 0.3  # messages carry none for it
+
+
+def with_floors(reports: SensorTracks, parameters: FusionParameters) -> SensorTracks:
+    """The same reports, none of them surer than the parameters allow."""
+    floor = parameters.position_sigma_floor_m[reports.modality]
+    position = _floored(reports.position_covariance, floor**2)
+    velocity = reports.velocity_covariance
+    if reports.has_velocity.any():
+        velocity = _floored(velocity, parameters.velocity_sigma_floor_mps**2)
+    return dataclasses.replace(
+        reports,
+        position_covariance=position,
+        velocity_covariance=velocity,
+        yaw_variance=np.maximum(reports.yaw_variance, parameters.yaw_sigma_floor_rad**2),
+    )
+
+
+def _floored(covariance: np.ndarray, floor: float) -> np.ndarray:
+    """(N, 2, 2) covariances whose diagonal is at least `floor`."""
+    out = covariance.copy()
+    for i in (0, 1):
+        out[:, i, i] = np.maximum(out[:, i, i], floor)
+    return out
+
+
+def measurements(
+    tracks: TrackTable,
+    rows: np.ndarray,
+    reports: SensorTracks,
+    columns: np.ndarray,
+    past: tuple[np.ndarray, np.ndarray, np.ndarray],
+    noise: MotionNoise,
+    length_m: np.ndarray,
+    silence_s: np.ndarray,
+    parameters: FusionParameters,
+) -> Iterator[tuple[np.ndarray, Reports, np.ndarray]]:
+    """Yield (which of the K pairs, their Reports, evidence for the headings), equal contents
+    together.
+
+    Track rows (K,) were matched with report rows `columns` (K,). `past` holds mean (N, 7), Jacobian
+    (N, 7, 7) and noise (N, 7, 7) of all tracks taken back to the reports' instant: a report older than
+    the tracks is compared with where they were. Beside the report stands one more thing known of
+    every body with a heading: it does not move sideways (its unsteered axle does not, which lies
+    `axle_fraction` of the length behind the centre).
+    """
+    # An exact zero is what senders write who measure no yaw rate, with or without a covariance.
+    turning = reports.has_yaw_rate[columns] & (reports.yaw_rate_radps[columns] != 0.0)
+    contents = (
+        1 * reports.has_velocity[columns]
+        + 2 * (reports.orientation[columns] != Orientation.UNAVAILABLE)
+        + 4 * turning
+        + 8 * tracks.has_heading[rows]
+    )
+    for content in np.unique(contents):
+        picked = np.flatnonzero(contents == content)
+        yield (
+            picked,
+            *_linearised(
+                int(content),
+                tracks,
+                rows[picked],
+                reports,
+                columns[picked],
+                past,
+                noise,
+                length_m,
+                silence_s[picked],
+                parameters,
+            ),
+        )
+
+
+def _linearised(
+    content: int,
+    tracks: TrackTable,
+    rows: np.ndarray,
+    reports: SensorTracks,
+    columns: np.ndarray,
+    past: tuple[np.ndarray, np.ndarray, np.ndarray],
+    noise: MotionNoise,
+    length_m: np.ndarray,
+    silence_s: np.ndarray,
+    parameters: FusionParameters,
+) -> tuple[Reports, np.ndarray]:
+    past_mean, past_jacobian, past_noise = (values[rows] for values in past)
+    observed = [X, Y]
+    if content & 1:
+        observed += [VX, VY]
+    if content & 2:
+        observed.append(YAW)
+    if content & 4:
+        observed.append(YAW_RATE)
+    m = len(observed) + (1 if content & 8 else 0)
+    innovation = np.zeros((len(rows), m))
+    jacobian = np.zeros((len(rows), m, STATE_COUNT))
+    r = np.zeros((len(rows), m, m))
+    evidence = np.zeros(len(rows))
+
+    innovation[:, :2] = reports.position_m[columns, :2] - past_mean[:, X : Y + 1]
+    r[:, :2, :2] = reports.position_covariance[columns]
+    at = 2
+    if content & 1:
+        innovation[:, 2:4] = reports.velocity_mps[columns] - past_mean[:, VX : VY + 1]
+        r[:, 2:4, 2:4] = reports.velocity_covariance[columns]
+        at = 4
+    if content & 2:
+        innovation[:, at], evidence = yaw_innovation(
+            past_mean[:, YAW], reports.yaw_rad[columns], reports.orientation[columns]
+        )
+        r[:, at, at] = reports.yaw_variance[columns]
+        at += 1
+    if content & 4:
+        innovation[:, at] = reports.yaw_rate_radps[columns] - past_mean[:, YAW_RATE]
+        r[:, at, at] = _YAW_RATE_SIGMA_RADPS**2
+        at += 1
+    jacobian[:, :at] = past_jacobian[:, observed]
+
+    part = parameters.shared_error[reports.modality]
+    shared, independent = part * r, (1.0 - part) * r
+    independent[:, :at, :at] += past_noise[:, observed][:, :, observed]
+    if content & 8:
+        _add_no_slip(
+            innovation, jacobian, independent, tracks, rows, noise, length_m, silence_s, parameters
+        )
+    return Reports(innovation, jacobian, independent, shared), evidence
+
+
+def _add_no_slip(
+    innovation: np.ndarray,
+    jacobian: np.ndarray,
+    independent: np.ndarray,
+    tracks: TrackTable,
+    rows: np.ndarray,
+    noise: MotionNoise,
+    length_m: np.ndarray,
+    silence_s: np.ndarray,
+    parameters: FusionParameters,
+) -> None:
+    """Fill the last number of each report: sideways speed of the unsteered axle, about 0."""
+    vx, vy, yaw, w = (tracks.mean[rows, i] for i in (VX, VY, YAW, YAW_RATE))
+    lever = noise.axle_fraction[rows] * length_m[rows]
+    cos, sin = np.cos(yaw), np.sin(yaw)
+    innovation[:, -1] = -(vy * cos - vx * sin - lever * w)
+    jacobian[:, -1, VX] = -sin
+    jacobian[:, -1, VY] = cos
+    jacobian[:, -1, YAW] = -(vx * cos + vy * sin)
+    jacobian[:, -1, YAW_RATE] = -lever
+    # Said anew with every report of any source, it must not count more often than slip changes.
+    said = np.clip(silence_s, 1e-3, parameters.slip_memory_s)
+    independent[:, -1, -1] = noise.slip_variance[rows] * parameters.slip_memory_s / said

@@ -1,0 +1,256 @@
+"""Every number of fusion that a user may want to change.
+
+Tuples of nine follow `kinds.ObjectClass` (unknown, car, truck, bus, trailer, motorcycle, bicycle,
+pedestrian, animal); tuples of four follow `kinds.Modality` (camera, lidar, radar, thermal).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from prediction_node.domain import parameter as declared
+from prediction_node.domain.errors import ParameterError
+from prediction_node.domain.kinds import CLASS_NAMES, MODALITY_NAMES
+from prediction_node.domain.parameter import parameter
+
+_BY_CLASS = f', for {", ".join(CLASS_NAMES)}'
+_BY_MODALITY = f', for {", ".join(MODALITY_NAMES)}'
+
+
+@dataclass(frozen=True)
+class FusionParameters:
+    """Parameters of `Fusion`. Raises ParameterError naming the first value out of its range."""
+
+    # --- motion model
+    acceleration_sigma_mps2: tuple[float, ...] = parameter(
+        (1.2, 1.5, 1.0, 1.0, 1.0, 2.0, 1.0, 0.0, 0.0),
+        'usual acceleration along the heading' + _BY_CLASS,
+        unit='m/s^2',
+        low=0.0,
+        high=20.0,
+    )
+    acceleration_memory_s: float = parameter(
+        2.0, 'time after which an acceleration is forgotten', unit='s', low=0.1, high=20.0
+    )
+    drift_mps2: tuple[float, ...] = parameter(
+        (0.8, 0.2, 0.2, 0.2, 0.2, 0.4, 0.4, 0.6, 1.5),
+        'random acceleration in any direction, per square root of a second' + _BY_CLASS,
+        unit='m/s^1.5',
+        low=0.01,
+        high=20.0,
+    )
+    headless_drift_mps2: tuple[float, ...] = parameter(
+        (1.5, 1.5, 1.2, 1.2, 1.2, 2.0, 1.2, 0.6, 1.5),
+        'the same while the heading is not known yet' + _BY_CLASS,
+        unit='m/s^1.5',
+        low=0.01,
+        high=20.0,
+    )
+    yaw_rate_drift_radps: tuple[float, ...] = parameter(
+        (0.2, 0.2, 0.12, 0.12, 0.12, 0.3, 0.4, 0.0, 0.0),
+        'random change of the yaw rate per square root of a second' + _BY_CLASS,
+        unit='rad/s^1.5',
+        low=0.0,
+        high=10.0,
+    )
+    yaw_rate_memory_s: float = parameter(
+        3.0, 'time after which a moving body stops turning', unit='s', low=0.1, high=60.0
+    )
+    yaw_drift_rad: tuple[float, ...] = parameter(
+        (0.1, 0.01, 0.01, 0.01, 0.01, 0.02, 0.05, 1.0, 1.5),
+        'random change of heading per square root of a second' + _BY_CLASS,
+        unit='rad/s^0.5',
+        low=0.0,
+        high=10.0,
+    )
+    slip_sigma_mps: tuple[float, ...] = parameter(
+        (0.5, 0.1, 0.1, 0.1, 0.15, 0.15, 0.15, 0.4, 0.5),
+        'usual speed across the heading' + _BY_CLASS,
+        unit='m/s',
+        low=0.01,
+        high=10.0,
+    )
+    slip_memory_s: float = parameter(
+        0.2, 'time over which the sideways speed stays the same', unit='s', low=0.01, high=10.0
+    )
+    axle_fraction: tuple[float, ...] = parameter(
+        (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+        'distance from box centre back to the unsteered axle as a part of the length' + _BY_CLASS,
+        low=0.0,
+        high=0.5,
+    )
+    unseen_speed_sigma_mps: tuple[float, ...] = parameter(
+        (8.0, 10.0, 8.0, 8.0, 8.0, 10.0, 5.0, 1.5, 2.0),
+        'spread of the speeds of bodies seen once without a velocity' + _BY_CLASS,
+        unit='m/s',
+        low=0.1,
+        high=60.0,
+    )
+
+    # --- association
+    gate_probability_loss: float = parameter(
+        1e-3, 'share of right measurements that the gate may lose', low=1e-9, high=0.2
+    )
+    gate_max_m: float = parameter(
+        12.0, 'no measurement further than this from a track belongs to it', unit='m', low=0.5
+    )
+    new_object_density_per_m2: float = parameter(
+        3e-4,
+        'new objects per square metre and message: what a match competes with',
+        unit='1/m^2',
+        low=1e-8,
+        high=1.0,
+    )
+    reference_scatter: tuple[float, ...] = parameter(
+        (0.1, 0.1, 0.15, 0.1),
+        'scatter of the point a sensor reports, as a part of the length' + _BY_MODALITY,
+        low=0.0,
+        high=1.0,
+    )
+    class_weight: float = parameter(
+        1.0, 'weight of class compatibility in the association cost', low=0.0, high=10.0
+    )
+    id_bonus: float = parameter(
+        2.0, 'what an unchanged sensor-side id is worth, in squared sigmas', low=0.0, high=20.0
+    )
+
+    # --- update
+    shared_error: tuple[float, ...] = parameter(
+        (0.1, 0.2, 0.2, 0.1),
+        "part of a report's variance that the same source repeats in its next report"
+        + _BY_MODALITY,
+        low=0.0,
+        high=1.0,
+    )
+    position_sigma_floor_m: tuple[float, ...] = parameter(
+        (0.1, 0.05, 0.1, 0.1),
+        'no position is believed to be better than this' + _BY_MODALITY,
+        unit='m',
+        low=1e-3,
+        high=10.0,
+    )
+    velocity_sigma_floor_mps: float = parameter(
+        0.05, 'no velocity is believed to be better than this', unit='m/s', low=1e-3, high=10.0
+    )
+    yaw_sigma_floor_rad: float = parameter(
+        0.01, 'no heading is believed to be better than this', unit='rad', low=1e-4, high=1.0
+    )
+    height_sigma_m: tuple[float, ...] = parameter(
+        (0.5, 0.1, 3.0, 0.5),
+        "spread of the height of a report's centre" + _BY_MODALITY,
+        unit='m',
+        low=0.01,
+        high=20.0,
+    )
+    late_limit_s: float = parameter(
+        0.5,
+        'reports further than this from the asked instant are not used',
+        unit='s',
+        low=0.05,
+        high=5.0,
+    )
+
+    # --- birth and death
+    existence_gain: tuple[float, ...] = parameter(
+        (1.0, 1.6, 1.0, 0.9),
+        'log-odds of existence that one report adds' + _BY_MODALITY,
+        low=0.0,
+        high=10.0,
+    )
+    existence_loss: tuple[float, ...] = parameter(
+        (0.25, 0.5, 0.2, 0.2),
+        'log-odds of existence lost when a source which saw the object just now reports it no more'
+        + _BY_MODALITY,
+        low=0.0,
+        high=10.0,
+    )
+    miss_window_s: float = parameter(
+        0.5, 'how long a silent source counts as looking', unit='s', low=0.0, high=5.0
+    )
+    prior_log_odds: float = parameter(
+        -1.0, 'log-odds of existence before the first report', low=-10.0, high=5.0
+    )
+    confirm_log_odds: float = parameter(
+        1.7, 'log-odds of existence from which a track is published', low=-5.0, high=10.0
+    )
+    confirm_hits: int = parameter(2, 'reports from which a track is published', low=1, high=20)
+    max_log_odds: float = parameter(5.0, 'log-odds of existence are held below', low=0.5, high=20.0)
+    death_log_odds: float = parameter(
+        -2.5, 'log-odds of existence below which a track is dropped', low=-20.0, high=0.0
+    )
+    tentative_s: float = parameter(
+        0.35, 'an unconfirmed track unseen for this long is dropped', unit='s', low=0.05, high=5.0
+    )
+    coast_s: float = parameter(
+        1.0, 'a track unseen for this long is published no more', unit='s', low=0.0, high=5.0
+    )
+    remember_s: float = parameter(
+        2.0,
+        'a track unseen for this long is dropped; until then it gets its identity back',
+        unit='s',
+        low=0.0,
+        high=10.0,
+    )
+    max_coast_sigma_m: float = parameter(
+        4.0, 'a coasting track less certain than this is dropped', unit='m', low=0.1, high=50.0
+    )
+    merge_distance_m: float = parameter(
+        2.5, 'centres of duplicate tracks are nearer than this', unit='m', low=0.0, high=10.0
+    )
+
+    # --- classes, attributes, size
+    class_trust: tuple[float, ...] = parameter(
+        (0.9, 0.8, 0.6, 0.85),
+        'probability that the class a source names is right' + _BY_MODALITY,
+        low=0.12,
+        high=0.999,
+    )
+    class_memory_s: float = parameter(
+        20.0, 'time after which class evidence is forgotten', unit='s', low=0.1
+    )
+    max_class_log_odds: float = parameter(
+        6.0, 'no class is believed more strongly than this', low=0.5, high=20.0
+    )
+    class_correlation: float = parameter(
+        0.5, 'weight of one class report: 1 if successive errors were independent', low=0.01, high=1
+    )
+    attribute_memory_s: tuple[float, ...] = parameter(
+        (2.0, 1.0, 1.5, 1.5, 0.5, 2.0, 3.0, 5.0, 20.0, 20.0, 1.0),
+        'time after which a report of phone_in_hand, looking_at_road, turn_left, turn_right, '
+        'brake, hazard, door_open, emergency_active, towed, parked, front_wheel_angle_rad is forgotten',
+        unit='s',
+        low=0.05,
+    )
+    attribute_trust: tuple[float, ...] = parameter(
+        (1.0, 0.6, 0.2, 0.6),
+        'weight of a report of an attribute' + _BY_MODALITY,
+        low=0.0,
+        high=1.0,
+    )
+    size_trust: tuple[float, ...] = parameter(
+        (0.25, 1.0, 0.1, 0.1),
+        'weight of a reported size' + _BY_MODALITY,
+        low=0.0,
+        high=1.0,
+    )
+
+    # --- bounds
+    max_tracks: int = parameter(
+        400,
+        'tracks kept; beyond, those far from the vehicle go, vulnerable road users last',
+        low=1,
+        high=5000,
+    )
+    max_reports: int = parameter(
+        400, 'reports used of one message, nearest first, vulnerable road users before', low=1
+    )
+
+    def __post_init__(self) -> None:
+        declared.check(self)
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not isinstance(value, tuple):
+                continue
+            wanted = len(field.default)  # type: ignore[arg-type]
+            if len(value) != wanted:
+                raise ParameterError(f'{field.name} must have {wanted} values, got {len(value)}')

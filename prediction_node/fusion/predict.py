@@ -1,0 +1,180 @@
+"""Motion: coordinated turn with an acceleration along the heading, noise by class.
+
+State [x, y, vx, vy, a, yaw, w]: velocity turns with the yaw rate w, so does the heading; a decays
+(a Singer model along the heading, R. A. Singer, IEEE AES-6(4), 1970) and so does w, at once where
+the body stands: a stopped car does not spin. Bodies that may step anywhere have no a and no w worth
+speaking of and drift isotropically instead. Velocity in map axes keeps the model linear where it
+matters most: at standstill and before any heading is known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from prediction_node.domain.frames import wrap_angle
+from prediction_node.fusion.parameters import FusionParameters
+from prediction_node.fusion.tracks import (
+    ACCELERATION,
+    STATE_COUNT,
+    VX,
+    VY,
+    YAW,
+    YAW_RATE,
+    TrackTable,
+    X,
+    Y,
+)
+
+WALKING_MPS = 1.0  # turning is free above about this speed
+STANDSTILL_MEMORY_S = 0.2  # a yaw rate at standstill is gone after this
+LONGEST_STEP_S = 0.2  # the linearisation is good for this long
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MotionNoise:
+    """Process noise and body model of N tracks, expected over their class probabilities."""
+
+    acceleration_variance: np.ndarray  # (N,) (m/s^2)^2 of the Singer process
+    drift: np.ndarray  # (N,) m^2/s^3
+    yaw_rate_drift: np.ndarray  # (N,) rad^2/s^3
+    yaw_drift: np.ndarray  # (N,) rad^2/s
+    slip_variance: np.ndarray  # (N,) m^2/s^2
+    axle_fraction: np.ndarray  # (N,)
+
+
+def motion_table(parameters: FusionParameters) -> np.ndarray:
+    """(CLASS_COUNT, 7) variances by class: the columns that `motion_noise` mixes."""
+    return np.column_stack(
+        [
+            np.square(parameters.acceleration_sigma_mps2),
+            np.square(parameters.drift_mps2),
+            np.square(parameters.headless_drift_mps2),
+            np.square(parameters.yaw_rate_drift_radps),
+            np.square(parameters.yaw_drift_rad),
+            np.square(parameters.slip_sigma_mps),
+            parameters.axle_fraction,
+        ]
+    )
+
+
+def motion_noise(
+    table: np.ndarray, class_probabilities: np.ndarray, has_heading: np.ndarray
+) -> MotionNoise:
+    """Mix the rows of `motion_table` by class probability; without a heading only drift is left."""
+    mixed = class_probabilities @ table
+    return MotionNoise(
+        acceleration_variance=np.where(has_heading, mixed[:, 0], 0.0),
+        drift=np.where(has_heading, mixed[:, 1], mixed[:, 2]),
+        yaw_rate_drift=np.where(has_heading, mixed[:, 3], 0.0),
+        yaw_drift=mixed[:, 4],
+        slip_variance=mixed[:, 5],
+        axle_fraction=mixed[:, 6],
+    )
+
+
+def moved(
+    mean: np.ndarray, dt_s: float, parameters: FusionParameters
+) -> tuple[np.ndarray, np.ndarray]:
+    """The states (N, 7) after dt_s (before, if negative) and the Jacobians (N, 7, 7)."""
+    n = len(mean)
+    vx, vy, a, yaw, w = (mean[:, i] for i in (VX, VY, ACCELERATION, YAW, YAW_RATE))
+    cos_full, sin_full = np.cos(w * dt_s), np.sin(w * dt_s)
+    cos_half, sin_half = np.cos(0.5 * w * dt_s), np.sin(0.5 * w * dt_s)
+    ahead_x, ahead_y = np.cos(yaw), np.sin(yaw)
+    forget_a, forget_w = _forgetting(vx, vy, dt_s, parameters)
+    # Velocity at the middle of the step (its chord) and turned fully, before the acceleration.
+    mid_x, mid_y = cos_half * vx - sin_half * vy, sin_half * vx + cos_half * vy
+    end_x, end_y = cos_full * vx - sin_full * vy, sin_full * vx + cos_full * vy
+    half_dt2 = 0.5 * dt_s * dt_s
+
+    out = mean.copy()
+    out[:, X] += dt_s * mid_x + half_dt2 * a * ahead_x
+    out[:, Y] += dt_s * mid_y + half_dt2 * a * ahead_y
+    out[:, VX] = end_x + dt_s * a * ahead_x
+    out[:, VY] = end_y + dt_s * a * ahead_y
+    out[:, ACCELERATION] = a * forget_a
+    out[:, YAW] = wrap_angle(yaw + dt_s * w)
+    out[:, YAW_RATE] = w * forget_w
+
+    jacobian = np.zeros((n, STATE_COUNT, STATE_COUNT))
+    jacobian[:, X, X] = jacobian[:, Y, Y] = jacobian[:, YAW, YAW] = 1.0
+    jacobian[:, X, VX] = jacobian[:, Y, VY] = dt_s * cos_half
+    jacobian[:, X, VY] = -dt_s * sin_half
+    jacobian[:, Y, VX] = dt_s * sin_half
+    jacobian[:, X, ACCELERATION] = half_dt2 * ahead_x
+    jacobian[:, Y, ACCELERATION] = half_dt2 * ahead_y
+    jacobian[:, X, YAW] = -half_dt2 * a * ahead_y
+    jacobian[:, Y, YAW] = half_dt2 * a * ahead_x
+    jacobian[:, X, YAW_RATE] = -half_dt2 * mid_y
+    jacobian[:, Y, YAW_RATE] = half_dt2 * mid_x
+    jacobian[:, VX, VX] = jacobian[:, VY, VY] = cos_full
+    jacobian[:, VX, VY] = -sin_full
+    jacobian[:, VY, VX] = sin_full
+    jacobian[:, VX, ACCELERATION] = dt_s * ahead_x
+    jacobian[:, VY, ACCELERATION] = dt_s * ahead_y
+    jacobian[:, VX, YAW] = -dt_s * a * ahead_y
+    jacobian[:, VY, YAW] = dt_s * a * ahead_x
+    jacobian[:, VX, YAW_RATE] = -dt_s * end_y
+    jacobian[:, VY, YAW_RATE] = dt_s * end_x
+    jacobian[:, ACCELERATION, ACCELERATION] = forget_a
+    jacobian[:, YAW, YAW_RATE] = dt_s
+    jacobian[:, YAW_RATE, YAW_RATE] = forget_w
+    return out, jacobian
+
+
+def _forgetting(
+    vx: np.ndarray, vy: np.ndarray, dt_s: float, parameters: FusionParameters
+) -> tuple[float, np.ndarray]:
+    """Factors of the acceleration and of the yaw rates (N,). Going back in time forgets nothing."""
+    if dt_s <= 0.0:
+        return 1.0, np.ones_like(vx)
+    moving = _share_moving(vx, vy)
+    rate = moving / parameters.yaw_rate_memory_s + (1.0 - moving) / STANDSTILL_MEMORY_S
+    return float(np.exp(-dt_s / parameters.acceleration_memory_s)), np.exp(-dt_s * rate)
+
+
+def _share_moving(vx: np.ndarray, vy: np.ndarray) -> np.ndarray:
+    squared = vx * vx + vy * vy
+    share: np.ndarray = squared / (squared + WALKING_MPS**2)
+    return share
+
+
+def process_noise(
+    noise: MotionNoise, mean: np.ndarray, dt_s: float, parameters: FusionParameters
+) -> np.ndarray:
+    """(N, 7, 7) covariance that |dt_s| adds."""
+    dt = abs(dt_s)
+    q = np.zeros((len(mean), STATE_COUNT, STATE_COUNT))
+    for position, velocity in ((X, VX), (Y, VY)):
+        q[:, position, position] = noise.drift * dt**3 / 3.0
+        q[:, position, velocity] = q[:, velocity, position] = noise.drift * dt**2 / 2.0
+        q[:, velocity, velocity] = noise.drift * dt
+    forgotten = 1.0 - np.exp(-2.0 * dt / parameters.acceleration_memory_s)
+    q[:, ACCELERATION, ACCELERATION] = noise.acceleration_variance * forgotten
+    turning = noise.yaw_rate_drift * _share_moving(mean[:, VX], mean[:, VY])
+    # Walkers may face anywhere at once, but nobody turns while standing without being seen to.
+    q[:, YAW, YAW] = noise.yaw_drift * dt + turning * dt**3 / 3.0
+    q[:, YAW, YAW_RATE] = q[:, YAW_RATE, YAW] = turning * dt**2 / 2.0
+    q[:, YAW_RATE, YAW_RATE] = turning * dt
+    return q
+
+
+def predict(
+    tracks: TrackTable, noise: MotionNoise, dt_s: float, parameters: FusionParameters
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean, independent and shared covariance of all tracks after dt_s >= 0; `tracks` stays.
+
+    Noise of the motion belongs to the independent part: no sensor repeats it.
+    """
+    mean, independent, shared = tracks.mean, tracks.independent, tracks.shared
+    steps = max(1, int(np.ceil(dt_s / LONGEST_STEP_S - 1e-9)))
+    for _ in range(steps):
+        step_s = dt_s / steps
+        added = process_noise(noise, mean, step_s, parameters)
+        mean, jacobian = moved(mean, step_s, parameters)
+        transposed = jacobian.swapaxes(1, 2)
+        independent = jacobian @ independent @ transposed + added
+        shared = jacobian @ shared @ transposed
+    return mean, independent, shared

@@ -1,0 +1,56 @@
+"""Length, width and height: a weighted running mean of reports over a prior by class."""
+
+from __future__ import annotations
+
+import numpy as np
+
+# What a body of each class usually measures, (CLASS_COUNT, 3) length, width, height in metres.
+USUAL_SIZE_M = np.array(
+    [
+        [3.5, 1.6, 1.6],
+        [4.6, 1.9, 1.6],
+        [8.5, 2.5, 3.2],
+        [11.5, 2.6, 3.2],
+        [10.0, 2.5, 3.2],
+        [2.1, 0.8, 1.5],
+        [1.8, 0.6, 1.6],
+        [0.6, 0.6, 1.7],
+        [0.9, 0.4, 0.7],
+    ]
+)
+_PRIOR_WEIGHT = 0.05  # of the class against one trusted report
+_MAX_WEIGHT = (
+    20.0  # a body whose size was learnt wrongly unlearns it within about that many reports
+)
+_OUTLIER_RATIO = 1.5  # a report further off than this factor moves the mean only this far
+
+
+def fuse_size(
+    size_m: np.ndarray,
+    weight: np.ndarray,
+    reported_m: np.ndarray,
+    has_size: np.ndarray,
+    trust: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and weight (K, 3) after the reports (K, 3).
+
+    Once a size is known, a report that is grossly off (merged or half hidden bodies) is pulled in
+    to a bounded ratio (a Huber estimate in the logarithm).
+    """
+    known = weight > 2.0
+    bounded = np.where(
+        known, np.clip(reported_m, size_m / _OUTLIER_RATIO, size_m * _OUTLIER_RATIO), reported_m
+    )
+    added = np.where(has_size, trust, 0.0)[:, None]
+    total = weight + added
+    mean = (weight * size_m + added * bounded) / np.maximum(total, 1e-12)
+    return np.where(added > 0.0, mean, size_m), np.minimum(total, _MAX_WEIGHT)
+
+
+def published_size(
+    size_m: np.ndarray, weight: np.ndarray, class_probabilities: np.ndarray
+) -> np.ndarray:
+    """(N, 3) best guess: what was measured, leaning on the usual size where little was."""
+    usual = class_probabilities @ USUAL_SIZE_M
+    guess: np.ndarray = (_PRIOR_WEIGHT * usual + weight * size_m) / (_PRIOR_WEIGHT + weight)
+    return guess
