@@ -13,14 +13,14 @@ SHARED = {
     'launch': ('*.launch.py',),
     'config': ('*',),
     'samples': ('*',),
-    # Only the definitions: replay reads them to write bags. Building them is a matter of the source tree.
+    # Only the definitions: replay reads them to write bags. They are built from the source tree.
     'interfaces': ('*/msg/*.msg',),
 }
 root = Path(__file__).resolve().parent
 
 
 def data_files() -> list[tuple[str, list[str]]]:
-    """(installed folder, source files) pairs; sources relative to setup.py, as setuptools demands."""
+    """(installed folder, source files) pairs; sources relative to setup.py, as setuptools wants."""
     share = f'share/{PACKAGE}'
     pairs: dict[str, list[str]] = {
         'share/ament_index/resource_index/packages': [f'resource/{PACKAGE}'],
@@ -31,7 +31,8 @@ def data_files() -> list[tuple[str, list[str]]]:
             for path in sorted((root / folder).rglob(pattern)):
                 if path.is_file() and '__pycache__' not in path.parts:
                     source = path.relative_to(root)
-                    pairs.setdefault(f'{share}/{source.parent.as_posix()}', []).append(source.as_posix())
+                    target = f'{share}/{source.parent.as_posix()}'
+                    pairs.setdefault(target, []).append(source.as_posix())
     return list(pairs.items())
 
 
