@@ -23,7 +23,7 @@ from prediction_node.cdr.records import (
     Record,
     predicted_path,
 )
-from prediction_node.cdr.writing import Sheet, column, counts_of, sec_nanosec
+from prediction_node.cdr.writing import SCRATCH, Sheet, column, counts_of, sec_nanosec
 from prediction_node.domain.errors import MessageError
 from prediction_node.domain.message_arrays import PredictedObjectsArrays
 from prediction_node.domain.stamps import from_sec_nanosec
@@ -165,7 +165,7 @@ def write_predicted_objects(arrays: PredictedObjectsArrays) -> bytes:
 
 
 def _path_rows(arrays: PredictedObjectsArrays) -> tuple[Record, np.ndarray]:
-    """(P,) path records."""
+    """(P,) path records, in scratch memory."""
     double = np.dtype(np.float64)
     if np.ndim(arrays.path_position) != 3:
         raise MessageError(
@@ -178,7 +178,7 @@ def _path_rows(arrays: PredictedObjectsArrays) -> tuple[Record, np.ndarray]:
         arrays.path_orientation, (paths, poses, 4), double, f'{_MESSAGE}.path_orientation'
     )
     path = predicted_path(poses)
-    rows = np.empty(paths, path.little)
+    rows = SCRATCH.take('paths', paths * path.size).view(path.little)
     rows['count'] = poses
     rows['sec'], rows['nanosec'] = sec_nanosec(arrays.path_time_step_ns, f'{_MESSAGE}.time_step')
     rows['confidence'] = column(

@@ -6,6 +6,7 @@ Sources as in `reading`. Padding bytes are zero, so equal values give equal byte
 from __future__ import annotations
 
 import struct
+import threading
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ _ENCAPSULATION = b'\x00\x01\x00\x00'
 _ZEROS = bytes(8)
 _U32 = struct.Struct('<I')
 _STAMP = struct.Struct('<iI')
+_KEPT_SIZE = 32 << 20
 
 
 def sec_nanosec(stamp_ns: int, field: str) -> tuple[int, int]:
@@ -74,14 +76,41 @@ class Strip:
         return b''.join([_ENCAPSULATION, *self._parts])
 
 
+class Scratch(threading.local):
+    """Memory that outlives the message built in it, one piece per purpose and thread.
+
+    A cycle's message is built in megabytes that were just given back to the system, and touching
+    fresh pages costs several times as much as writing them: 2 ms of 2.4 ms for 1.8 MB.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, np.ndarray] = {}
+
+    def take(self, purpose: str, size: int) -> np.ndarray:
+        """(size,) uint8 of any content, valid until the same thread takes it again."""
+        kept = self._kept.get(purpose)
+        if kept is None or len(kept) < size:
+            if size > _KEPT_SIZE:
+                return np.empty(size, np.uint8)
+            kept = self._kept[purpose] = np.empty(size + size // 4, np.uint8)
+        return kept[:size]
+
+
+SCRATCH = Scratch()
+
+
 class Sheet:
-    """The zeroed payload of a message of known size, filled by scattering records."""
+    """The zeroed payload of a message of known size, filled by scattering records.
+
+    A thread may fill one at a time.
+    """
 
     __slots__ = ('_memory', '_payload')
 
     def __init__(self, head: Strip, size: int) -> None:
         # Four bytes ahead of the encapsulation header put the payload on a multiple of 8.
-        self._memory = np.zeros(2 * HEADER_SIZE + size, np.uint8)
+        self._memory = SCRATCH.take('sheet', 2 * HEADER_SIZE + size)
+        self._memory.fill(0)
         self._memory[HEADER_SIZE : 2 * HEADER_SIZE] = np.frombuffer(_ENCAPSULATION, np.uint8)
         self._payload = self._memory[2 * HEADER_SIZE :]
         self._payload[: head.size] = np.frombuffer(head.payload(), np.uint8)

@@ -1,0 +1,1 @@
+"""Measured speed: codec, fusion and the whole cycle. Figures, not tests."""

@@ -1,0 +1,71 @@
+"""`prediction_node benchmark`: how fast a part is on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+from prediction_node.domain.errors import PredictionNodeError
+
+BENCHMARKS = {
+    'codec': 'CDR bytes to arrays and back, beside rclpy with message objects',
+    'fusion': 'one fusion step over the tracks of four modalities',
+    'cycle': 'release to published bytes, publishers in other processes',
+}
+
+EPILOG = """\
+examples:
+  python -m prediction_node benchmark codec --agents 64 --json codec.json
+  python -m prediction_node benchmark cycle --agents 256
+
+Times are in milliseconds. Run on an idle machine: what else runs is measured too.
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        'benchmark',
+        help='measure codec, fusion or the whole cycle on this machine',
+        description='Measure how fast a part of the node is on this machine.',
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    kinds = parser.add_subparsers(title='benchmarks', metavar='NAME', required=True)
+    for name, description in BENCHMARKS.items():
+        kind = kinds.add_parser(name, help=description, description=description)
+        kind.add_argument(
+            '--agents', type=_positive, default=64, help='road users in the scene (default 64)'
+        )
+        kind.add_argument('--json', type=Path, help='write the figures to this file as well')
+        kind.set_defaults(run=run, benchmark=name)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f'must be at least 1, got {value}')
+    return value
+
+
+def run(args: argparse.Namespace) -> int:
+    module = importlib.import_module(f'prediction_node.benchmark.{args.benchmark}')
+    figures: dict[str, dict[str, Any]] = module.run(args)
+    for section, values in figures.items():
+        width = max(len(name) for name in values)
+        print(section)
+        for name, value in values.items():
+            print(
+                f'  {name:<{width}}  {value:.3f}'
+                if isinstance(value, float)
+                else f'  {name:<{width}}  {value}'
+            )
+    if args.json is not None:
+        try:
+            args.json.parent.mkdir(parents=True, exist_ok=True)
+            args.json.write_text(json.dumps(figures, indent=2) + '\n')
+        except OSError as error:
+            raise PredictionNodeError(f'cannot write {args.json}: {error.strerror}') from error
+    return 0
