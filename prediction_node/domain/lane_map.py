@@ -98,6 +98,8 @@ class Rule:
     kind: str  # subtype: traffic_light, right_of_way, crosswalk, no_stopping_area, ...
     lanes: tuple[int, ...]  # indices of lanes that reference it
     geometry: dict[str, tuple[np.ndarray, ...]]  # role -> (n, 3) polylines, polygons or points
+    role_lanes: dict[str, tuple[int, ...]] = field(default_factory=dict)  # role -> lanes it names
+    tags: dict[str, str] = field(default_factory=dict)  # as written in the map
 
 
 @dataclass(frozen=True, slots=True, eq=False)

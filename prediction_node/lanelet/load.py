@@ -1,0 +1,122 @@
+"""Lanelet2 maps in, `LaneMap` out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from prediction_node.domain.errors import MapError
+from prediction_node.domain.lane_map import LaneMap, Polylines, Relation
+from prediction_node.lanelet.archive import read_archive
+from prediction_node.lanelet.elements import Elements
+from prediction_node.lanelet.lanes import build_lanes
+from prediction_node.lanelet.osm import read_osm
+from prediction_node.lanelet.parameters import MapLimits, ProjectionParameters, ReadingParameters
+from prediction_node.lanelet.projection import place
+from prediction_node.lanelet.rules import areas, regulation
+
+_FAULTS_SHOWN = 5
+
+
+def load_map(
+    path: str | Path,
+    *,
+    projection: ProjectionParameters | None = None,
+    limits: MapLimits | None = None,
+    reading: ReadingParameters | None = None,
+) -> LaneMap:
+    """The map in an .osm or .bin file. Raises MapError naming the file, and line and element where there is one."""
+    path = Path(path)
+    limits = limits or MapLimits()
+    try:
+        if path.suffix == '.osm':
+            elements = read_osm(path, limits)
+        elif path.suffix == '.bin':
+            size = path.stat().st_size
+            if size > limits.max_bytes:
+                raise MapError(f'{path}: {size} bytes are over the limit of {limits.max_bytes}')
+            elements = read_archive(path.read_bytes(), str(path), limits)
+        else:
+            raise MapError(f'{path}: a map file ends in .osm or .bin')
+    except OSError as error:
+        raise MapError(f'{path}: cannot be read ({error.strerror or error})') from None
+    return _lane_map(elements, projection or ProjectionParameters(), reading or ReadingParameters())
+
+
+def load_map_bin(
+    blob: bytes | memoryview,
+    *,
+    source: str = 'LaneletMapBin',
+    projection: ProjectionParameters | None = None,
+    limits: MapLimits | None = None,
+    reading: ReadingParameters | None = None,
+) -> LaneMap:
+    """The map in the `data` of an autoware_map_msgs/LaneletMapBin. Raises MapError naming byte and element."""
+    elements = read_archive(blob, source, limits or MapLimits())
+    return _lane_map(elements, projection or ProjectionParameters(), reading or ReadingParameters())
+
+
+def _lane_map(
+    elements: Elements, projection: ProjectionParameters, reading: ReadingParameters
+) -> LaneMap:
+    if not elements.lanelets and not elements.faults:
+        raise MapError(f'{elements.source}: the map holds no lanelets')
+    used = np.zeros(len(elements.points), bool)
+    for way in elements.ways.values():
+        used[way.rows] = True
+    placed = place(elements.points, used, projection, elements.source)
+    lanes = build_lanes(elements, placed.xyz_m, reading)
+    if elements.faults and reading.strict:
+        raise MapError(f'{elements.source}: {_listed(elements.faults)}')
+    if not lanes.elements:
+        raise MapError(f'{elements.source}: no usable lanelets; {_listed(elements.faults)}')
+    rules = regulation(elements, placed.xyz_m, lanes)
+    found = lanes.topology
+    n = len(lanes.elements)
+    lane_groups: list[list[int]] = [[] for _ in range(n)]
+    for group, rows in enumerate(rules.group_lanes):
+        for row in rows:
+            lane_groups[row].append(group)
+    predecessors: list[list[int]] = [[] for _ in range(n)]
+    for row, followers in enumerate(found.successors):
+        for follower in followers:
+            predecessors[follower].append(row)
+    stop_ways = [elements.ways[way] for way in rules.stop_lines.ways]
+    return LaneMap(
+        id=np.array([lanelet.id for lanelet in lanes.elements], dtype=np.int64),
+        kind=np.array(lanes.kind, dtype=np.int8),
+        turn=np.array(lanes.turn, dtype=np.int8),
+        speed_limit_mps=lanes.speed_mps,
+        has_speed_limit=lanes.has_speed,
+        centreline=Polylines.of(lanes.centre),
+        left_border=Polylines.of(lanes.left),
+        right_border=Polylines.of(lanes.right),
+        left_border_kind=np.array(lanes.left_kind, dtype=np.int8),
+        right_border_kind=np.array(lanes.right_kind, dtype=np.int8),
+        one_way=np.array(lanes.one_way, dtype=bool),
+        successors=Relation.of(found.successors),
+        predecessors=Relation.of(predecessors),
+        left=Relation.of(found.left),
+        right=Relation.of(found.right),
+        left_change=found.left_change,
+        right_change=found.right_change,
+        yields_to=Relation.of(rules.yields_to),
+        light_group_id=np.array(rules.group_id, dtype=np.int64),
+        light_lanes=Relation.of(rules.group_lanes),
+        light_stop_line=Relation.of(rules.group_stop_line),
+        lane_lights=Relation.of(lane_groups),
+        light_position=Polylines.of(rules.group_position),
+        stop_lines=Polylines.of([placed.xyz_m[way.rows] for way in stop_ways]),
+        stop_line_lanes=Relation.of([sorted(rows) for rows in rules.stop_lines.lanes]),
+        areas=tuple(areas(elements, placed.xyz_m)),
+        rules=tuple(rules.rules),
+        source=elements.source,
+        warnings=tuple([*elements.faults, *elements.warnings, *placed.warnings]),
+    )
+
+
+def _listed(faults: list[str]) -> str:
+    shown = '; '.join(faults[:_FAULTS_SHOWN])
+    more = len(faults) - _FAULTS_SHOWN
+    return f'{shown}; and {more} more' if more > 0 else shown

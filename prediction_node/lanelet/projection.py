@@ -1,0 +1,269 @@
+"""From the coordinates that a map's points carry to metres in the vehicle's map frame.
+
+Ellipsoid: WGS 84. Transverse Mercator: Krueger's series to the sixth order in the third flattening (Karney 2011,
+"Transverse Mercator with an accuracy of a few nanometers", equations 7 to 14 and 35).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from prediction_node.domain.errors import MapError, ParameterError
+from prediction_node.lanelet.elements import Points
+from prediction_node.lanelet.parameters import ProjectionParameters
+
+_EQUATOR_M = 6378137.0
+_FLATTENING = 1 / 298.257223563
+_ECCENTRICITY2 = _FLATTENING * (2 - _FLATTENING)
+_UTM_SCALE = 0.9996
+_UTM_FALSE_EASTING_M = 500_000.0
+_SQUARE_M = 100_000.0
+
+_MGRS_COLUMNS = ('ABCDEFGH', 'JKLMNPQR', 'STUVWXYZ')  # by zone, modulo 3
+_MGRS_ROWS = 'ABCDEFGHJKLMNPQRSTUV'
+_MGRS_BANDS = 'CDEFGHJKLMNPQRSTUVWX'
+
+_AGREEMENT_M = 1.0  # beyond it, two sets of coordinates are of different frames
+
+
+def _krueger_coefficients() -> tuple[float, np.ndarray]:
+    n = _FLATTENING / (2 - _FLATTENING)
+    radius = _EQUATOR_M / (1 + n) * (1 + n**2 / 4 + n**4 / 64 + n**6 / 256)
+    alpha = np.array([
+        n / 2 - 2 * n**2 / 3 + 5 * n**3 / 16 + 41 * n**4 / 180 - 127 * n**5 / 288 + 7891 * n**6 / 37800,
+        13 * n**2 / 48 - 3 * n**3 / 5 + 557 * n**4 / 1440 + 281 * n**5 / 630 - 1983433 * n**6 / 1935360,
+        61 * n**3 / 240 - 103 * n**4 / 140 + 15061 * n**5 / 26880 + 167603 * n**6 / 181440,
+        49561 * n**4 / 161280 - 179 * n**5 / 168 + 6601661 * n**6 / 7257600,
+        34729 * n**5 / 80640 - 3418889 * n**6 / 1995840,
+        212378941 * n**6 / 319334400,
+    ])  # fmt: skip
+    return radius, alpha
+
+
+def transverse_mercator(
+    latitude_deg: np.ndarray, longitude_deg: np.ndarray, meridian_deg: float, scale: float
+) -> np.ndarray:
+    """(N, 2) easting from the meridian and northing from the equator, metres."""
+    radius, alpha = _krueger_coefficients()
+    e = np.sqrt(_ECCENTRICITY2)
+    phi = np.radians(np.asarray(latitude_deg, float))
+    lam = np.radians((np.asarray(longitude_deg, float) - meridian_deg + 180.0) % 360.0 - 180.0)
+    tau = np.tan(phi)
+    sigma = np.sinh(e * np.arctanh(e * tau / np.hypot(1.0, tau)))
+    conformal = tau * np.hypot(1.0, sigma) - sigma * np.hypot(1.0, tau)
+    xi = np.arctan2(conformal, np.cos(lam))
+    eta = np.arcsinh(np.sin(lam) / np.hypot(conformal, np.cos(lam)))
+    j = 2 * np.arange(1, 7)[:, None]
+    northing = xi + (alpha[:, None] * np.sin(j * xi) * np.cosh(j * eta)).sum(axis=0)
+    easting = eta + (alpha[:, None] * np.cos(j * xi) * np.sinh(j * eta)).sum(axis=0)
+    return scale * radius * np.stack([easting, northing], axis=-1)
+
+
+def utm_zone(latitude_deg: float, longitude_deg: float) -> int:
+    """The zone, with the exceptions for Norway and Svalbard."""
+    if 56 <= latitude_deg < 64 and 3 <= longitude_deg < 12:
+        return 32
+    if 72 <= latitude_deg < 84 and 0 <= longitude_deg < 42:
+        return 31 + 2 * int((longitude_deg + 3) // 12)
+    return int((longitude_deg + 180.0) % 360.0 // 6) + 1
+
+
+def utm(latitude_deg: np.ndarray, longitude_deg: np.ndarray, zone: int) -> np.ndarray:
+    """(N, 2) UTM easting and northing from the equator (negative in the south), metres."""
+    xy = transverse_mercator(latitude_deg, longitude_deg, zone * 6.0 - 183.0, _UTM_SCALE)
+    return xy + np.array([_UTM_FALSE_EASTING_M, 0.0])
+
+
+def mgrs_square(easting_m: float, northing_m: float, latitude_deg: float, zone: int) -> str:
+    """Name of the 100 km square, such as 54SUE."""
+    band = _MGRS_BANDS[int(np.clip((latitude_deg + 80) // 8, 0, 19))]
+    column = _MGRS_COLUMNS[(zone - 1) % 3][int(easting_m // _SQUARE_M) - 1]
+    row = _MGRS_ROWS[(int(northing_m // _SQUARE_M) + (0 if zone % 2 else 5)) % 20]
+    return f'{zone}{band}{column}{row}'
+
+
+def local_cartesian(
+    latitude_deg: np.ndarray, longitude_deg: np.ndarray, altitude_m: np.ndarray,
+    origin: tuple[float, float, float],
+) -> np.ndarray:  # fmt: skip
+    """(N, 3) east, north, up in the plane that touches the ellipsoid at the origin (lat, lon, alt)."""
+    phi, lam = np.radians(origin[0]), np.radians(origin[1])
+    offset = _geocentric(np.radians(latitude_deg), np.radians(longitude_deg), altitude_m)
+    offset = offset - _geocentric(np.array(phi), np.array(lam), np.array(origin[2]))
+    turn = np.array([
+        [-np.sin(lam), np.cos(lam), 0.0],
+        [-np.sin(phi) * np.cos(lam), -np.sin(phi) * np.sin(lam), np.cos(phi)],
+        [np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)],
+    ])  # fmt: skip
+    return np.asarray(offset @ turn.T)
+
+
+def _geocentric(phi: np.ndarray, lam: np.ndarray, altitude_m: np.ndarray) -> np.ndarray:
+    normal = _EQUATOR_M / np.sqrt(1 - _ECCENTRICITY2 * np.sin(phi) ** 2)
+    across = (normal + altitude_m) * np.cos(phi)
+    up = (normal * (1 - _ECCENTRICITY2) + altitude_m) * np.sin(phi)
+    return np.stack([across * np.cos(lam), across * np.sin(lam), up], axis=-1)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Points in the map frame, and what to tell the user about it."""
+
+    xyz_m: np.ndarray  # (P, 3)
+    warnings: tuple[str, ...] = ()
+
+
+def place(
+    points: Points, used: np.ndarray, parameters: ProjectionParameters, source: str
+) -> Placed:
+    """Points -> map frame. `used`: (P,) which of them anything refers to.
+
+    Raises MapError naming the first used point that carries no coordinates of the demanded sort.
+    """
+    has_local = np.isfinite(points.local_m).all(axis=1)
+    if parameters.coordinates == 'local' and not has_local[used].all():
+        row = int(np.flatnonzero(used & ~has_local)[0])
+        raise MapError(f'{source}: point {points.id[row]} has no local_x and local_y')
+    if parameters.coordinates == 'projected' or not has_local.any():
+        return Placed(_projected(points, used, parameters, source))
+    xyz = np.column_stack([points.local_m, points.elevation_m])
+    other = used & ~has_local
+    if not other.any():
+        return Placed(xyz, _frame_warning(points, has_local))
+    return _complete(points, xyz, has_local, other, parameters, source)
+
+
+def _frame_warning(points: Points, has_local: np.ndarray) -> tuple[str, ...]:
+    if points.xyz_m is None:
+        return ()
+    apart = np.linalg.norm(points.xyz_m[has_local, :2] - points.local_m[has_local], axis=1).max()
+    if apart <= _AGREEMENT_M:
+        return ()
+    return (
+        f'local_x and local_y differ from the coordinates inside the archive by up to {apart:.1f} m; the local '
+        'ones count (coordinates: projected takes the others)',
+    )
+
+
+def _complete(
+    points: Points, xyz: np.ndarray, has_local: np.ndarray, other: np.ndarray,
+    parameters: ProjectionParameters, source: str,
+) -> Placed:  # fmt: skip
+    """Points without local coordinates are moved as those are that carry both sorts."""
+    plane = _projected(points, other, parameters, source)[:, :2]
+    both = has_local & np.isfinite(plane).all(axis=1)
+    if both.sum() < 2:
+        row = int(np.flatnonzero(other)[0])
+        raise MapError(
+            f'{source}: point {points.id[row]} has no local_x and local_y, and too few other points carry '
+            'both sorts of coordinates to place it'
+        )
+    turn, shift, scale, worst_m = _similarity(plane[both], points.local_m[both])
+    if worst_m > _AGREEMENT_M:
+        row = int(np.flatnonzero(other)[0])
+        raise MapError(
+            f'{source}: point {points.id[row]} has no local_x and local_y, and the projected coordinates of the '
+            f'others differ from their local ones by up to {worst_m:.1f} m'
+        )
+    xyz[other, :2] = scale * plane[other] @ turn.T + shift
+    note = f'{int(other.sum())} points without local_x and local_y placed by their projected coordinates'
+    return Placed(xyz, (note, *_frame_warning(points, has_local)))
+
+
+def _similarity(
+    source: np.ndarray, target: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """Rotation, shift, scale of the least-squares fit and its largest error (Umeyama 1991)."""
+    a, b = source.mean(axis=0), target.mean(axis=0)
+    u, singular, vt = np.linalg.svd((target - b).T @ (source - a))
+    flip = np.diag([1.0, np.sign(np.linalg.det(u @ vt)) or 1.0])
+    turn = u @ flip @ vt
+    spread = ((source - a) ** 2).sum()
+    scale = float((singular * np.diag(flip)).sum() / spread) if spread > 0 else 1.0
+    shift = b - scale * turn @ a
+    worst_m = np.linalg.norm(scale * source @ turn.T + shift - target, axis=1).max()
+    return turn, shift, scale, float(worst_m)
+
+
+def _projected(
+    points: Points, used: np.ndarray, parameters: ProjectionParameters, source: str
+) -> np.ndarray:
+    if points.xyz_m is not None:
+        return points.xyz_m.copy()
+    latitude, longitude = points.latitude_deg, points.longitude_deg
+    known = np.isfinite(latitude) & np.isfinite(longitude)
+    if not known[used].all():
+        row = int(np.flatnonzero(used & ~known)[0])
+        raise MapError(
+            f'{source}: node {points.id[row]} has neither local_x and local_y nor latitude and longitude'
+        )
+    if not known.any():
+        return np.zeros((0, 3))
+    kind = parameters.kind
+    if kind == 'local_cartesian':
+        origin = (
+            parameters.origin_latitude_deg,
+            parameters.origin_longitude_deg,
+            parameters.origin_altitude_m,
+        )
+        return local_cartesian(latitude, longitude, points.elevation_m, origin)
+    if kind == 'centred':
+        xy = _about(latitude, longitude, _middle(latitude[known]), _middle(longitude[known]), 1.0)
+    elif kind == 'transverse_mercator':
+        xy = _about(
+            latitude,
+            longitude,
+            parameters.origin_latitude_deg,
+            parameters.origin_longitude_deg,
+            parameters.scale_factor,
+        )
+    elif kind == 'utm':
+        lat0, lon0 = parameters.origin_latitude_deg, parameters.origin_longitude_deg
+        zone = utm_zone(lat0, lon0)
+        xy = utm(latitude, longitude, zone) - utm(np.array([lat0]), np.array([lon0]), zone)
+    else:
+        xy = _mgrs(latitude, longitude, known, parameters, source)
+    return np.column_stack([xy, points.elevation_m])
+
+
+def _middle(values: np.ndarray) -> float:
+    return float((values.min() + values.max()) / 2)
+
+
+def _about(
+    latitude: np.ndarray, longitude: np.ndarray, lat0: float, lon0: float, scale: float
+) -> np.ndarray:
+    origin = transverse_mercator(np.array([lat0]), np.array([lon0]), lon0, scale)
+    return transverse_mercator(latitude, longitude, lon0, scale) - origin
+
+
+def _mgrs(
+    latitude: np.ndarray, longitude: np.ndarray, known: np.ndarray, parameters: ProjectionParameters,
+    source: str,
+) -> np.ndarray:  # fmt: skip
+    """Offset from the south-west corner of one 100 km square, also beyond its edges (no wrap-around)."""
+    row = int(np.flatnonzero(known)[0])
+    zone = utm_zone(float(latitude[row]), float(longitude[row]))
+    if parameters.mgrs_grid:
+        match = re.fullmatch(
+            r'(\d{1,2})([C-HJ-NP-X])([A-HJ-NP-Z])([A-HJ-NP-V])', parameters.mgrs_grid
+        )
+        if match is None or not 1 <= int(match[1]) <= 60:
+            raise ParameterError(
+                f'mgrs_grid must name a 100 km square such as 54SUE, got {parameters.mgrs_grid!r}'
+            )
+        zone = int(match[1])
+    xy = utm(latitude, longitude, zone)
+    corner = np.floor(xy / _SQUARE_M) * _SQUARE_M
+    if not parameters.mgrs_grid:
+        return xy - corner[row]
+    for i in np.flatnonzero(known):
+        name = mgrs_square(xy[i, 0], xy[i, 1], float(latitude[i]), zone)
+        if name == parameters.mgrs_grid:
+            return np.asarray(xy - corner[i])
+    raise MapError(
+        f'{source}: no point of the map lies in the square mgrs_grid {parameters.mgrs_grid}'
+    )

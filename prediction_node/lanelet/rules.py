@@ -1,0 +1,239 @@
+"""Regulatory elements: all of them with their geometry, and what lights, stop lines and right of way make of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from prediction_node.domain.lane_map import Area, LaneKind, Rule
+from prediction_node.lanelet.elements import Directed, Elements, Member, RuleElement, Way
+from prediction_node.lanelet.lanes import Lanes, walk
+from prediction_node.lanelet.polyline import crossings
+
+_YIELDING = ('right_of_way', 'all_way_stop')
+_STOP_REACH_M = 3.0  # a stop line may lie this far before or beyond its lane's ends
+
+
+@dataclass(slots=True)
+class StopLines:
+    """Stop lines in the order in which they were met, each way once."""
+
+    ways: list[int] = field(default_factory=list)
+    lanes: list[set[int]] = field(default_factory=list)
+
+    def add(self, way: int, lanes: set[int]) -> int:
+        if way not in self.ways:
+            self.ways.append(way)
+            self.lanes.append(set())
+        row = self.ways.index(way)
+        self.lanes[row] |= lanes
+        return row
+
+
+@dataclass(slots=True)
+class Regulation:
+    """What the rules say, by rows of lanes."""
+
+    rules: list[Rule]
+    yields_to: list[list[int]]
+    group_id: list[int]
+    group_lanes: list[list[int]]
+    group_stop_line: list[list[int]]
+    group_position: list[np.ndarray]
+    stop_lines: StopLines
+
+
+def regulation(elements: Elements, xyz_m: np.ndarray, lanes: Lanes) -> Regulation:
+    """Every regulatory element of the map, in order of ids; warnings are added to `elements`."""
+    row_of = lanes.rows()
+    referring: dict[int, list[int]] = {id_: [] for id_ in elements.rules}
+    for row, lanelet in enumerate(lanes.elements):
+        for id_ in lanelet.rules:
+            referring.setdefault(id_, []).append(row)
+    found = Regulation([], [[] for _ in lanes.elements], [], [], [], [], StopLines())
+    for id_ in sorted(elements.rules):
+        element = elements.rules[id_]
+        rule = _rule(elements, xyz_m, lanes, row_of, element, referring[id_])
+        found.rules.append(rule)
+        stop_rows = _stop_lines(elements, xyz_m, lanes, row_of, element, rule, found.stop_lines)
+        if element.kind == 'traffic_light':
+            found.group_id.append(id_)
+            found.group_lanes.append(list(rule.lanes))
+            found.group_stop_line.append(stop_rows[:1])
+            found.group_position.append(_joined(rule.geometry.get('refers', ())))
+            if len(stop_rows) > 1:
+                elements.warnings.append(
+                    f'regulatory element {id_} (traffic_light) has {len(stop_rows)} stop lines; the first counts'
+                )
+            if not rule.lanes:
+                elements.warnings.append(f'regulatory element {id_} (traffic_light) rules no lane')
+        elif element.kind in _YIELDING:
+            _yield(element, row_of, found.yields_to)
+    _loose_stop_lines(elements, xyz_m, lanes, found.stop_lines)
+    return found
+
+
+def areas(elements: Elements, xyz_m: np.ndarray) -> list[Area]:
+    """Polygons, multipolygon relations and parking spaces, in order of ids."""
+    found = [
+        Area(area.id, area.tags.get('subtype') or 'area', _ring(elements, xyz_m, area.outer))
+        for area in elements.areas.values()
+    ]
+    for way in elements.ways.values():
+        kind = way.tags.get('type', '')
+        if way.polygon:
+            found.append(Area(way.id, kind or 'polygon', _open_ring(xyz_m[way.rows])))
+        elif kind == 'parking_space' and len(way.rows) >= 2:
+            outline = _widened(way, xyz_m)
+            if outline is not None:
+                found.append(Area(way.id, kind, outline))
+    return sorted(found, key=lambda area: area.id)
+
+
+def _rule(
+    elements: Elements,
+    xyz_m: np.ndarray,
+    lanes: Lanes,
+    row_of: dict[int, int],
+    element: RuleElement,
+    referring: list[int],
+) -> Rule:
+    geometry: dict[str, tuple[np.ndarray, ...]] = {}
+    role_lanes: dict[str, tuple[int, ...]] = {}
+    for role, members in element.members.items():
+        shapes = [_shape(elements, xyz_m, lanes, row_of, member) for member in members]
+        geometry[role] = tuple(shape for shape in shapes if shape is not None)
+        rows = [row_of[m.id] for m in members if m.kind == 'lanelet' and m.id in row_of]
+        if rows:
+            role_lanes[role] = tuple(rows)
+    return Rule(
+        element.id, element.kind, tuple(referring), geometry, role_lanes, dict(element.tags)
+    )
+
+
+def _shape(
+    elements: Elements, xyz_m: np.ndarray, lanes: Lanes, row_of: dict[int, int], member: Member
+) -> np.ndarray | None:
+    if member.kind == 'point':
+        return xyz_m[np.flatnonzero(elements.points.id == member.id)[:1]]
+    if member.kind == 'way':
+        way = elements.ways[member.id]
+        return _open_ring(xyz_m[way.rows]) if way.polygon else xyz_m[way.rows]
+    if member.kind == 'area':
+        area = elements.areas.get(member.id)
+        return None if area is None else _ring(elements, xyz_m, area.outer)
+    row = row_of.get(member.id)
+    return None if row is None else lanes.outline(row)
+
+
+def _ring(elements: Elements, xyz_m: np.ndarray, outer: tuple[Directed, ...]) -> np.ndarray:
+    parts = [walk(elements, xyz_m, directed)[:-1] for directed in outer]
+    return np.concatenate(parts) if parts else np.zeros((0, 3))
+
+
+def _open_ring(outline: np.ndarray) -> np.ndarray:
+    """Without the first point's repetition at the end."""
+    closed = len(outline) > 1 and np.array_equal(outline[0], outline[-1])
+    return outline[:-1] if closed else outline
+
+
+def _widened(way: Way, xyz_m: np.ndarray) -> np.ndarray | None:
+    """A parking space is a line with a width: its rectangle."""
+    try:
+        half_m = float(way.tags.get('width', '')) / 2
+    except ValueError:
+        return None
+    start, end = xyz_m[way.rows[0]], xyz_m[way.rows[-1]]
+    along = end - start
+    length_m = float(np.hypot(along[0], along[1]))
+    if not (np.isfinite(half_m) and half_m > 0 and length_m > 0):
+        return None
+    across = np.array([-along[1], along[0], 0.0]) / length_m * half_m
+    return np.stack([start + across, start - across, end - across, end + across])
+
+
+def _joined(lines: tuple[np.ndarray, ...]) -> np.ndarray:
+    return np.concatenate(lines) if lines else np.zeros((0, 3))
+
+
+def _yield(element: RuleElement, row_of: dict[int, int], yields_to: list[list[int]]) -> None:
+    def rows(role: str) -> list[int]:
+        members = element.members.get(role, [])
+        return [row_of[m.id] for m in members if m.kind == 'lanelet' and m.id in row_of]
+
+    if element.kind == 'all_way_stop':
+        yielding = rows('yield') or rows('refers')
+        pairs = [(a, b) for a in yielding for b in yielding if a != b]
+    else:
+        pairs = [(a, b) for a in rows('yield') for b in rows('right_of_way') if a != b]
+    for lane, other in pairs:
+        if other not in yields_to[lane]:
+            yields_to[lane].append(other)
+
+
+def _stop_lines(
+    elements: Elements,
+    xyz_m: np.ndarray,
+    lanes: Lanes,
+    row_of: dict[int, int],
+    element: RuleElement,
+    rule: Rule,
+    stop_lines: StopLines,
+) -> list[int]:
+    """Rows of the rule's stop lines. Those who must give way stop, not those with the right of way."""
+    held = set(rule.lanes)
+    if element.kind in _YIELDING:
+        waiting = rule.role_lanes.get('yield') or rule.role_lanes.get('refers') or ()
+        held = set(waiting) or held
+    ways = [m.id for m in element.members.get('ref_line', ()) if m.kind == 'way']
+    if element.kind == 'road_marking':
+        ways += [
+            m.id
+            for m in element.members.get('refers', ())
+            if m.kind == 'way' and elements.ways[m.id].tags.get('type') == 'stop_line'
+        ]
+    rows = []
+    for way in dict.fromkeys(ways):
+        own = held
+        if len(ways) > 1 and element.kind != 'traffic_light':
+            # One line for each of several lanes: each lane stops at the line that it meets.
+            line = xyz_m[elements.ways[way].rows]
+            own = {lane for lane in held if _meets(lanes.centre[lane], line)} or held
+        rows.append(stop_lines.add(way, own))
+    return rows
+
+
+def _loose_stop_lines(
+    elements: Elements, xyz_m: np.ndarray, lanes: Lanes, stop_lines: StopLines
+) -> None:
+    """Stop lines that no rule names hold the lanes that they cross."""
+    loose = [
+        way
+        for way in elements.ways.values()
+        if way.tags.get('type') == 'stop_line'
+        and way.id not in stop_lines.ways
+        and len(way.rows) > 1
+    ]
+    roads = [
+        row for row, kind in enumerate(lanes.kind) if kind in (LaneKind.ROAD, LaneKind.BICYCLE)
+    ]
+    lows = np.array([lanes.centre[row][:, :2].min(axis=0) for row in roads]).reshape(-1, 2)
+    highs = np.array([lanes.centre[row][:, :2].max(axis=0) for row in roads]).reshape(-1, 2)
+    for way in sorted(loose, key=lambda way: way.id):
+        line = xyz_m[way.rows]
+        low, high = line[:, :2].min(axis=0), line[:, :2].max(axis=0)
+        near = np.flatnonzero(((lows <= high) & (highs >= low)).all(axis=1))
+        crossed = {roads[i] for i in near if len(crossings(lanes.centre[roads[i]], line))}
+        stop_lines.add(way.id, crossed)
+
+
+def _meets(centre: np.ndarray, line: np.ndarray) -> bool:
+    """Whether a lane, continued a little at both ends, crosses a line."""
+    first, last = centre[0] - centre[1], centre[-1] - centre[-2]
+    longer = np.concatenate([
+        (centre[0] + first / max(np.hypot(*first[:2]), 1e-9) * _STOP_REACH_M)[None],
+        centre,
+        (centre[-1] + last / max(np.hypot(*last[:2]), 1e-9) * _STOP_REACH_M)[None],
+    ])  # fmt: skip
+    return len(line) > 1 and len(crossings(longer, line)) > 0

@@ -1,0 +1,152 @@
+"""Connections of lanes and legal default speeds, from Lanelet2's routing graph and traffic rules.
+
+Lanelet2 objects are built from the parsed elements, one map for each kind of traffic, so that neither unknown rules nor
+national rules about who may use a lane can drop a lanelet from its graph.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from lanelet2 import core, routing, traffic_rules
+
+from prediction_node.domain.lane_map import LaneKind
+from prediction_node.lanelet.elements import Directed, Elements, LaneletElement
+from prediction_node.lanelet.meaning import participant_of
+
+# Which lanes share a graph, and of which of them the graph decides the relations. Cyclists ride on from a bicycle lane
+# to the road; vehicles do not drive on from the road to a bicycle lane.
+_GRAPHS: tuple[tuple[str, tuple[LaneKind, ...], tuple[LaneKind, ...]], ...] = (
+    ('vehicle', (LaneKind.ROAD,), (LaneKind.ROAD,)),
+    ('bicycle', (LaneKind.BICYCLE, LaneKind.ROAD), (LaneKind.BICYCLE,)),
+    ('pedestrian', (LaneKind.WALKWAY, LaneKind.CROSSWALK), (LaneKind.WALKWAY, LaneKind.CROSSWALK)),
+    ('vehicle', (LaneKind.SHOULDER,), (LaneKind.SHOULDER,)),
+    ('vehicle', (LaneKind.OTHER,), (LaneKind.OTHER,)),
+)
+_BORDER_TAGS = ('type', 'subtype', 'lane_change', 'lane_change:left', 'lane_change:right')
+_LANELET_TAGS = ('subtype', 'location', 'region')
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """Relations between lanes, by row."""
+
+    successors: list[list[int]]
+    left: list[list[int]]
+    right: list[list[int]]
+    left_change: np.ndarray  # (L,) bool
+    right_change: np.ndarray  # (L,) bool
+    default_speed_mps: np.ndarray  # (L,) by location; inf where the map names none
+
+
+def topology(
+    elements: Elements,
+    lanelets: Sequence[LaneletElement],
+    borders: Sequence[tuple[Directed, Directed]],
+    xyz_m: np.ndarray,
+    kinds: Sequence[LaneKind],
+    one_way: Sequence[bool],
+) -> Topology:
+    """Relations of lanes whose `borders` (left, right) run along the driving direction."""
+    builder = _Builder(elements, xyz_m)
+    built = [
+        builder.lanelet(lanelet, *borders[row], kinds[row], one_way[row])
+        for row, lanelet in enumerate(lanelets)
+    ]
+    n = len(built)
+    found = Topology(
+        successors=[[] for _ in range(n)],
+        left=[[] for _ in range(n)],
+        right=[[] for _ in range(n)],
+        left_change=np.zeros(n, bool),
+        right_change=np.zeros(n, bool),
+        default_speed_mps=np.full(n, math.inf),
+    )
+    row_of = {lanelet.id: row for row, lanelet in enumerate(lanelets)}
+    for participant, members, decided in _GRAPHS:
+        rows = [row for row in range(n) if kinds[row] in members]
+        sources = [row for row in rows if kinds[row] in decided]
+        if not sources:
+            continue
+        rules = traffic_rules.create(traffic_rules.Locations.Germany, _participants()[participant])
+        graph = routing.RoutingGraph(
+            core.createMapFromLanelets([built[row] for row in rows]), rules
+        )
+        for row in sources:
+            _relate(found, row, built[row], graph, row_of, one_way[row])
+            if 'location' in lanelets[row].tags:
+                limit = float(rules.speedLimit(built[row]).speedLimitMPS)
+                found.default_speed_mps[row] = limit if 0 < limit < 100 else math.inf
+    return found
+
+
+def _participants() -> dict[str, str]:
+    names = traffic_rules.Participants
+    return {'vehicle': names.VehicleCar, 'bicycle': names.Bicycle, 'pedestrian': names.Pedestrian}
+
+
+def _relate(
+    found: Topology,
+    row: int,
+    lanelet: core.Lanelet,
+    graph: routing.RoutingGraph,
+    row_of: Mapping[int, int],
+    one_way: bool,
+) -> None:
+    following = [row_of[other.id] for other in graph.following(lanelet)]
+    if not one_way:
+        following += [row_of[other.id] for other in graph.following(lanelet.invert())]
+    found.successors[row] = [other for other in dict.fromkeys(following) if other != row]
+    left, right = graph.left(lanelet), graph.right(lanelet)
+    found.left_change[row], found.right_change[row] = left is not None, right is not None
+    left = left if left is not None else graph.adjacentLeft(lanelet)
+    right = right if right is not None else graph.adjacentRight(lanelet)
+    found.left[row] = [] if left is None else [row_of[left.id]]
+    found.right[row] = [] if right is None else [row_of[right.id]]
+
+
+class _Builder:
+    """Lanelet2 objects that share points and line strings as the elements do."""
+
+    def __init__(self, elements: Elements, xyz_m: np.ndarray) -> None:
+        self._elements = elements
+        self._xyz_m = xyz_m
+        self._points: dict[int, core.Point3d] = {}
+        self._lines: dict[int, core.LineString3d] = {}
+
+    def lanelet(
+        self,
+        element: LaneletElement,
+        left: Directed,
+        right: Directed,
+        kind: LaneKind,
+        one_way: bool,
+    ) -> core.Lanelet:
+        tags = {key: element.tags[key] for key in _LANELET_TAGS if element.tags.get(key)}
+        tags['type'] = 'lanelet'
+        tags['one_way'] = 'yes' if one_way else 'no'
+        for participant in {participant_of(kind), 'bicycle', 'vehicle'}:
+            tags[f'participant:{participant}'] = 'yes'
+        return core.Lanelet(
+            element.id, self._line(left), self._line(right), core.AttributeMap(tags)
+        )
+
+    def _line(self, directed: Directed) -> core.LineString3d:
+        line = self._lines.get(directed.way)
+        if line is None:
+            way = self._elements.ways[directed.way]
+            tags = {key: way.tags[key] for key in _BORDER_TAGS if way.tags.get(key)}
+            points = [self._point(row) for row in way.rows.tolist()]
+            line = core.LineString3d(way.id, points, core.AttributeMap(tags))
+            self._lines[directed.way] = line
+        return line.invert() if directed.inverted else line
+
+    def _point(self, row: int) -> core.Point3d:
+        point = self._points.get(row)
+        if point is None:
+            point = core.Point3d(int(self._elements.points.id[row]), *self._xyz_m[row].tolist())
+            self._points[row] = point
+        return point
