@@ -118,12 +118,12 @@ class SensorParameters:
         return Modality(MODALITY_NAMES.index(self.modality))
 
 
-# Figures of the four modalities. What they leave open is chosen as follows. LiDAR: a tracker at 10
-# Hz with 0.10 m position noise settles near 0.3 m/s of velocity noise, in either direction (steady
-# state of a filter with constant velocity and 2 m/s2 of manoeuvre noise). Radar: the speed along
-# the line of sight is measured (Doppler), the one across only follows from bearings, 0.8 degrees of
-# them at 60 m are 0.8 m, which the same kind of filter turns into about 1.5 m/s. Sizes: a tenth,
-# for cameras by perspective a fifth. Attributes need pixels: a camera reads them up to 50 m.
+# The figures of the four modalities; what a data sheet leaves open is chosen as follows.
+# LiDAR: a filter with constant velocity and 2 m/s2 of manoeuvre noise, fed 0.10 m at 10 Hz, settles at
+# 0.33 m/s of velocity noise, in either direction: 0.3. Radar: the speed along the line of sight is
+# measured (Doppler); the one across follows from bearings alone. The same filter would settle near
+# 0.5 m/s at 60 m, but reflections wander over a body for seconds, which no filter averages out: 1.5.
+# Sizes: a tenth, for cameras, which see one side, a fifth. Attributes need pixels: up to 50 m.
 _MODALITY_DEFAULTS: dict[Modality, dict[str, Any]] = {
     Modality.CAMERA: {
         'z_m': 1.7,
