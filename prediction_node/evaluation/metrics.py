@@ -136,7 +136,7 @@ class Calibration:
     def add(self, probability: np.ndarray, scores: Mapping[str, np.ndarray]) -> None:
         """Count all modes (N, K) of the windows, each at its longest horizon with a known truth."""
         counts = scores['counts']
-        some = counts.any(axis=1)
+        some = counts.sum(axis=1) > 0
         last = counts.shape[1] - 1 - np.argmax(counts[:, ::-1], axis=1)
         closest = scores['closest'][np.arange(len(last)), last]
         right: np.ndarray = np.equal(closest[:, None], np.arange(probability.shape[1]))

@@ -1,0 +1,1 @@
+"""A recording in; a recording with predictions, figures and a report out. No ROS graph needed."""

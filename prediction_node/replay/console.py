@@ -1,0 +1,122 @@
+"""What a replay tells on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from prediction_node.bags.values import Damage
+from prediction_node.domain.stamps import STEP_NS, seconds
+from prediction_node.evaluation.metrics import ALL, HORIZONS_S, MOVING, Cell, horizon_key
+from prediction_node.replay.run import Counts, OnProgress
+from prediction_node.replay.scorer import Scorer
+from prediction_node.replay.topics import TopicMapping
+
+
+def print_mapping(console: Console, mapping: TopicMapping) -> None:
+    table = Table('input', 'topic', 'type', 'messages', 'how', title='Inputs')
+    table.columns[3].justify = 'right'
+    for row in mapping.rows:
+        topic = row.topic or '-'
+        count = str(row.messages) if row.topic else '-'
+        table.add_row(row.name, escape(topic), escape(row.type), count, row.how)
+    console.print(table)
+
+
+def print_damage(console: Console, damage: Sequence[Damage], start_ns: int | None) -> None:
+    for flaw in damage:
+        console.print(f'[bold red]damaged:[/] {escape(flaw.describe(start_ns))}')
+
+
+@contextmanager
+def progress(console: Console, start_ns: int, end_ns: int) -> Iterator[OnProgress]:
+    """A bar over the recording's time. What it yields hears log times."""
+    columns = (
+        TextColumn('replay'),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn('{task.completed:.1f} of {task.total:.1f} s recorded'),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task('replay', total=seconds(max(end_ns - start_ns, 1)))
+        shown_ns = start_ns
+
+        def advance(log_ns: int) -> None:
+            nonlocal shown_ns
+            if log_ns - shown_ns >= STEP_NS:
+                shown_ns = log_ns
+                bar.update(task, completed=seconds(log_ns - start_ns))
+
+        yield advance
+
+
+def print_figures(console: Console, scorer: Scorer, engine: str) -> None:
+    """Best-of-6 and most likely figures of the engine, constant velocity's in brackets."""
+    columns = (
+        'class',
+        'agents',
+        'after',
+        'windows',
+        'minADE',
+        'minFDE',
+        'miss rate',
+        'brier-minFDE',
+    )
+    table = Table(*columns, 'FDE, most likely', title=f'{engine} (constant velocity) in metres')
+    for column in table.columns[3:]:
+        column.justify = 'right'
+    for name in scorer.engine.classes:
+        for motion in (MOVING, ALL):
+            for horizon in HORIZONS_S:
+                ours = scorer.engine.cell(name, motion, horizon)
+                theirs = scorer.constant_velocity.cell(name, motion, horizon)
+                if ours.windows:
+                    row = [
+                        _pair(ours, theirs, metric)
+                        for metric in ('min_ade', 'min_fde', 'miss_rate', 'brier_min_fde', 'fde')
+                    ]
+                    table.add_row(name, motion, horizon_key(horizon), str(ours.windows), *row)
+    if table.row_count:
+        console.print(table)
+    else:
+        console.print('No figures: the recording ends less than a second after the first release.')
+    error = scorer.engine.calibration.error
+    if error is not None:
+        console.print(f'Expected calibration error of the probabilities: {error:.3f}')
+    what = 'its own fused tracks' if scorer.own_truth else 'the recorded true objects'
+    total = scorer.matched + scorer.unmatched
+    console.print(f'Truth is {what}; {scorer.unmatched} of {total} predictions have none.')
+
+
+def _pair(ours: Cell, theirs: Cell, metric: str) -> str:
+    a, b = ours.mean(metric), theirs.mean(metric)
+    return '-' if a is None or b is None else f'{a:.2f} ({b:.2f})'
+
+
+def print_speed(console: Console, counts: Counts, wall_s: float) -> None:
+    recorded_s = seconds(counts.releases * STEP_NS)
+    console.print(
+        f'{counts.releases} releases with {counts.agents / max(counts.releases, 1):.0f} agents on '
+        f'average ({counts.most_agents} at most) in {wall_s:.1f} s: '
+        f'{recorded_s / max(wall_s, 1e-9):.1f} times as fast as real time.'
+    )
+    if counts.modes:
+        modes = ', '.join(f'{count} {mode}' for mode, count in sorted(counts.modes.items()))
+        why = '; '.join(f'{reason} ({count})' for reason, count in counts.reasons.most_common(6))
+        console.print(escape(f'Releases: {modes}' + (f' - {why}' if why else '')))
+
+
+def print_files(console: Console, folder: Path) -> None:
+    """Where everything lies, and how to look at it."""
+    place = escape(str(folder))
+    console.print(f'\nIn {place}: predictions.mcap, metrics.json, summary.json, report.html')
+    console.print('  report:   open report.html in a browser')
+    console.print('  Foxglove: open predictions.mcap, 3D panel, frame "map"')
+    console.print(f'  RViz:     ros2 bag play {place}   (with a sourced ROS 2)')

@@ -1,0 +1,79 @@
+"""metrics.json and summary.json of a replay."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from prediction_node.bags.reader import BagReader
+from prediction_node.domain.errors import BagError
+from prediction_node.domain.stamps import seconds
+from prediction_node.evaluation.metrics import ALL, HORIZONS_S, MOVING, horizon_key
+from prediction_node.replay.run import Counts
+from prediction_node.replay.scorer import Scorer
+from prediction_node.replay.topics import TopicMapping
+
+CONSTANT_VELOCITY = 'constant_velocity'
+
+
+def metrics(scorer: Scorer, engine: str) -> dict[str, Any]:
+    """{engine | 'constant_velocity': {class: {'moving' | 'all': {'1s': {...}}}}, 'calibration':
+    {'ece'}}.
+
+    Figures are null where no window reaches the horizon.
+    """
+    return {
+        CONSTANT_VELOCITY: scorer.constant_velocity.as_dict(),
+        engine: scorer.engine.as_dict(),
+        'calibration': {'ece': scorer.engine.calibration.error},
+    }
+
+
+def summary(
+    bag: BagReader, map_name: str | None, mapping: TopicMapping, counts: Counts, scorer: Scorer
+) -> dict[str, Any]:
+    """What was replayed, how it went, and what is wrong with the recording."""
+    nll = {
+        motion: {
+            horizon_key(h): scorer.engine.over_classes(motion, h).mean('nll') for h in HORIZONS_S
+        }
+        for motion in (MOVING, ALL)
+    }
+    return {
+        'recording': bag.path.name,
+        'map': map_name,
+        'topics': {row.name: row.topic for row in mapping.rows},
+        'messages': counts.messages,
+        'releases': counts.releases,
+        'seconds': _span_s(counts),
+        'modes': dict(sorted(counts.modes.items())),
+        'reasons': dict(sorted(counts.reasons.items())),
+        'resets': counts.resets,
+        'pauses': counts.pauses,
+        'agents_per_release': counts.agents / counts.releases if counts.releases else None,
+        'most_agents': counts.most_agents,
+        'shed': counts.shed,
+        'truth': 'fused tracks of this replay' if scorer.own_truth else 'recorded true objects',
+        'agents_with_truth': scorer.matched,
+        'agents_without_truth': scorer.unmatched,
+        'unreadable_truth_messages': counts.unreadable_truth,
+        'negative_log_likelihood': nll,
+        'damage': [d.describe(bag.start_ns) for d in bag.damage],
+    }
+
+
+def _span_s(counts: Counts) -> float:
+    if counts.first_release_ns is None or counts.last_release_ns is None:
+        return 0.0
+    return seconds(counts.last_release_ns - counts.first_release_ns)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a file that is whole or not there. Raises BagError if it cannot be written."""
+    partial = path.with_name(f'.{path.name}.partial')
+    try:
+        partial.write_text(json.dumps(content, indent=2, allow_nan=False) + '\n', encoding='utf-8')
+        partial.replace(path)
+    except OSError as error:
+        raise BagError(f'{path} cannot be written: {error.strerror}') from error
