@@ -19,6 +19,10 @@ _MESSAGE = 'Detection3DArray'
 _SMALLEST_DETECTION = 8 + 4 + 4 + BOUNDING_BOX.size + 4
 _SMALLEST_HYPOTHESIS = 4 + HYPOTHESIS.size
 _DETECTION = 'detections[{}]'
+_FRAME_ID = _DETECTION + '.header.frame_id'
+_RESULTS = _DETECTION + '.results'
+_BOX = _DETECTION + '.bbox'
+_IDENTITY = _DETECTION + '.id'
 _HYPOTHESIS = _DETECTION + '.results[{}]'
 _CLASS_ID = _HYPOTHESIS + '.hypothesis.class_id'
 
@@ -29,28 +33,29 @@ def read_detection3d_array(data: Buffer, limit: int = DEFAULT_LIMIT) -> Detectio
     stamp_ns = cursor.stamp('header.stamp')
     frame_id = cursor.text('header.frame_id')
     count = cursor.count(_SMALLEST_DETECTION, limit, 'detections')
-    text_at = cursor.text_at
+    text_at, count_at, end = cursor.text_at, cursor.count_at, cursor.end
     stamps, frames, hypothesis_counts, boxes, identities = [], [], [], [], []
     class_ids: list[str] = []
     hypotheses: list[int] = []
     offset = cursor.offset
     for i in range(count):
         start = (offset + 3) & -4
-        cursor.check(start, 8, _DETECTION + '.header.stamp', i)
-        frame, offset = text_at(start + 8, _DETECTION + '.header.frame_id', i)
+        frame, offset = text_at(start + 8, _FRAME_ID, i)
         offset = (offset + 3) & -4
-        results = cursor.count_at(offset, _SMALLEST_HYPOTHESIS, None, _DETECTION + '.results', i)
+        results = count_at(offset, _SMALLEST_HYPOTHESIS, None, _RESULTS, i)
         offset += 4
         for j in range(results):
             class_id, offset = text_at(offset, _CLASS_ID, i, j)
             offset = (offset + 7) & -8
-            cursor.check(offset, HYPOTHESIS.size, _HYPOTHESIS, i, j)
             hypotheses.append(offset)
             class_ids.append(class_id)
             offset += HYPOTHESIS.size
+            if offset > end:
+                cursor.check(offset - HYPOTHESIS.size, HYPOTHESIS.size, _HYPOTHESIS, i, j)
         box = (offset + 7) & -8
-        cursor.check(box, BOUNDING_BOX.size, _DETECTION + '.bbox', i)
-        identity, offset = text_at(box + BOUNDING_BOX.size, _DETECTION + '.id', i)
+        if box + BOUNDING_BOX.size > end:
+            cursor.check(box, BOUNDING_BOX.size, _BOX, i)
+        identity, offset = text_at(box + BOUNDING_BOX.size, _IDENTITY, i)
         stamps.append(start)
         frames.append(frame)
         hypothesis_counts.append(results)

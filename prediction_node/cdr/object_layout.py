@@ -31,7 +31,8 @@ FOOTPRINT_SIZE = FOOTPRINT.size
 
 def body_after_head(cursor: Cursor, offset: int, index: int) -> tuple[int, int]:
     """Count of classifications of the object at `offset`, and the offset of its body."""
-    cursor.check(offset, HEAD_SIZE, 'objects[{}]', index)
+    if offset + HEAD_SIZE > cursor.end:
+        cursor.check(offset, HEAD_SIZE, 'objects[{}]', index)
     classes = cursor.unpack_u32(cursor.payload, offset + 20)[0]
     body = (offset + 31 + CLASSIFICATION_SIZE * classes) & -8
     if body + KINEMATICS.size > cursor.end:
@@ -42,7 +43,9 @@ def body_after_head(cursor: Cursor, offset: int, index: int) -> tuple[int, int]:
 
 def end_after_footprint(cursor: Cursor, offset: int, index: int) -> tuple[int, int]:
     """Count of the footprint's points, which stands at `offset`, and where the object ends."""
-    points = cursor.u32_at(offset, 'objects[{}].shape.footprint', index)
+    if offset + 4 > cursor.end:
+        cursor.check(offset, 4, 'objects[{}].shape.footprint', index)
+    points = cursor.unpack_u32(cursor.payload, offset)[0]
     dimensions = (offset + 11 + FOOTPRINT_SIZE * points) & -8
     if dimensions + DIMENSIONS.size > cursor.end:
         cursor.count_at(offset, FOOTPRINT_SIZE, None, 'objects[{}].shape.footprint.points', index)

@@ -113,10 +113,10 @@ class Cursor:
 
     def text_at(self, offset: int, field: str, *index: int) -> tuple[str, int]:
         """The string at or after `offset`, and the offset behind it."""
-        start = (offset + 3) & -4
-        self.check(start, 4, field, *index)
-        length = self.unpack_u32(self.payload, start)[0]
-        start += 4
+        start = (offset + 7) & -4
+        if start > self.end:
+            self.check(start - 4, 4, field, *index)
+        length = self.unpack_u32(self.payload, start - 4)[0]
         stop = start + length
         if stop > self.end:
             self.check(start, length, field, *index)
@@ -134,7 +134,9 @@ class Cursor:
         self, offset: int, smallest: int, limit: int | None, field: str, *index: int
     ) -> int:
         """The length of a sequence whose elements take at least `smallest` bytes each."""
-        count = self.u32_at(offset, field, *index)
+        if offset + 4 > self.end:
+            self.check(offset, 4, field, *index)
+        count = self.unpack_u32(self.payload, offset)[0]
         if limit is not None and count > limit:
             raise self.error(f'count {count} is above the limit {limit}', offset, field, *index)
         remaining = self.end - offset - 4
