@@ -1,0 +1,52 @@
+"""Class probabilities from what sensors say: labels with probabilities, names with scores."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from prediction_node.domain.kinds import CLASS_COUNT, ObjectClass
+
+
+def class_table(
+    owner: np.ndarray, label: np.ndarray, score: np.ndarray, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Flat classifications to (N, CLASS_COUNT) rows that sum to one, and (N,) score sums.
+
+    `owner` (C,) is the object, `label` (C,) its kinds.ObjectClass, `score` (C,) in [0, 1]. A sum
+    below one leaves the rest to UNKNOWN, a sum above one is scaled down. A row without scores is
+    all UNKNOWN.
+    """
+    flat = np.bincount(owner * CLASS_COUNT + label, weights=score, minlength=count * CLASS_COUNT)
+    table = flat.reshape(count, CLASS_COUNT)
+    total = table.sum(axis=1)
+    table[:, ObjectClass.UNKNOWN] += np.maximum(1.0 - total, 0.0)
+    return table / np.maximum(total, 1.0)[:, None], total
+
+
+def known_labels(label: np.ndarray) -> np.ndarray:
+    """(C,) numbers of autoware_perception_msgs/ObjectClassification to kinds.ObjectClass.
+
+    HAZARD, OVER_DRIVABLE, UNDER_DRIVABLE and numbers yet to be invented become UNKNOWN.
+    """
+    numbers = np.asarray(label, dtype=np.int64)
+    return np.where(numbers < CLASS_COUNT, numbers, int(ObjectClass.UNKNOWN))
+
+
+def members(
+    offsets: np.ndarray, rows: np.ndarray, wanted: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Ragged members of the objects `rows`: (C,) owner, an index into `rows`, and (C,) flat index.
+
+    `offsets` (M + 1,) as in domain.message_arrays; `wanted` (N,) bool leaves out the members of a
+    row.
+    """
+    starts = offsets[rows]
+    lengths = np.where(wanted, offsets[rows + 1] - starts, 0)
+    owner = np.repeat(np.arange(len(rows)), lengths)
+    before = np.cumsum(lengths) - lengths
+    return owner, np.arange(len(owner)) + (starts - before)[owner]
+
+
+def all_of(owner: np.ndarray, passed: np.ndarray, count: int) -> np.ndarray:
+    """(N,) true where every member of an owner passed."""
+    return np.asarray(np.bincount(owner[~passed], minlength=count) == 0)

@@ -1,0 +1,105 @@
+"""Rotations in space: matrices, quaternions x, y, z, w, and the motion under a constant twist."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from prediction_node.domain.frames import Transform
+
+
+def matrices_from_quaternions(quaternion_xyzw: np.ndarray) -> np.ndarray:
+    """(N, 4) quaternions of any length above zero to (N, 3, 3) rotation matrices."""
+    q = np.asarray(quaternion_xyzw, dtype=np.float64)
+    q = q / np.sqrt(np.einsum('ni,ni->n', q, q))[:, None]
+    outer = q[:, :, None] * q[:, None, :]
+    xx, yy, zz = outer[:, 0, 0], outer[:, 1, 1], outer[:, 2, 2]
+    xy, xz, yz = outer[:, 0, 1], outer[:, 0, 2], outer[:, 1, 2]
+    xw, yw, zw = outer[:, 0, 3], outer[:, 1, 3], outer[:, 2, 3]
+    out = np.empty((len(q), 3, 3))
+    out[:, 0, 0] = 1.0 - 2.0 * (yy + zz)
+    out[:, 0, 1] = 2.0 * (xy - zw)
+    out[:, 0, 2] = 2.0 * (xz + yw)
+    out[:, 1, 0] = 2.0 * (xy + zw)
+    out[:, 1, 1] = 1.0 - 2.0 * (xx + zz)
+    out[:, 1, 2] = 2.0 * (yz - xw)
+    out[:, 2, 0] = 2.0 * (xz - yw)
+    out[:, 2, 1] = 2.0 * (yz + xw)
+    out[:, 2, 2] = 1.0 - 2.0 * (xx + yy)
+    return out
+
+
+def quaternion_from_matrix(rotation: np.ndarray) -> np.ndarray:
+    """(3, 3) rotation to (4,) unit quaternion x, y, z, w.
+
+    Shepperd, "Quaternion from rotation matrix", 1978: start from the largest component.
+    """
+    (a, b, c), (d, e, f), (g, h, i) = rotation.tolist()
+    # 4 q q^T, of which every column is the quaternion up to its length
+    outer = (
+        (1.0 + a - e - i, b + d, c + g, h - f),
+        (b + d, 1.0 - a + e - i, f + h, c - g),
+        (c + g, f + h, 1.0 - a - e + i, d - b),
+        (h - f, c - g, d - b, 1.0 + a + e + i),
+    )
+    x, y, z, w = outer[max(range(4), key=lambda k: outer[k][k])]
+    length = math.sqrt(x * x + y * y + z * z + w * w)
+    return np.array([x / length, y / length, z / length, w / length])
+
+
+def interpolate(first: Transform, second: Transform, share: float) -> Transform:
+    """The transform at `share` of the way: a straight line, and the shortest turn at even speed.
+
+    The turn is that of Shoemake's slerp ("Animating rotation with quaternion curves", 1985).
+    """
+    x, y, z, w = quaternion_from_matrix(first.rotation.T @ second.rotation).tolist()
+    sine = math.sqrt(x * x + y * y + z * z)
+    translation_m = first.translation_m + share * (second.translation_m - first.translation_m)
+    if sine < 1e-12:
+        return Transform(second.rotation, translation_m)
+    half = math.atan2(sine, abs(w))
+    scale = math.sin(share * half) / sine * (1.0 if w >= 0.0 else -1.0)
+    turn = Transform.from_quaternion(
+        translation_m, np.array([x * scale, y * scale, z * scale, math.cos(share * half)])
+    )
+    return Transform(first.rotation @ turn.rotation, translation_m)
+
+
+def skew(vector: np.ndarray) -> np.ndarray:
+    """(3, 3) matrix S with S @ b equal to the cross product of (3,) `vector` and b."""
+    x, y, z = (float(v) for v in vector)
+    return np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+
+
+def constant_twist(
+    linear_mps: np.ndarray, angular_radps: np.ndarray, dt_s: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rotation (3, 3) and translation (3,) of a body after `dt_s` of a twist held in its own axes.
+
+    The exponential map of rigid motions (Murray, Li and Sastry, "Robotic Manipulation", section
+    2.3).
+    """
+    s = skew(angular_radps * dt_s)
+    angle = math.sqrt(float(s[0, 1] ** 2 + s[0, 2] ** 2 + s[1, 2] ** 2))
+    if angle < 1e-4:  # series, exact to rounding at this size
+        a, b, c = 1.0 - angle**2 / 6.0, 0.5 - angle**2 / 24.0, 1.0 / 6.0 - angle**2 / 120.0
+    else:
+        a = math.sin(angle) / angle
+        b = (1.0 - math.cos(angle)) / angle**2
+        c = (angle - math.sin(angle)) / angle**3
+    squared = s @ s
+    rotation = np.eye(3) + a * s + b * squared
+    translation = (np.eye(3) + b * s + c * squared) @ (linear_mps * dt_s)
+    return rotation, translation
+
+
+def matrix_from_roll_pitch_yaw(roll_rad: float, pitch_rad: float, yaw_rad: float) -> np.ndarray:
+    """(3, 3) turn about fixed x, then y, then z (the convention of URDF and tf)."""
+    cr, sr = math.cos(roll_rad), math.sin(roll_rad)
+    cp, sp = math.cos(pitch_rad), math.sin(pitch_rad)
+    cy, sy = math.cos(yaw_rad), math.sin(yaw_rad)
+    about_x = np.array([[1.0, 0.0, 0.0], [0.0, cr, -sr], [0.0, sr, cr]])
+    about_y = np.array([[cp, 0.0, sp], [0.0, 1.0, 0.0], [-sp, 0.0, cp]])
+    about_z = np.array([[cy, -sy, 0.0], [sy, cy, 0.0], [0.0, 0.0, 1.0]])
+    return np.asarray(about_z @ about_y @ about_x)

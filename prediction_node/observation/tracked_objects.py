@@ -1,0 +1,132 @@
+"""autoware_perception_msgs/TrackedObjects to tracks in the message's frame."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from prediction_node.domain.kinds import ATTRIBUTE_COUNT, Orientation
+from prediction_node.domain.message_arrays import TrackedObjectsArrays
+from prediction_node.observation.classes import all_of, class_table, known_labels, members
+from prediction_node.observation.frame_tracks import FrameTracks, Translation
+from prediction_node.observation.identity import hash_uuids
+from prediction_node.observation.judging import (
+    Judge,
+    given,
+    has_length,
+    probability,
+    semidefinite,
+    within,
+)
+from prediction_node.observation.parameters import ObservationParameters, SourceParameters
+from prediction_node.observation.reasons import Reason
+from prediction_node.observation.rotations import matrices_from_quaternions
+
+CYLINDER = 1
+POLYGON = 2
+
+
+def translate_tracked_objects(
+    arrays: TrackedObjectsArrays,
+    source: SourceParameters,
+    parameters: ObservationParameters,
+    frame_id: str,
+    rows: np.ndarray,
+) -> Translation:
+    """Judge and read the objects `rows` of the message; see `translate`.
+
+    The twist comes in the object's own axes and is turned, with its covariance, into those of the
+    message.
+    """
+    n = len(rows)
+    position = np.asarray(arrays.position[rows], dtype=np.float64)
+    quaternion = np.asarray(arrays.orientation[rows], dtype=np.float64)
+    pose_covariance = np.asarray(arrays.pose_covariance[rows], dtype=np.float64)
+    twist_covariance = np.asarray(arrays.twist_covariance[rows], dtype=np.float64)
+    linear = np.asarray(arrays.twist_linear[rows], dtype=np.float64)
+    angular = np.asarray(arrays.twist_angular[rows], dtype=np.float64)
+    existence = np.asarray(arrays.existence_probability[rows], dtype=np.float64)
+    size = _sizes(arrays, rows)
+    where, turn = pose_covariance[:, :3, :3], pose_covariance[:, 3:, 3:]
+    drift = twist_covariance[:, :3, :3]
+    bound = parameters.max_variance
+
+    judge = Judge(n)
+    judge.require(within(position, parameters.max_position_m), Reason.POSITION)
+    judge.require(has_length(quaternion), Reason.ORIENTATION)
+    judge.require(semidefinite(where, bound), Reason.POSITION_COVARIANCE)
+    judge.require(semidefinite(turn, bound), Reason.ORIENTATION_COVARIANCE)
+    speed_mps = np.sqrt(np.einsum('ni,ni->n', linear, linear))
+    judge.require(speed_mps <= parameters.max_speed_mps, Reason.VELOCITY)
+    judge.require(semidefinite(drift, bound), Reason.VELOCITY_COVARIANCE)
+    judge.require(within(angular, parameters.max_yaw_rate_radps), Reason.YAW_RATE)
+    judge.require(within(size, parameters.max_size_m) & (size >= 0.0).all(axis=1), Reason.SIZE)
+    judge.require(probability(existence), Reason.EXISTENCE)
+    class_count = arrays.class_offsets[rows + 1] - arrays.class_offsets[rows]
+    judge.require(class_count <= parameters.max_hypotheses, Reason.CLASS)
+    owner, flat = members(arrays.class_offsets, rows, judge.good)
+    score = np.asarray(arrays.class_probability, dtype=np.float64)[flat]
+    judge.require(all_of(owner, probability(score), n), Reason.CLASS)
+
+    if not judge.good.all():  # left out below, but computed with before
+        bad = ~judge.good
+        quaternion[bad] = (0.0, 0.0, 0.0, 1.0)
+        linear[bad], drift[bad], score[~judge.good[owner]] = 0.0, 0.0, 0.0
+    probabilities, total = class_table(
+        owner, known_labels(arrays.class_label[flat]), np.clip(score, 0.0, 1.0), n
+    )
+    axes = matrices_from_quaternions(quaternion)
+    availability = arrays.orientation_availability[rows]
+    known = availability <= Orientation.AVAILABLE
+    has_drift = given(drift)
+    standing = np.asarray(arrays.is_stationary[rows], dtype=bool)
+    id_hash, has_id = hash_uuids(arrays.object_id[rows])
+    tracks = FrameTracks(
+        source=source.name,
+        stamp_ns=int(arrays.stamp_ns),
+        frame_id=frame_id,
+        id_hash=id_hash,
+        has_id=has_id,
+        position_m=position,
+        position_covariance=where,
+        has_position_covariance=given(where),
+        orientation=np.where(known, availability, Orientation.UNAVAILABLE).astype(np.int8),
+        axes=axes,
+        axes_covariance=turn,
+        has_axes_covariance=given(turn),
+        # Nothing but zeros is a sender that measures no velocity, unless it says that the object
+        # stands.
+        has_velocity=has_drift | np.any(linear != 0.0, axis=1) | standing,
+        velocity_mps=(axes @ linear[:, :, None])[:, :, 0],
+        velocity_covariance=axes @ drift @ np.swapaxes(axes, -1, -2),
+        has_velocity_covariance=has_drift,
+        has_turn_rate=np.any(angular != 0.0, axis=1) | (twist_covariance[:, 5, 5] > 0.0),
+        turn_rate_radps=(axes @ angular[:, :, None])[:, :, 0],
+        has_size=np.all(size > 0.01, axis=1),
+        size_m=size,
+        has_class=total > 0.0,
+        class_probabilities=probabilities,
+        existence=np.clip(existence, 0.0, 1.0),
+        attributes=np.zeros((n, ATTRIBUTE_COUNT)),
+        has_attribute=np.zeros((n, ATTRIBUTE_COUNT), dtype=bool),
+    )
+    if not judge.good.all():
+        tracks = tracks.select(judge.good)
+    return Translation(tracks=tracks, received=len(arrays.position), refused=judge.refused)
+
+
+def _sizes(arrays: TrackedObjectsArrays, rows: np.ndarray) -> np.ndarray:
+    """(N, 3) length, width, height, completed for shapes that leave one of the first two out."""
+    size = np.array(arrays.dimensions[rows], dtype=np.float64)
+    shape = arrays.shape_type[rows]
+    flat = (size[:, :2] == 0.0).any(axis=1)
+    if not np.any(flat):
+        return size
+    cylinders = flat & (shape == CYLINDER)
+    size[cylinders, :2] = size[cylinders, :2].max(axis=1)[:, None]
+    for i in np.flatnonzero(flat & (shape == POLYGON)).tolist():
+        corners = arrays.footprint[
+            arrays.footprint_offsets[rows[i]] : arrays.footprint_offsets[rows[i] + 1]
+        ]
+        if len(corners) >= 3:
+            size[i, :2] = np.ptp(corners[:, :2].astype(np.float64), axis=0)
+    return size
