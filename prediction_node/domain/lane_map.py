@@ -118,6 +118,11 @@ class LaneMap:
 
     `lights`: G signal groups. A group's id is what /perception/.../traffic_signals names (the
     regulatory element's id in Lanelet2).
+
+    Every row is driven from its first point to its last. A lane that vehicles or bicycles use both
+    ways is two rows with `one_way` false: one as drawn, with the lanelet's id, and one against it,
+    with the negative id. Lanes for walkers are one row; where `one_way` is false, their successors
+    meet them at either end.
     """
 
     id: np.ndarray  # (L,) int64
@@ -130,7 +135,7 @@ class LaneMap:
     right_border: Polylines  # L lines, same direction
     left_border_kind: np.ndarray  # (L,) int8, BorderKind
     right_border_kind: np.ndarray  # (L,) int8, BorderKind
-    one_way: np.ndarray  # (L,) bool; false: walkers and crosswalks go both ways
+    one_way: np.ndarray  # (L,) bool; false: the same surface is used in both directions
     successors: Relation  # lane -> lanes that continue it
     predecessors: Relation
     left: (
@@ -144,7 +149,7 @@ class LaneMap:
     light_lanes: Relation  # group -> lanes it rules
     light_stop_line: Relation  # group -> indices into stop_lines (at most one)
     lane_lights: Relation  # lane -> groups that rule it
-    light_position: Polylines  # group -> the signal heads' base lines
+    light_position: Polylines  # group -> points of all its signal heads' base lines, in turn
     stop_lines: Polylines  # S lines
     stop_line_lanes: Relation  # stop line -> lanes that end (or must stop) at it
     areas: tuple[Area, ...] = ()

@@ -1,17 +1,20 @@
-"""Read the boost binary archive in which Lanelet2 stores maps (.bin) and Autoware sends them (LaneletMapBin).
+"""Read the boost binary archive in which Lanelet2 stores maps (.bin) and Autoware sends them
+(LaneletMapBin).
 
-Lanelet2's own loader creates every regulatory element through a factory and gives up the whole map on the first
-kind it does not know, as all of Autoware's are; and it trusts every count in the bytes. An archive holds the rules
-as plain data (id, attributes, members by role), so this reader walks the same layout itself: every kind survives,
-and every count is checked against the bytes that are left.
+Lanelet2's own loader creates every regulatory element through a factory and gives up the whole
+map on the first kind it does not know, as all of Autoware's are; and it trusts every count in the
+bytes. An archive holds the rules as plain data (id, attributes, members by role), so this reader
+walks the same layout itself: every kind survives, and every count is checked against the bytes
+that are left.
 
-Layout (boost::archive::binary_oarchive on a little-endian 64-bit machine, lanelet2_io/io_handlers/Serialize.h):
-a signature with the library version; then the layers point, line string, polygon, area, lanelet, rule, each a
-uint64 count and its objects. The first object of each class is preceded by its class information (tracking byte,
-uint32 version). A shared pointer is an int16 class id, for the first of its class the class information, and a uint32
-object id: the first use of an object id is followed by the data, later ones stand alone. Lanelet2 before and after its
-change to boost's map serialisation differ by a uint32 after the count of every attribute map; both are read.
-LaneletMapBin appends an int64, the publisher's id counter.
+Layout (boost::archive::binary_oarchive on a little-endian 64-bit machine,
+lanelet2_io/io_handlers/Serialize.h): a signature with the library version; then the layers point,
+line string, polygon, area, lanelet, rule, each a uint64 count and its objects. The first object
+of each class is preceded by its class information (tracking byte, uint32 version). A shared
+pointer is an int16 class id, for the first of its class the class information, and a uint32
+object id: the first use of an object id is followed by the data, later ones stand alone. Lanelet2
+before and after its change to boost's map serialisation differ by a uint32 after the count of
+every attribute map; both are read. LaneletMapBin appends an int64, the publisher's id counter.
 """
 
 from __future__ import annotations
@@ -140,7 +143,8 @@ class _Reader:
         (library,) = self._take('<H')
         if not _OLDEST_LIBRARY <= library <= _NEWEST_LIBRARY:
             self._fail(
-                f'boost archive version {library} is not between {_OLDEST_LIBRARY} and {_NEWEST_LIBRARY}'
+                f'boost archive version {library} is not between {_OLDEST_LIBRARY} and '
+                f'{_NEWEST_LIBRARY}'
             )
         sizes = self._data[self._at : self._at + 4]
         self._at += 4
@@ -334,7 +338,8 @@ class _Reader:
     def _point_rows(self) -> np.ndarray:
         count = self._vector_count('points', 6, self._limits.max_points)
         if {'point', 'pointer to point data'} <= self._classes:
-            # Usually all points are known from their layer: then this is a plain table of references.
+            # Usually all points are known from their layer: then this is a plain table of
+            # references.
             end = self._at + count * _POINT_REFERENCE.itemsize
             references = np.frombuffer(self._data[self._at : end], _POINT_REFERENCE)
             if len(references) == count:
@@ -347,7 +352,8 @@ class _Reader:
                     return np.array(rows, dtype=np.int64)
         return np.array([self._point() for _ in range(count)], dtype=np.int64)
 
-    # Lanelets, areas and rules refer to each other without end, so they are steps for `_run`, not recursion
+    # Lanelets, areas and rules refer to each other without end, so they are steps for `_run`, not
+    # recursion
 
     def _lanelet(self) -> _Steps:
         self._class('lanelet')
@@ -445,7 +451,9 @@ class _Reader:
 
 
 def _run(steps: _Steps) -> Any:
-    """Run generators that yield the generators they wait for: recursion without the interpreter's stack."""
+    """Run generators that yield the generators they wait for: recursion without the interpreter's
+    stack.
+    """
     waiting = [steps]
     result: Any = None
     while waiting:

@@ -1,4 +1,6 @@
-"""Centrelines: computed between the borders, or drawn in the map and completed to the lanelet's ends."""
+"""Centrelines: computed between the borders, or drawn in the map and completed to the lanelet's
+ends.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +19,10 @@ from prediction_node.lanelet.polyline import (
 
 
 def between(left: np.ndarray, right: np.ndarray, step_m: float) -> np.ndarray:
-    """(n, 3) midpoints of equal fractions of both borders, about `step_m` apart, from end to end."""
+    """(n, 3) midpoints of equal fractions of both borders, `step_m` apart or a little less."""
     length_m = max(arc_length(left)[-1], arc_length(right)[-1])
     fractions = np.linspace(0.0, 1.0, max(2, math.ceil(length_m / step_m) + 1))
-    return (at_fractions(left, fractions) + at_fractions(right, fractions)) / 2
+    return np.asarray((at_fractions(left, fractions) + at_fractions(right, fractions)) / 2)
 
 
 def overrun_m(drawn: np.ndarray, left: np.ndarray, right: np.ndarray) -> float:
@@ -40,9 +42,9 @@ def runs_against(drawn: np.ndarray, computed: np.ndarray) -> bool:
 
 
 def completed(drawn: np.ndarray, left: np.ndarray, right: np.ndarray, step_m: float) -> np.ndarray:
-    """A drawn centreline, cut at the lanelet's ends where it goes past and continued to them where it stops short.
+    """A drawn centreline over the whole lanelet: cut where it goes past an end, else continued.
 
-    The missing parts are the computed centreline's, so that the lane has a line over its whole length.
+    The parts that it lacks are the computed centreline's.
     """
     computed = between(left, right, step_m)
     line = without_repeats(drawn)

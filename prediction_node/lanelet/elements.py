@@ -1,4 +1,6 @@
-"""The elements of a Lanelet2 map as both file formats hold them, before any meaning is read into them."""
+"""The elements of a Lanelet2 map as both file formats hold them, before any meaning is read into
+them.
+"""
 
 from __future__ import annotations
 
@@ -86,7 +88,10 @@ class Points:
 
 @dataclass(slots=True)
 class Elements:
-    """A whole map. `faults` name elements that cannot be trusted, `warnings` what was repaired or left out."""
+    """A whole map.
+
+    `faults` name elements that cannot be trusted, `warnings` what was repaired or left out.
+    """
 
     source: str
     points: Points

@@ -1,4 +1,6 @@
-"""The lanes of a map: geometry along the driving direction, kinds, speeds, and the faults found on the way."""
+"""The lanes of a map: geometry along the driving direction, kinds, speeds, and the faults found
+on the way.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from prediction_node.lanelet import centreline, meaning
 from prediction_node.lanelet.elements import Directed, Elements, LaneletElement, RuleElement
 from prediction_node.lanelet.parameters import ReadingParameters
 from prediction_node.lanelet.polyline import arc_length, middle, side_of, without_repeats
-from prediction_node.lanelet.topology import Topology, topology
+from prediction_node.lanelet.topology import ON_FOOT, Topology, topology
 
 _TURN_RAD = math.radians(45.0)
 _STRAIGHT_RAD = math.radians(20.0)
@@ -22,9 +24,11 @@ _SHORTEST_BORDER_M = 1e-3
 
 @dataclass(slots=True)
 class Lanes:
-    """L lanes in order of their ids."""
+    """L lanes by their lanelets' ids, then a second one for each two-way lane of vehicles."""
 
+    id: list[int]
     elements: list[LaneletElement]
+    backward: list[bool]  # drives against the lanelet's drawn direction
     kind: list[LaneKind]
     one_way: list[bool]
     turn: list[Turn]
@@ -37,9 +41,12 @@ class Lanes:
     right_kind: list[BorderKind]
     topology: Topology
 
-    def rows(self) -> dict[int, int]:
-        """Row by lanelet id."""
-        return {element.id: row for row, element in enumerate(self.elements)}
+    def rows(self) -> dict[int, list[int]]:
+        """Rows by lanelet id: one, or two for a two-way lane, as drawn and backward."""
+        rows: dict[int, list[int]] = {}
+        for row, element in enumerate(self.elements):
+            rows.setdefault(element.id, []).append(row)
+        return rows
 
     def outline(self, row: int) -> np.ndarray:
         """(n, 3) the lanelet's polygon."""
@@ -49,7 +56,7 @@ class Lanes:
 def walk(elements: Elements, xyz_m: np.ndarray, directed: Directed) -> np.ndarray:
     """(n, 3) points of a way in the direction it is walked."""
     rows = elements.ways[directed.way].rows
-    return xyz_m[rows[::-1] if directed.inverted else rows]
+    return np.asarray(xyz_m[rows[::-1] if directed.inverted else rows])
 
 
 def build_lanes(elements: Elements, xyz_m: np.ndarray, parameters: ReadingParameters) -> Lanes:
@@ -72,13 +79,33 @@ def build_lanes(elements: Elements, xyz_m: np.ndarray, parameters: ReadingParame
         _centre(elements, xyz_m, lanelet, left[row], right[row], parameters)
         for row, lanelet in enumerate(kept)
     ]
-    found = topology(elements, kept, borders, xyz_m, kinds, one_way)
+    ids = [lanelet.id for lanelet in kept]
+    forward = len(kept)
+    for row in range(forward):
+        if not one_way[row] and kinds[row] not in ON_FOOT:
+            # Routes are chains of rows, each driven from first to last point: so a lane that is
+            # driven both ways needs a row for each.
+            ids.append(_unused(-kept[row].id, ids))
+            kept.append(kept[row])
+            kinds.append(kinds[row])
+            one_way.append(False)
+            borders.append(_turned(*borders[row]))
+            left.append(right[row][::-1])
+            right.append(left[row][::-1])
+            centre.append(centre[row][::-1])
+    backward = [row >= forward for row in range(len(kept))]
+    found = topology(elements, kept, borders, xyz_m, kinds, one_way, backward)
     speed, has_speed = _speeds(elements, kept, kinds, found)
     lanes = Lanes(
+        id=ids,
         elements=kept,
+        backward=backward,
         kind=kinds,
         one_way=one_way,
-        turn=[meaning.turn_of(lanelet.tags) for lanelet in kept],
+        turn=[
+            meaning.turn_of(lanelet.tags, backward=back)
+            for lanelet, back in zip(kept, backward, strict=True)
+        ],
         speed_mps=speed,
         has_speed=has_speed,
         centre=centre,
@@ -93,10 +120,25 @@ def build_lanes(elements: Elements, xyz_m: np.ndarray, parameters: ReadingParame
     return lanes
 
 
+def _turned(left: Directed, right: Directed) -> tuple[Directed, Directed]:
+    """Borders of a lane as they are to those who drive the other way."""
+    return Directed(right.way, not right.inverted), Directed(left.way, not left.inverted)
+
+
+def _unused(id_: int, ids: list[int]) -> int:
+    taken = set(ids)
+    while id_ in taken or id_ == 0:
+        id_ -= 1
+    return id_
+
+
 def _aligned(
     elements: Elements, xyz_m: np.ndarray, lanelet: LaneletElement
 ) -> tuple[Directed, Directed] | None:
-    """Left and right border so directed that left lies left of right. None, with a fault, where that is impossible."""
+    """Left and right border so directed that left lies left of right.
+
+    None, with a fault, where that is impossible.
+    """
     left, right = lanelet.left, lanelet.right
     if left.way == right.way:
         elements.faults.append(f'lanelet {lanelet.id} has way {left.way} as both of its borders')
@@ -110,8 +152,8 @@ def _aligned(
             return None
     if elements.aligned:
         return left, right
-    # As Lanelet2's own reader does it: a way runs along the driving direction if the other border's middle is on the
-    # proper side of it.
+    # As Lanelet2's own reader does it: a way runs along the driving direction if the other border's
+    # middle is on the proper side of it.
     left_line, right_line = walk(elements, xyz_m, left), walk(elements, xyz_m, right)
     left_middle, right_middle = middle(left_line), middle(right_line)
     if side_of(left_line, right_middle) > 0:
@@ -149,7 +191,8 @@ def _centre(
     overrun_m = centreline.overrun_m(drawn, left, right)
     if overrun_m > parameters.centreline_overrun_m:
         elements.faults.append(
-            f'{name} leaves the lanelet by {overrun_m:.2f} m, more than {parameters.centreline_overrun_m:g} m'
+            f'{name} leaves the lanelet by {overrun_m:.2f} m, more than '
+            f'{parameters.centreline_overrun_m:g} m'
         )
         return computed
     if centreline.runs_against(drawn, computed):
@@ -216,7 +259,9 @@ def _sign_types(elements: Elements, rule: RuleElement) -> list[str]:
 
 
 def _derive_turns(lanes: Lanes) -> None:
-    """Lanes without turn_direction that share a predecessor with others: their turn from their shape."""
+    """Lanes without turn_direction that share a predecessor with others: their turn from their
+    shape.
+    """
     siblings = np.zeros(len(lanes.elements), bool)
     for followers in lanes.topology.successors:
         if len(followers) > 1:

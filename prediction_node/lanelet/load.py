@@ -26,7 +26,10 @@ def load_map(
     limits: MapLimits | None = None,
     reading: ReadingParameters | None = None,
 ) -> LaneMap:
-    """The map in an .osm or .bin file. Raises MapError naming the file, and line and element where there is one."""
+    """The map in an .osm or .bin file.
+
+    Raises MapError naming the file, and line and element where there is one.
+    """
     path = Path(path)
     limits = limits or MapLimits()
     try:
@@ -52,7 +55,10 @@ def load_map_bin(
     limits: MapLimits | None = None,
     reading: ReadingParameters | None = None,
 ) -> LaneMap:
-    """The map in the `data` of an autoware_map_msgs/LaneletMapBin. Raises MapError naming byte and element."""
+    """The map in the `data` of an autoware_map_msgs/LaneletMapBin.
+
+    Raises MapError naming byte and element.
+    """
     elements = read_archive(blob, source, limits or MapLimits())
     return _lane_map(elements, projection or ProjectionParameters(), reading or ReadingParameters())
 
@@ -61,7 +67,7 @@ def _lane_map(
     elements: Elements, projection: ProjectionParameters, reading: ReadingParameters
 ) -> LaneMap:
     if not elements.lanelets and not elements.faults:
-        raise MapError(f'{elements.source}: the map holds no lanelets')
+        raise MapError(f'{elements.source}: the map holds no lanelets, only {_inventory(elements)}')
     used = np.zeros(len(elements.points), bool)
     for way in elements.ways.values():
         used[way.rows] = True
@@ -84,7 +90,7 @@ def _lane_map(
             predecessors[follower].append(row)
     stop_ways = [elements.ways[way] for way in rules.stop_lines.ways]
     return LaneMap(
-        id=np.array([lanelet.id for lanelet in lanes.elements], dtype=np.int64),
+        id=np.array(lanes.id, dtype=np.int64),
         kind=np.array(lanes.kind, dtype=np.int8),
         turn=np.array(lanes.turn, dtype=np.int8),
         speed_limit_mps=lanes.speed_mps,
@@ -112,8 +118,16 @@ def _lane_map(
         areas=tuple(areas(elements, placed.xyz_m)),
         rules=tuple(rules.rules),
         source=elements.source,
-        warnings=tuple([*elements.faults, *elements.warnings, *placed.warnings]),
+        warnings=(*elements.faults, *elements.warnings, *placed.warnings),
     )
+
+
+def _inventory(elements: Elements) -> str:
+    parts = [f'{len(elements.points)} points', f'{len(elements.ways)} ways']
+    for way in list(elements.ways.values())[:1]:
+        tags = ', '.join(f'{key}={value}' for key, value in list(way.tags.items())[:3])
+        parts.append(f'the first of them way {way.id} ({tags or "no tags"})')
+    return ', '.join(parts)
 
 
 def _listed(faults: list[str]) -> str:

@@ -29,6 +29,7 @@ _PARTICIPANT = {
     LaneKind.CROSSWALK: 'pedestrian',
 }
 _TURNS = {'straight': Turn.STRAIGHT, 'left': Turn.LEFT, 'right': Turn.RIGHT}
+_BACKWARD = {Turn.LEFT: Turn.RIGHT, Turn.RIGHT: Turn.LEFT}
 _TRUE, _FALSE = ('yes', 'true', '1'), ('no', 'false', '0')
 
 _METRES_PER_SECOND = {
@@ -71,7 +72,9 @@ def lane_kind(tags: Tags) -> LaneKind:
 
 
 def is_one_way(tags: Tags, kind: LaneKind) -> bool:
-    """Walkers go both ways unless one_way:pedestrian says otherwise; all others one way unless told."""
+    """Walkers go both ways unless one_way:pedestrian says otherwise; all others one way unless
+    told.
+    """
     participant = participant_of(kind)
     on_foot = participant == 'pedestrian'
     keys = (f'one_way:{participant}',) if on_foot else (f'one_way:{participant}', 'one_way')
@@ -82,8 +85,10 @@ def is_one_way(tags: Tags, kind: LaneKind) -> bool:
     return not on_foot
 
 
-def turn_of(tags: Tags) -> Turn:
-    return _TURNS.get(tags.get('turn_direction', ''), Turn.NONE)
+def turn_of(tags: Tags, *, backward: bool) -> Turn:
+    """The tagged turn; driven backward, a left turn is one to the right."""
+    turn = _TURNS.get(tags.get('turn_direction', ''), Turn.NONE)
+    return _BACKWARD.get(turn, turn) if backward else turn
 
 
 def speed_mps(text: str) -> float | None:
@@ -108,7 +113,9 @@ def speed_tag(tags: Tags, kind: LaneKind) -> str | None:
 
 
 def sign_speed_mps(sign: str) -> float | None:
-    """The limit a speed sign's type tells: `30 mph`, or a national code that ends in it: `de274-60`."""
+    """The limit a speed sign's type tells: `30 mph`, or a national code that ends in it:
+    `de274-60`.
+    """
     speed = speed_mps(sign)
     if speed is not None:
         return speed
@@ -117,7 +124,10 @@ def sign_speed_mps(sign: str) -> float | None:
 
 
 def border_kind(tags: Tags, *, on_left: bool, inverted: bool) -> BorderKind:
-    """What a lane sees at one of its sides. `inverted`: the lane drives against the way's own direction."""
+    """What a lane sees at one of its sides.
+
+    `inverted`: the lane drives against the way's own direction.
+    """
     type_, subtype = tags.get('type', ''), tags.get('subtype', '')
     if type_ == 'virtual':
         return BorderKind.VIRTUAL
@@ -126,7 +136,8 @@ def border_kind(tags: Tags, *, on_left: bool, inverted: bool) -> BorderKind:
     if type_ in _OPAQUE or not type_.startswith('line_'):
         return BorderKind.OTHER
     if subtype in ('solid_dashed', 'dashed_solid'):
-        # Named from left to right along the way. A lane that has the way on its left lies to its right.
+        # Named from left to right along the way. A lane that has the way on its left lies to its
+        # right.
         of_left, of_right = subtype.split('_')
         subtype = of_right if on_left != inverted else of_left
     if subtype.startswith('solid'):

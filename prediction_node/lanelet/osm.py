@@ -1,11 +1,13 @@
-"""Read Lanelet2's OSM XML with expat: bounded, without document types, entities or network access."""
+"""Read Lanelet2's OSM XML with expat: bounded, without document types, entities or network
+access.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 from xml.parsers import expat
 
 import numpy as np
@@ -25,6 +27,7 @@ from prediction_node.lanelet.elements import (
 from prediction_node.lanelet.parameters import MapLimits
 from prediction_node.lanelet.rings import outer_ring
 
+_T = TypeVar('_T')
 _CHUNK = 1 << 20
 _DEEPEST = 16
 
@@ -159,7 +162,7 @@ class _Scanner:
             if not deleted:
                 self._add(document.relations, id_, self._relation, self._limits.max_elements)
 
-    def _add(self, table: dict[int, object], id_: int, value: object, most: int) -> None:
+    def _add(self, table: dict[int, _T], id_: int, value: _T, most: int) -> None:
         if id_ in table:
             self._fail(f'{self._open} occurs twice')
         if len(table) >= most:

@@ -12,18 +12,22 @@ COORDINATES = ('auto', 'local', 'projected')
 
 @dataclass(frozen=True, slots=True)
 class ProjectionParameters:
-    """How the map's points become metres in the vehicle's map frame; docs/maps.md tells the choices."""
+    """How the map's points become metres in the vehicle's map frame; docs/maps.md tells the
+    choices.
+    """
 
     coordinates: str = parameter(
         'auto',
-        'which coordinates count: "local" are the points\' own local_x and local_y, "projected" latitude and '
+        'which coordinates count: "local" are the points\' own local_x and local_y, "projected" '
+        'latitude and '
         'longitude (or the coordinates inside an archive), "auto" is local where points carry them',
         choices=COORDINATES,
         fixed_after_configure=True,
     )
     kind: str = parameter(
         'centred',
-        'projection for points without local coordinates; "centred" is a transverse Mercator projection '
+        'projection for points without local coordinates; "centred" is a transverse Mercator '
+        'projection '
         'about the middle of the map',
         choices=PROJECTIONS,
         fixed_after_configure=True,
@@ -71,7 +75,9 @@ class ProjectionParameters:
 
 @dataclass(frozen=True, slots=True)
 class MapLimits:
-    """Bounds that hold before anything is allocated, so that no file can exhaust the vehicle's memory."""
+    """Bounds that hold before anything is allocated, so that no file can exhaust the vehicle's
+    memory.
+    """
 
     max_bytes: int = parameter(
         512 * 1024 * 1024,

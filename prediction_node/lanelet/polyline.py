@@ -10,13 +10,13 @@ def without_repeats(line: np.ndarray) -> np.ndarray:
     if len(line) < 2:
         return line
     keep = np.r_[True, np.linalg.norm(np.diff(line[:, :2], axis=0), axis=1) > 1e-6]
-    return line[keep]
+    return np.asarray(line[keep])
 
 
 def arc_length(line: np.ndarray) -> np.ndarray:
     """(n,) metres from the first point, in the plane."""
     steps = np.linalg.norm(np.diff(line[:, :2], axis=0), axis=1)
-    return np.r_[0.0, np.cumsum(steps)]
+    return np.asarray(np.r_[0.0, np.cumsum(steps)])
 
 
 def at_fractions(line: np.ndarray, fractions: np.ndarray) -> np.ndarray:
@@ -70,7 +70,7 @@ def project(line: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def crossings(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(k, 2) fractions of the segment index along a and b (i + t) where the lines properly cross."""
+    """(k, 2) where the lines cross: segment index and fraction (i + t) along a and along b."""
     p, r = a[:-1, :2], np.diff(a[:, :2], axis=0)
     q, s = b[:-1, :2], np.diff(b[:, :2], axis=0)
     cross = r[:, None, 0] * s[None, :, 1] - r[:, None, 1] * s[None, :, 0]

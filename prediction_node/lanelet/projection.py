@@ -1,7 +1,8 @@
 """From the coordinates that a map's points carry to metres in the vehicle's map frame.
 
-Ellipsoid: WGS 84. Transverse Mercator: Krueger's series to the sixth order in the third flattening (Karney 2011,
-"Transverse Mercator with an accuracy of a few nanometers", equations 7 to 14 and 35).
+Ellipsoid: WGS 84. Transverse Mercator: Krueger's series to the sixth order in the third
+flattening (Karney 2011, "Transverse Mercator with an accuracy of a few nanometers", equations 7
+to 14 and 35).
 """
 
 from __future__ import annotations
@@ -33,8 +34,10 @@ def _krueger_coefficients() -> tuple[float, np.ndarray]:
     n = _FLATTENING / (2 - _FLATTENING)
     radius = _EQUATOR_M / (1 + n) * (1 + n**2 / 4 + n**4 / 64 + n**6 / 256)
     alpha = np.array([
-        n / 2 - 2 * n**2 / 3 + 5 * n**3 / 16 + 41 * n**4 / 180 - 127 * n**5 / 288 + 7891 * n**6 / 37800,
-        13 * n**2 / 48 - 3 * n**3 / 5 + 557 * n**4 / 1440 + 281 * n**5 / 630 - 1983433 * n**6 / 1935360,
+        n / 2 - 2 * n**2 / 3 + 5 * n**3 / 16 + 41 * n**4 / 180 - 127 * n**5 / 288
+        + 7891 * n**6 / 37800,
+        13 * n**2 / 48 - 3 * n**3 / 5 + 557 * n**4 / 1440 + 281 * n**5 / 630
+        - 1983433 * n**6 / 1935360,
         61 * n**3 / 240 - 103 * n**4 / 140 + 15061 * n**5 / 26880 + 167603 * n**6 / 181440,
         49561 * n**4 / 161280 - 179 * n**5 / 168 + 6601661 * n**6 / 7257600,
         34729 * n**5 / 80640 - 3418889 * n**6 / 1995840,
@@ -59,7 +62,7 @@ def transverse_mercator(
     j = 2 * np.arange(1, 7)[:, None]
     northing = xi + (alpha[:, None] * np.sin(j * xi) * np.cosh(j * eta)).sum(axis=0)
     easting = eta + (alpha[:, None] * np.cos(j * xi) * np.sinh(j * eta)).sum(axis=0)
-    return scale * radius * np.stack([easting, northing], axis=-1)
+    return np.asarray(scale * radius * np.stack([easting, northing], axis=-1))
 
 
 def utm_zone(latitude_deg: float, longitude_deg: float) -> int:
@@ -74,7 +77,7 @@ def utm_zone(latitude_deg: float, longitude_deg: float) -> int:
 def utm(latitude_deg: np.ndarray, longitude_deg: np.ndarray, zone: int) -> np.ndarray:
     """(N, 2) UTM easting and northing from the equator (negative in the south), metres."""
     xy = transverse_mercator(latitude_deg, longitude_deg, zone * 6.0 - 183.0, _UTM_SCALE)
-    return xy + np.array([_UTM_FALSE_EASTING_M, 0.0])
+    return np.asarray(xy + np.array([_UTM_FALSE_EASTING_M, 0.0]))
 
 
 def mgrs_square(easting_m: float, northing_m: float, latitude_deg: float, zone: int) -> str:
@@ -89,7 +92,9 @@ def local_cartesian(
     latitude_deg: np.ndarray, longitude_deg: np.ndarray, altitude_m: np.ndarray,
     origin: tuple[float, float, float],
 ) -> np.ndarray:  # fmt: skip
-    """(N, 3) east, north, up in the plane that touches the ellipsoid at the origin (lat, lon, alt)."""
+    """(N, 3) east, north, up in the plane that touches the ellipsoid at the origin (lat, lon,
+    alt).
+    """
     phi, lam = np.radians(origin[0]), np.radians(origin[1])
     offset = _geocentric(np.radians(latitude_deg), np.radians(longitude_deg), altitude_m)
     offset = offset - _geocentric(np.array(phi), np.array(lam), np.array(origin[2]))
@@ -142,10 +147,11 @@ def _frame_warning(points: Points, has_local: np.ndarray) -> tuple[str, ...]:
     apart = np.linalg.norm(points.xyz_m[has_local, :2] - points.local_m[has_local], axis=1).max()
     if apart <= _AGREEMENT_M:
         return ()
-    return (
-        f'local_x and local_y differ from the coordinates inside the archive by up to {apart:.1f} m; the local '
-        'ones count (coordinates: projected takes the others)',
+    warning = (
+        f'local_x and local_y differ from the coordinates inside the archive by up to '
+        f'{apart:.1f} m; the local ones count (coordinates: projected takes the others)'
     )
+    return (warning,)
 
 
 def _complete(
@@ -158,18 +164,19 @@ def _complete(
     if both.sum() < 2:
         row = int(np.flatnonzero(other)[0])
         raise MapError(
-            f'{source}: point {points.id[row]} has no local_x and local_y, and too few other points carry '
+            f'{source}: point {points.id[row]} has no local_x and local_y, and too few other '
+            'points carry '
             'both sorts of coordinates to place it'
         )
     turn, shift, scale, worst_m = _similarity(plane[both], points.local_m[both])
     if worst_m > _AGREEMENT_M:
         row = int(np.flatnonzero(other)[0])
         raise MapError(
-            f'{source}: point {points.id[row]} has no local_x and local_y, and the projected coordinates of the '
-            f'others differ from their local ones by up to {worst_m:.1f} m'
+            f'{source}: point {points.id[row]} has no local_x and local_y, and the projected '
+            f'coordinates of the others differ from their local ones by up to {worst_m:.1f} m'
         )
     xyz[other, :2] = scale * plane[other] @ turn.T + shift
-    note = f'{int(other.sum())} points without local_x and local_y placed by their projected coordinates'
+    note = f'{int(other.sum())} points without local_x and local_y placed by projection'
     return Placed(xyz, (note, *_frame_warning(points, has_local)))
 
 
@@ -198,7 +205,8 @@ def _projected(
     if not known[used].all():
         row = int(np.flatnonzero(used & ~known)[0])
         raise MapError(
-            f'{source}: node {points.id[row]} has neither local_x and local_y nor latitude and longitude'
+            f'{source}: node {points.id[row]} has neither local_x and local_y nor latitude and '
+            'longitude'
         )
     if not known.any():
         return np.zeros((0, 3))
@@ -237,14 +245,17 @@ def _about(
     latitude: np.ndarray, longitude: np.ndarray, lat0: float, lon0: float, scale: float
 ) -> np.ndarray:
     origin = transverse_mercator(np.array([lat0]), np.array([lon0]), lon0, scale)
-    return transverse_mercator(latitude, longitude, lon0, scale) - origin
+    return np.asarray(transverse_mercator(latitude, longitude, lon0, scale) - origin)
 
 
 def _mgrs(
-    latitude: np.ndarray, longitude: np.ndarray, known: np.ndarray, parameters: ProjectionParameters,
+    latitude: np.ndarray,
+    longitude: np.ndarray,
+    known: np.ndarray,
+    parameters: ProjectionParameters,
     source: str,
-) -> np.ndarray:  # fmt: skip
-    """Offset from the south-west corner of one 100 km square, also beyond its edges (no wrap-around)."""
+) -> np.ndarray:
+    """Offset from the south-west corner of one 100 km square, also beyond its edges."""
     row = int(np.flatnonzero(known)[0])
     zone = utm_zone(float(latitude[row]), float(longitude[row]))
     if parameters.mgrs_grid:
@@ -259,7 +270,7 @@ def _mgrs(
     xy = utm(latitude, longitude, zone)
     corner = np.floor(xy / _SQUARE_M) * _SQUARE_M
     if not parameters.mgrs_grid:
-        return xy - corner[row]
+        return np.asarray(xy - corner[row])
     for i in np.flatnonzero(known):
         name = mgrs_square(xy[i, 0], xy[i, 1], float(latitude[i]), zone)
         if name == parameters.mgrs_grid:

@@ -8,7 +8,9 @@ from prediction_node.lanelet.elements import Directed, Way
 
 
 def outer_ring(ways: Sequence[Way]) -> tuple[Directed, ...] | None:
-    """The ways in the order and direction in which they enclose an area; None where they do not close."""
+    """The ways in the order and direction in which they enclose an area; None where they do not
+    close.
+    """
     if not ways:
         return None
     ring = [Directed(ways[0].id)]

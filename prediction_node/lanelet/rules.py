@@ -1,4 +1,6 @@
-"""Regulatory elements: all of them with their geometry, and what lights, stop lines and right of way make of them."""
+"""Regulatory elements: all of them with their geometry, and what lights, stop lines and right of
+way make of them.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ from prediction_node.domain.lane_map import Area, LaneKind, Rule
 from prediction_node.lanelet.elements import Directed, Elements, Member, RuleElement, Way
 from prediction_node.lanelet.lanes import Lanes, walk
 from prediction_node.lanelet.polyline import crossings
+from prediction_node.lanelet.topology import ON_FOOT
 
 _YIELDING = ('right_of_way', 'all_way_stop')
 _STOP_REACH_M = 3.0  # a stop line may lie this far before or beyond its lane's ends
@@ -46,7 +49,7 @@ class Regulation:
 
 def regulation(elements: Elements, xyz_m: np.ndarray, lanes: Lanes) -> Regulation:
     """Every regulatory element of the map, in order of ids; warnings are added to `elements`."""
-    row_of = lanes.rows()
+    rows_of = lanes.rows()
     referring: dict[int, list[int]] = {id_: [] for id_ in elements.rules}
     for row, lanelet in enumerate(lanes.elements):
         for id_ in lanelet.rules:
@@ -54,22 +57,23 @@ def regulation(elements: Elements, xyz_m: np.ndarray, lanes: Lanes) -> Regulatio
     found = Regulation([], [[] for _ in lanes.elements], [], [], [], [], StopLines())
     for id_ in sorted(elements.rules):
         element = elements.rules[id_]
-        rule = _rule(elements, xyz_m, lanes, row_of, element, referring[id_])
+        rule = _rule(elements, xyz_m, lanes, rows_of, element, referring[id_])
         found.rules.append(rule)
-        stop_rows = _stop_lines(elements, xyz_m, lanes, row_of, element, rule, found.stop_lines)
+        stop_rows = _stop_lines(elements, xyz_m, lanes, rows_of, element, rule, found.stop_lines)
         if element.kind == 'traffic_light':
             found.group_id.append(id_)
-            found.group_lanes.append(list(rule.lanes))
+            found.group_lanes.append(_facing(lanes, rule))
             found.group_stop_line.append(stop_rows[:1])
             found.group_position.append(_joined(rule.geometry.get('refers', ())))
             if len(stop_rows) > 1:
                 elements.warnings.append(
-                    f'regulatory element {id_} (traffic_light) has {len(stop_rows)} stop lines; the first counts'
+                    f'regulatory element {id_} (traffic_light) has {len(stop_rows)} stop lines; '
+                    'the first counts'
                 )
             if not rule.lanes:
                 elements.warnings.append(f'regulatory element {id_} (traffic_light) rules no lane')
         elif element.kind in _YIELDING:
-            _yield(element, row_of, found.yields_to)
+            _yield(element, rows_of, found.yields_to)
     _loose_stop_lines(elements, xyz_m, lanes, found.stop_lines)
     return found
 
@@ -95,16 +99,16 @@ def _rule(
     elements: Elements,
     xyz_m: np.ndarray,
     lanes: Lanes,
-    row_of: dict[int, int],
+    rows_of: dict[int, list[int]],
     element: RuleElement,
     referring: list[int],
 ) -> Rule:
     geometry: dict[str, tuple[np.ndarray, ...]] = {}
     role_lanes: dict[str, tuple[int, ...]] = {}
     for role, members in element.members.items():
-        shapes = [_shape(elements, xyz_m, lanes, row_of, member) for member in members]
+        shapes = [_shape(elements, xyz_m, lanes, rows_of, member) for member in members]
         geometry[role] = tuple(shape for shape in shapes if shape is not None)
-        rows = [row_of[m.id] for m in members if m.kind == 'lanelet' and m.id in row_of]
+        rows = _lane_rows(members, rows_of)
         if rows:
             role_lanes[role] = tuple(rows)
     return Rule(
@@ -113,7 +117,11 @@ def _rule(
 
 
 def _shape(
-    elements: Elements, xyz_m: np.ndarray, lanes: Lanes, row_of: dict[int, int], member: Member
+    elements: Elements,
+    xyz_m: np.ndarray,
+    lanes: Lanes,
+    rows_of: dict[int, list[int]],
+    member: Member,
 ) -> np.ndarray | None:
     if member.kind == 'point':
         return xyz_m[np.flatnonzero(elements.points.id == member.id)[:1]]
@@ -123,8 +131,12 @@ def _shape(
     if member.kind == 'area':
         area = elements.areas.get(member.id)
         return None if area is None else _ring(elements, xyz_m, area.outer)
-    row = row_of.get(member.id)
-    return None if row is None else lanes.outline(row)
+    rows = rows_of.get(member.id)
+    return lanes.outline(rows[0]) if rows else None
+
+
+def _lane_rows(members: list[Member], rows_of: dict[int, list[int]]) -> list[int]:
+    return [row for m in members if m.kind == 'lanelet' for row in rows_of.get(m.id, ())]
 
 
 def _ring(elements: Elements, xyz_m: np.ndarray, outer: tuple[Directed, ...]) -> np.ndarray:
@@ -157,10 +169,23 @@ def _joined(lines: tuple[np.ndarray, ...]) -> np.ndarray:
     return np.concatenate(lines) if lines else np.zeros((0, 3))
 
 
-def _yield(element: RuleElement, row_of: dict[int, int], yields_to: list[list[int]]) -> None:
+def _facing(lanes: Lanes, rule: Rule) -> list[int]:
+    """Lanes that a light rules: of a two-way lane only the direction that drives towards it."""
+    marks = rule.geometry.get('ref_line') or rule.geometry.get('refers')
+    facing = []
+    for row in rule.lanes:
+        if not lanes.one_way[row] and marks and lanes.kind[row] not in ON_FOOT:
+            ends = lanes.centre[row][[0, -1], :2]
+            apart = np.linalg.norm(ends - marks[0][:, :2].mean(axis=0), axis=1)
+            if apart[0] < apart[1]:
+                continue
+        facing.append(row)
+    return facing
+
+
+def _yield(element: RuleElement, rows_of: dict[int, list[int]], yields_to: list[list[int]]) -> None:
     def rows(role: str) -> list[int]:
-        members = element.members.get(role, [])
-        return [row_of[m.id] for m in members if m.kind == 'lanelet' and m.id in row_of]
+        return _lane_rows(element.members.get(role, []), rows_of)
 
     if element.kind == 'all_way_stop':
         yielding = rows('yield') or rows('refers')
@@ -176,13 +201,16 @@ def _stop_lines(
     elements: Elements,
     xyz_m: np.ndarray,
     lanes: Lanes,
-    row_of: dict[int, int],
+    rows_of: dict[int, list[int]],
     element: RuleElement,
     rule: Rule,
     stop_lines: StopLines,
 ) -> list[int]:
-    """Rows of the rule's stop lines. Those who must give way stop, not those with the right of way."""
-    held = set(rule.lanes)
+    """Rows of the rule's stop lines.
+
+    Those who must give way stop, not those with the right of way.
+    """
+    held = set(_facing(lanes, rule))
     if element.kind in _YIELDING:
         waiting = rule.role_lanes.get('yield') or rule.role_lanes.get('refers') or ()
         held = set(waiting) or held

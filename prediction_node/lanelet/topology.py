@@ -1,7 +1,8 @@
 """Connections of lanes and legal default speeds, from Lanelet2's routing graph and traffic rules.
 
-Lanelet2 objects are built from the parsed elements, one map for each kind of traffic, so that neither unknown rules nor
-national rules about who may use a lane can drop a lanelet from its graph.
+Lanelet2 objects are built from the parsed elements, one map for each kind of traffic, so that
+neither unknown rules nor national rules about who may use a lane can drop a lanelet from its
+graph.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from prediction_node.domain.lane_map import LaneKind
 from prediction_node.lanelet.elements import Directed, Elements, LaneletElement
 from prediction_node.lanelet.meaning import participant_of
 
-# Which lanes share a graph, and of which of them the graph decides the relations. Cyclists ride on from a bicycle lane
-# to the road; vehicles do not drive on from the road to a bicycle lane.
+ON_FOOT = (LaneKind.WALKWAY, LaneKind.CROSSWALK)  # one row serves both directions
+
+# Which lanes share a graph, and of which of them the graph decides the relations. Cyclists ride on
+# from a bicycle lane to the road; vehicles do not drive on from the road to a bicycle lane.
 _GRAPHS: tuple[tuple[str, tuple[LaneKind, ...], tuple[LaneKind, ...]], ...] = (
     ('vehicle', (LaneKind.ROAD,), (LaneKind.ROAD,)),
     ('bicycle', (LaneKind.BICYCLE, LaneKind.ROAD), (LaneKind.BICYCLE,)),
-    ('pedestrian', (LaneKind.WALKWAY, LaneKind.CROSSWALK), (LaneKind.WALKWAY, LaneKind.CROSSWALK)),
+    ('pedestrian', ON_FOOT, ON_FOOT),
     ('vehicle', (LaneKind.SHOULDER,), (LaneKind.SHOULDER,)),
     ('vehicle', (LaneKind.OTHER,), (LaneKind.OTHER,)),
 )
@@ -49,13 +52,20 @@ def topology(
     xyz_m: np.ndarray,
     kinds: Sequence[LaneKind],
     one_way: Sequence[bool],
+    backward: Sequence[bool],
 ) -> Topology:
-    """Relations of lanes whose `borders` (left, right) run along the driving direction."""
+    """Relations of lanes whose `borders` (left, right) run along the driving direction.
+
+    A `backward` lane is a lanelet that stands before it too, driven the other way.
+    """
     builder = _Builder(elements, xyz_m)
-    built = [
-        builder.lanelet(lanelet, *borders[row], kinds[row], one_way[row])
-        for row, lanelet in enumerate(lanelets)
-    ]
+    row_of = {(lanelet.id, backward[row]): row for row, lanelet in enumerate(lanelets)}
+    built: list[core.Lanelet] = []
+    for row, lanelet in enumerate(lanelets):
+        if backward[row]:
+            built.append(built[row_of[lanelet.id, False]].invert())
+        else:
+            built.append(builder.lanelet(lanelet, *borders[row], kinds[row], one_way[row]))
     n = len(built)
     found = Topology(
         successors=[[] for _ in range(n)],
@@ -65,18 +75,17 @@ def topology(
         right_change=np.zeros(n, bool),
         default_speed_mps=np.full(n, math.inf),
     )
-    row_of = {lanelet.id: row for row, lanelet in enumerate(lanelets)}
     for participant, members, decided in _GRAPHS:
         rows = [row for row in range(n) if kinds[row] in members]
         sources = [row for row in rows if kinds[row] in decided]
         if not sources:
             continue
         rules = traffic_rules.create(traffic_rules.Locations.Germany, _participants()[participant])
-        graph = routing.RoutingGraph(
-            core.createMapFromLanelets([built[row] for row in rows]), rules
-        )
+        drawn = [built[row] for row in rows if not backward[row]]
+        graph = routing.RoutingGraph(core.createMapFromLanelets(drawn), rules)
         for row in sources:
-            _relate(found, row, built[row], graph, row_of, one_way[row])
+            both_ways = kinds[row] in ON_FOOT and not one_way[row]
+            _relate(found, row, built[row], graph, row_of, both_ways)
             if 'location' in lanelets[row].tags:
                 limit = float(rules.speedLimit(built[row]).speedLimitMPS)
                 found.default_speed_mps[row] = limit if 0 < limit < 100 else math.inf
@@ -93,19 +102,23 @@ def _relate(
     row: int,
     lanelet: core.Lanelet,
     graph: routing.RoutingGraph,
-    row_of: Mapping[int, int],
-    one_way: bool,
+    row_of: Mapping[tuple[int, bool], int],
+    both_ways: bool,
 ) -> None:
-    following = [row_of[other.id] for other in graph.following(lanelet)]
-    if not one_way:
-        following += [row_of[other.id] for other in graph.following(lanelet.invert())]
+    def row_for(other: core.ConstLanelet) -> int:
+        forward = row_of[other.id, False]
+        return row_of.get((other.id, True), forward) if other.inverted() else forward
+
+    following = [row_for(other) for other in graph.following(lanelet)]
+    if both_ways:
+        following += [row_for(other) for other in graph.following(lanelet.invert())]
     found.successors[row] = [other for other in dict.fromkeys(following) if other != row]
     left, right = graph.left(lanelet), graph.right(lanelet)
     found.left_change[row], found.right_change[row] = left is not None, right is not None
     left = left if left is not None else graph.adjacentLeft(lanelet)
     right = right if right is not None else graph.adjacentRight(lanelet)
-    found.left[row] = [] if left is None else [row_of[left.id]]
-    found.right[row] = [] if right is None else [row_of[right.id]]
+    found.left[row] = [] if left is None else [row_for(left)]
+    found.right[row] = [] if right is None else [row_for(right)]
 
 
 class _Builder:
