@@ -161,7 +161,7 @@ def install_lock(checkout: Checkout, name: str, step: Step, log: Path) -> None:
 
 
 def drop_half_installed(checkout: Checkout) -> None:
-    """pip writes INSTALLER once all files are in place; a package without it is not to be trusted."""
+    """pip writes INSTALLER once all files are in place; without it a package is not whole."""
     for facts in checkout.environment.glob('lib/python3*/site-packages/*.dist-info'):
         if not (facts / 'INSTALLER').is_file():
             shutil.rmtree(facts)
@@ -231,7 +231,7 @@ def main(
     environ: Mapping[str, str] = os.environ,
     execute: Callable[[str, list[str], dict[str, str]], object] = os.execve,
 ) -> int:
-    """Set the target up, then become the command, if given. Returns 1, with one sentence, if unready."""
+    """Set the target up, then become the command, if given. Returns 1 if the machine is unready."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     command: list[str] = []
     if '--' in words:

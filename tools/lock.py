@@ -37,7 +37,7 @@ Pins = dict[str, str]
 
 
 def merge(by_python: Mapping[str, Pins]) -> list[str]:
-    """Lock lines from {'3.11': {'numpy': '2.4.6'}, ...}, with markers only where versions differ."""
+    """Lock lines from {'3.11': {'numpy': '2.4.6'}, ...}; markers only where versions differ."""
     lines = []
     for name in sorted({name for pins in by_python.values() for name in pins}):
         by_version: dict[str | None, list[str]] = {}

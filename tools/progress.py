@@ -20,8 +20,7 @@ WIDTH = 100
 CAUSES = (
     (r'No space left on device', 'the disk is full'),
     (
-        r'NewConnectionError|name resolution|Network is unreachable|Connection refused|ReadTimeout'
-        r'|SSLError',
+        r'NewConnectionError|name resolution|Network is unreachable|Connection refused|SSLError',
         'the package registry cannot be reached: check the network, or the proxy and index of pip',
     ),
     (
@@ -61,9 +60,8 @@ class Step:
         outcome = (
             'done' if kind is None else 'interrupted' if kind is KeyboardInterrupt else 'failed'
         )
-        end = '\n'
         start = '\r\x1b[K' if self._live else ''
-        self._output.write(f'{start}{self._head}: {outcome} in {self.elapsed_s:.1f} s{end}')
+        self._output.write(f'{start}{self._head}: {outcome} in {self.elapsed_s:.1f} s\n')
         self._output.flush()
 
     @property
@@ -93,7 +91,7 @@ def run(
     step: Step,
     summarise: Callable[[str], str] = str.strip,
 ) -> None:
-    """Run to the end. Raises StepFailed naming cause and log; on Ctrl-C the program is ended too."""
+    """Run to the end. Raises StepFailed naming cause and log; Ctrl-C ends the program too."""
     log.parent.mkdir(parents=True, exist_ok=True)
     lines: queue.Queue[str | None] = queue.Queue()
     with log.open('a', encoding='utf-8') as record:

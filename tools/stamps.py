@@ -69,7 +69,7 @@ class Stamps:
 
 @contextlib.contextmanager
 def only_one(lock: Path) -> Iterator[None]:
-    """Hold the lock file; wait for another set-up of the checkout. The kernel frees it if we die."""
+    """Hold the lock file; wait for another set-up. The kernel frees it if we die."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open('a+', encoding='utf-8') as file:
         try:
