@@ -1,0 +1,1 @@
+"""Engines that turn scenes into predictions, and the guard around them."""

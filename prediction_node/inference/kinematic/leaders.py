@@ -1,0 +1,98 @@
+"""Whom and what each hypothesis must not run into: the vehicle ahead, and the red light."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from prediction_node.domain.lane_index import LaneCandidates
+from prediction_node.domain.lights import LightColour
+from prediction_node.inference.kinematic.hypotheses import NO_ROUTE, Hypotheses
+from prediction_node.inference.kinematic.movers import Movers
+from prediction_node.inference.kinematic.parameters import KinematicParameters
+from prediction_node.inference.kinematic.road import Road
+
+NO_LEADER = -1
+# Lanes are told apart in one sort key by this many metres, more than any lane is long.
+_LANE_STRIDE_M = 1.0e6
+STOP_MARGIN_M = 1.0
+MIN_OVERLAP_M = 0.4
+LANE_HALF_WIDTH_M = 1.5
+
+
+def leaders(
+    movers: Movers, rows: Hypotheses, found: LaneCandidates, road: Road
+) -> tuple[np.ndarray, np.ndarray]:
+    """(M,) the next mover along each route, NO_LEADER if none, and (M,) the gap between bumpers."""
+    leader = np.full(len(rows), NO_LEADER)
+    gap = np.full(len(rows), np.inf)
+    laned = np.flatnonzero(rows.route != NO_ROUTE)
+    width = movers.width_m[found.query]
+    blocks = np.abs(found.offset_m) < LANE_HALF_WIDTH_M + 0.5 * width - MIN_OVERLAP_M
+    blocks &= np.abs(found.beyond_m) < 0.5
+    # Oncoming traffic of an overlapping lane passes; who stands across does not.
+    blocks &= (np.abs(found.heading_error_rad) < 1.0) | (movers.path_speed_mps[found.query] < 0.5)
+    if not len(laned) or not blocks.any():
+        return leader, gap
+    occupant = found.query[blocks]
+    key = found.lane[blocks] * _LANE_STRIDE_M + found.arc_length_m[blocks]
+    order = np.lexsort((occupant, key))
+    # Two guards past the end: the search below may look two rows on.
+    occupant = np.concatenate([occupant[order], [NO_LEADER, NO_LEADER]])
+    lane = np.concatenate([found.lane[blocks][order], [-1, -1]])
+    arc = np.concatenate([found.arc_length_m[blocks][order], [0.0, 0.0]])
+    key = key[order]
+
+    route = rows.route[laned]
+    mover = rows.mover[laned]
+    place = rows.place_m[laned]
+    start = road.routes.start_m[route] - place[:, None]
+    legs = max(1, int((start < movers.reach_m[mover][:, None]).any(axis=0).sum()))
+    start = start[:, :legs]
+    leg_lane = road.routes.lanes[route, :legs]
+    from_arc = np.full(start.shape, -1.0)
+    from_arc[:, 0] = place + 0.1
+    at = np.searchsorted(key, leg_lane * _LANE_STRIDE_M + from_arc)
+    at = at + (occupant[at] == mover[:, None])
+    ahead = np.where(
+        (lane[at] == leg_lane) & (occupant[at] != mover[:, None]) & np.isfinite(start),
+        start + arc[at],
+        np.inf,
+    )
+    nearest = np.argmin(ahead, axis=1)
+    row = np.arange(len(laned))
+    distance = ahead[row, nearest]
+    some = distance < movers.reach_m[mover] + 30.0
+    who = occupant[at[row, nearest]]
+    leader[laned] = np.where(some, who, NO_LEADER)
+    lengths = 0.5 * (movers.length_m[mover] + movers.length_m[np.maximum(who, 0)])
+    gap[laned] = np.where(some, distance - lengths, np.inf)
+    return leader, gap
+
+
+def light_stops(
+    movers: Movers,
+    rows: Hypotheses,
+    colours: np.ndarray | None,
+    road: Road,
+    parameters: KinematicParameters,
+) -> np.ndarray:
+    """(M,) distance the front may still go before the first light that forbids the route; inf: none."""
+    stop = np.full(len(rows), np.inf)
+    laned = np.flatnonzero(rows.route != NO_ROUTE)
+    if colours is None or not len(laned):
+        return stop
+    route = rows.route[laned]
+    mover = rows.mover[laned]
+    start = road.routes.start_m[route] - rows.place_m[laned, None]
+    legs = max(1, int((start < movers.reach_m[mover][:, None]).any(axis=0).sum()))
+    lane = road.routes.lanes[route, :legs]
+    colour = colours[lane, road.routes.turn[route, :legs]]
+    front = 0.5 * movers.length_m[mover][:, None]
+    gap = start[:, :legs] + road.light_stop_m[lane] - front - STOP_MARGIN_M
+    speed = movers.path_speed_mps[mover][:, None]
+    # Whoever cannot stop comfortably any more drives through amber.
+    stops_at_amber = speed**2 < 2.0 * 1.5 * parameters.comfortable_braking_mps2 * gap
+    forbidden = (colour == LightColour.RED) | ((colour == LightColour.AMBER) & stops_at_amber)
+    ahead = gap > -STOP_MARGIN_M - 0.5
+    stop[laned] = np.where(forbidden & ahead, np.maximum(gap, 0.05), np.inf).min(axis=1)
+    return stop

@@ -1,0 +1,53 @@
+"""Which turns the traffic lights forbid right now."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from prediction_node.domain.lane_map import LaneMap, Turn
+from prediction_node.domain.lights import LightColour, LightShape, LightStates
+
+TURNS = len(Turn)
+# A state seen longer ago says nothing about now.
+MAX_AGE_S = 3.0
+_ARROWS: dict[int, tuple[int, ...]] = {
+    LightShape.LEFT_ARROW: (Turn.LEFT,),
+    LightShape.DOWN_LEFT_ARROW: (Turn.LEFT,),
+    LightShape.RIGHT_ARROW: (Turn.RIGHT,),
+    LightShape.DOWN_RIGHT_ARROW: (Turn.RIGHT,),
+    LightShape.UP_ARROW: (Turn.STRAIGHT, Turn.NONE),
+    LightShape.UP_LEFT_ARROW: (Turn.STRAIGHT, Turn.NONE, Turn.LEFT),
+    LightShape.UP_RIGHT_ARROW: (Turn.STRAIGHT, Turn.NONE, Turn.RIGHT),
+}
+
+
+def colours_by_lane(lane_map: LaneMap, lights: LightStates, stamp_ns: int) -> np.ndarray | None:
+    """(L, TURNS) LightColour that rules each turn from each lane, UNKNOWN where none does; None: none.
+
+    An arrow rules the turns it points to, before any full disc; of equals the most confident lamp
+    rules, then the most restrictive.
+    """
+    age_ns = stamp_ns - lights.stamp_ns
+    useful = (age_ns <= MAX_AGE_S * 1e9) & np.isin(
+        lights.colour, (LightColour.RED, LightColour.AMBER, LightColour.GREEN)
+    )
+    if not useful.any() or not len(lane_map.light_group_id):
+        return None
+    colours = np.zeros((len(lane_map), TURNS), np.int8)
+    rank = np.full((len(lane_map), TURNS), -1.0)
+    group_row = {int(group): row for row, group in enumerate(lane_map.light_group_id)}
+    for lamp in np.flatnonzero(useful):
+        row = group_row.get(int(lights.group_id[lamp]))
+        if row is None:
+            continue
+        turns = _ARROWS.get(int(lights.shape[lamp]))
+        arrow = turns is not None
+        # Red (1) restricts more than amber (2) and green (3).
+        colour = int(lights.colour[lamp])
+        value = 10.0 * arrow + float(lights.confidence[lamp]) + 0.001 * (3 - colour)
+        for turn in turns if turns is not None else range(TURNS):
+            lanes = lane_map.light_lanes[row]
+            better = lanes[value > rank[lanes, turn]]
+            colours[better, turn] = colour
+            rank[better, turn] = value
+    return colours

@@ -1,0 +1,80 @@
+"""Bodies that steer - cars to bicycles - as arrays, in the direction in which they move."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from prediction_node.domain.agents import Agents
+from prediction_node.domain.kinds import ATTRIBUTE_COUNT
+from prediction_node.domain.prediction import POSE_COUNT, STEP_S
+
+MAX_SPEED_MPS = 100.0
+MAX_ACCELERATION_MPS2 = 5.0
+MAX_YAW_RATE_RADPS = 1.5
+REVERSING_MPS = 0.5
+HORIZON_S = STEP_S * (POSE_COUNT - 1)
+MIN_REACH_M = 30.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Movers:
+    """N steered bodies. A reversing one moves along its path backwards: path yaw is yaw plus pi."""
+
+    row: np.ndarray  # (N,) of the scene's agents
+    xy_m: np.ndarray  # (N, 2) map frame
+    path_yaw_rad: np.ndarray  # (N,) direction of motion
+    reversing: np.ndarray  # (N,) bool
+    path_speed_mps: np.ndarray  # (N,) not negative
+    acceleration_mps2: np.ndarray  # (N,) along the path
+    yaw_rate_radps: np.ndarray  # (N,)
+    length_m: np.ndarray  # (N,)
+    width_m: np.ndarray  # (N,)
+    label: np.ndarray  # (N,) kinds.ObjectClass
+    reach_m: np.ndarray  # (N,) how far it may get within the horizon
+    attributes: np.ndarray  # (N, ATTRIBUTE_COUNT), 0 where not reported
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    @classmethod
+    def of(cls, agents: Agents, row: np.ndarray, acceleration_mps2: float) -> Movers:
+        """The agents in `row`; values beyond what bodies do are limited to it."""
+        picked = agents.select(row)
+        speed = np.clip(_finite(picked.speed_mps), -MAX_SPEED_MPS, MAX_SPEED_MPS)
+        reversing = speed < -REVERSING_MPS
+        sign = np.where(reversing, -1.0, 1.0)
+        path_speed = np.maximum(sign * speed, 0.0)
+        acceleration = np.clip(
+            sign * _finite(picked.acceleration_mps2),
+            -MAX_ACCELERATION_MPS2,
+            MAX_ACCELERATION_MPS2,
+        )
+        yaw_rate = _finite(picked.yaw_rate_radps)
+        attributes = np.where(picked.has_attribute, _finite(picked.attributes), 0.0)
+        # Half the comfortable acceleration all the way: few speed up longer.
+        reach = HORIZON_S * path_speed + 0.5 * (0.5 * acceleration_mps2) * HORIZON_S**2
+        return cls(
+            row=row,
+            xy_m=picked.position_m[:, :2],
+            path_yaw_rad=picked.yaw_rad + np.where(reversing, np.pi, 0.0),
+            reversing=reversing,
+            path_speed_mps=path_speed,
+            acceleration_mps2=acceleration,
+            yaw_rate_radps=np.clip(yaw_rate, -MAX_YAW_RATE_RADPS, MAX_YAW_RATE_RADPS),
+            length_m=np.clip(_finite(picked.size_m[:, 0]), 0.3, 40.0),
+            width_m=np.clip(_finite(picked.size_m[:, 1]), 0.3, 5.0),
+            label=picked.label,
+            reach_m=np.maximum(reach, MIN_REACH_M),
+            attributes=np.clip(attributes, -np.pi, np.pi).reshape(-1, ATTRIBUTE_COUNT),
+        )
+
+    def attribute(self, index: int) -> np.ndarray:
+        """(N,) value of one attribute, 0 where it was not reported."""
+        return np.asarray(self.attributes[:, index])
+
+
+def _finite(value: np.ndarray) -> np.ndarray:
+    """NaN becomes 0, infinities the largest numbers."""
+    return np.nan_to_num(value)

@@ -1,0 +1,76 @@
+"""The map as the kinematic predictor needs it, prepared once per map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from prediction_node.domain.lane_index import LaneIndex
+from prediction_node.domain.lane_map import LaneMap, Relation
+from prediction_node.inference.kinematic.lane_geometry import LaneGeometry
+from prediction_node.inference.kinematic.parameters import KinematicParameters
+from prediction_node.inference.kinematic.routes import RouteTable
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Road:
+    """Lane geometry, routes, index and stopping places of one map."""
+
+    lane_map: LaneMap
+    geometry: LaneGeometry
+    index: LaneIndex
+    routes: RouteTable
+    speed_limit_mps: np.ndarray  # (L,) the default where the map has none
+    neighbour_left: np.ndarray  # (L,) int64, -1: none
+    neighbour_right: np.ndarray  # (L,) int64, -1: none
+    light_stop_m: np.ndarray  # (L,) arc length at which the lane's lights make one stop
+
+    @classmethod
+    def of(cls, lane_map: LaneMap, parameters: KinematicParameters) -> Road:
+        geometry = LaneGeometry.of(lane_map)
+        known = lane_map.has_speed_limit & np.isfinite(lane_map.speed_limit_mps)
+        limit = np.where(known, lane_map.speed_limit_mps, parameters.default_speed_limit_mps)
+        return cls(
+            lane_map=lane_map,
+            geometry=geometry,
+            index=LaneIndex(lane_map),
+            routes=RouteTable.of(lane_map, geometry, parameters.turn_weight),
+            speed_limit_mps=np.maximum(limit, 1.0),
+            neighbour_left=_first_target(lane_map.left),
+            neighbour_right=_first_target(lane_map.right),
+            light_stop_m=_light_stops(lane_map, geometry),
+        )
+
+
+def _first_target(relation: Relation) -> np.ndarray:
+    """(L,) the first target of every lane, -1 where it has none."""
+    first = np.full(len(relation), -1, np.int64)
+    some = np.diff(relation.offsets) > 0
+    first[some] = relation.targets[relation.offsets[:-1][some]]
+    return first
+
+
+def _light_stops(lane_map: LaneMap, geometry: LaneGeometry) -> np.ndarray:
+    """(L,) where the stop line of the lane's lights comes closest to it, else the lane's end.
+
+    Maps differ in which lanelet they tie a light to: the one that ends at the stop line (stop at its
+    end) or the one across the junction (stop at its start); the closest place serves both.
+    """
+    stop = geometry.length_m.copy()
+    for group in range(len(lane_map.light_group_id)):
+        lines = lane_map.light_stop_line[group]
+        if not len(lines):
+            continue
+        line = lane_map.stop_lines[int(lines[0])][:, :2] - geometry.origin_m
+        if not len(line):
+            continue
+        a, b = line[0], line[-1]
+        for lane in lane_map.light_lanes[group]:
+            first, count = geometry.first[lane], geometry.count[lane]
+            xy = geometry.xy_m[first : first + count]
+            span = b - a
+            share = np.clip((xy - a) @ span / max(float(span @ span), 1e-9), 0.0, 1.0)
+            away = np.hypot(*(xy - a - share[:, None] * span).T)
+            stop[lane] = geometry.spacing_m[lane] * np.argmin(away)
+    return stop

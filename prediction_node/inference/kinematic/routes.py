@@ -1,0 +1,167 @@
+"""All lane sequences a vehicle can drive from every lane, found once per map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from prediction_node.domain.frames import wrap_angle
+from prediction_node.domain.lane_map import LaneKind, LaneMap, Relation, Turn
+from prediction_node.inference.kinematic.lane_geometry import LaneGeometry
+
+# Routes per start lane, lanes per route, successors looked at per lane.
+ROUTES = 6
+DEPTH = 24
+BRANCHES = 8
+# A slow vehicle's few metres must not compete with junctions it cannot reach: one table per reach.
+REACHES_M = (60.0, 130.0, 280.0)
+TURN_RAD = 0.6
+_CHUNK = 4096
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RouteTable:
+    """Routes r of start lane l within reach k stand in row (k * L + l) * ROUTES + r."""
+
+    lane_count: int
+    lanes: np.ndarray  # (Q, DEPTH) int64 lane of each leg; the last one repeats
+    start_m: (
+        np.ndarray
+    )  # (Q, DEPTH) where each leg begins, from the start of the start lane; inf: none
+    weight: np.ndarray  # (Q,) share of drivers by turn alone, 0: no such route
+    shared_m: np.ndarray  # (Q, ROUTES) how far this route and route q of the same lane are one
+    turn: (
+        np.ndarray
+    )  # (Q, DEPTH) int8 Turn: what the junction that begins or goes on at the leg asks
+
+    @classmethod
+    def of(cls, lane_map: LaneMap, geometry: LaneGeometry, turn_weight: float) -> RouteTable:
+        successor = _padded(lane_map.successors, len(lane_map))
+        lane_turn = _turns(lane_map, geometry)
+        share = np.where(lane_turn == Turn.STRAIGHT, 1.0, turn_weight)
+        # Vehicles do not choose ways for walkers.
+        share = np.where(
+            np.isin(lane_map.kind, (LaneKind.WALKWAY, LaneKind.CROSSWALK)), 1e-3, share
+        )
+        share = np.where(successor >= 0, share[successor], 0.0) if len(lane_map) else successor
+        share = share / np.maximum(share.sum(axis=1, keepdims=True), 1e-12)
+        parts = []
+        for reach in REACHES_M:
+            for begin in range(0, max(len(lane_map), 1), _CHUNK):
+                start = np.arange(begin, min(begin + _CHUNK, len(lane_map)))
+                parts.append(_search(start, successor, share, geometry.length_m, reach))
+        lanes, start_m, weight, shared_m = (
+            np.concatenate(rows) for rows in zip(*parts, strict=True)
+        )
+        turn = _leg_turns(lanes, start_m, lane_turn)
+        return cls(len(lane_map), lanes, start_m, weight, shared_m, turn)
+
+    def rows(self, lane: np.ndarray, reach_m: np.ndarray) -> np.ndarray:
+        """(M, ROUTES) rows of the routes from lanes (M,) for vehicles that get so far (M,)."""
+        table = np.minimum(np.searchsorted(REACHES_M, reach_m), len(REACHES_M) - 1)
+        return np.asarray(((table * self.lane_count + lane) * ROUTES)[:, None] + np.arange(ROUTES))
+
+    def locate(self, row: np.ndarray, place_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Lane and arc length in it of places (M, G) along routes (M,), from the start lane's start."""
+        start = self.start_m[row]
+        furthest = place_m.max() if place_m.size else 0.0
+        legs = max(1, int((start.min(axis=0, initial=np.inf) <= furthest).sum()))
+        leg = np.zeros(place_m.shape, np.int64)
+        for k in range(1, legs):
+            leg += place_m >= start[:, k, None]
+        flat = row[:, None] * DEPTH + leg
+        return self.lanes.ravel()[flat], place_m - self.start_m.ravel()[flat]
+
+
+def _padded(relation: Relation, lanes: int) -> np.ndarray:
+    """(L, B) targets, -1 where there are fewer; B is the largest number of targets, bounded."""
+    count = np.minimum(np.diff(relation.offsets), BRANCHES)
+    width = max(1, int(count.max(initial=0)))
+    column = np.arange(width)
+    filled = column < count[:, None]
+    at = np.where(filled, relation.offsets[:-1, None] + column, 0)
+    targets = relation.targets[at] if len(relation.targets) else np.zeros((lanes, width), np.int64)
+    return np.where(filled, targets, -1)
+
+
+def _turns(lane_map: LaneMap, geometry: LaneGeometry) -> np.ndarray:
+    """(L,) Turn of every lane: the map's word, else the change of heading from end to end."""
+    yaw = np.arctan2(geometry.direction[:, 1], geometry.direction[:, 0])
+    change = wrap_angle(yaw[geometry.first + geometry.count - 1] - yaw[geometry.first])
+    bent = np.where(
+        change > TURN_RAD, Turn.LEFT, np.where(change < -TURN_RAD, Turn.RIGHT, Turn.STRAIGHT)
+    )
+    return np.where(lane_map.turn == Turn.NONE, bent, lane_map.turn).astype(np.int8)
+
+
+def _search(
+    start: np.ndarray, successor: np.ndarray, share: np.ndarray, length: np.ndarray, reach_m: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Beam search from all start lanes at once: the ROUTES weightiest sequences within reach."""
+    n, width = len(start), successor.shape[1]
+    lanes = np.full((n, ROUTES, DEPTH), -1, np.int64)
+    start_m = np.full((n, ROUTES, DEPTH), np.inf)
+    lanes[:, 0, 0] = start
+    start_m[:, 0, 0] = 0.0
+    weight = np.zeros((n, ROUTES))
+    weight[:, 0] = 1.0
+    last = np.repeat(start[:, None], ROUTES, axis=1)
+    end = np.repeat(length[start][:, None], ROUTES, axis=1)
+    for depth in range(1, DEPTH):
+        goes_on = (weight > 0) & (end - length[start][:, None] < reach_m)
+        goes_on &= lanes[:, :, depth - 1] >= 0
+        goes_on &= share[last].sum(axis=-1) > 0
+        if not goes_on.any():
+            break
+        child = np.where(goes_on[..., None], successor[last], -1)
+        child_weight = np.where(goes_on[..., None], share[last], 0.0) * weight[..., None]
+        # A route that ends stays in the race as its own only child.
+        child_weight[..., 0] = np.where(goes_on, child_weight[..., 0], weight)
+        flat = child_weight.reshape(n, -1)
+        best = np.argsort(-flat, axis=1, kind='stable')[:, :ROUTES]
+        parent = best // width
+        row = np.arange(n)[:, None]
+        weight = flat[row, best]
+        lanes, start_m = lanes[row, parent], start_m[row, parent]
+        end, last = end[row, parent], last[row, parent]
+        next_lane = child.reshape(n, -1)[row, best]
+        moved = (next_lane >= 0) & (weight > 0)
+        lanes[..., depth] = np.where(moved, next_lane, -1)
+        start_m[..., depth] = np.where(moved, end, np.inf)
+        last = np.where(moved, next_lane, last)
+        end = np.where(moved, end + length[last], end)
+    shared = _shared(lanes, start_m)
+    # Beyond the last leg a look-up stays on it.
+    for depth in range(1, DEPTH):
+        lanes[..., depth] = np.where(
+            lanes[..., depth] < 0, lanes[..., depth - 1], lanes[..., depth]
+        )
+    q = n * ROUTES
+    return (
+        np.maximum(lanes, 0).reshape(q, DEPTH),
+        start_m.reshape(q, DEPTH),
+        weight.reshape(q),
+        shared.reshape(q, ROUTES),
+    )
+
+
+def _shared(lanes: np.ndarray, start_m: np.ndarray) -> np.ndarray:
+    """(n, R, R) where route r leaves route q; inf where it never does."""
+    shared = np.full((len(lanes), ROUTES, ROUTES), np.inf)
+    together = np.ones((len(lanes), ROUTES, ROUTES), bool)
+    for depth in range(1, DEPTH):
+        differs = lanes[:, :, None, depth] != lanes[:, None, :, depth]
+        leaves = np.minimum(start_m[:, :, None, depth], start_m[:, None, :, depth])
+        shared = np.where(together & differs, leaves, shared)
+        together &= ~differs
+    return shared
+
+
+def _leg_turns(lanes: np.ndarray, start_m: np.ndarray, lane_turn: np.ndarray) -> np.ndarray:
+    """(Q, DEPTH) turn at each leg: its own, or that of the next leg, which its end leads into."""
+    if not len(lane_turn):
+        return np.zeros(lanes.shape, np.int8)
+    own = np.where(np.isfinite(start_m), lane_turn[lanes], Turn.STRAIGHT)
+    following = np.concatenate([own[:, 1:], np.full((len(own), 1), Turn.STRAIGHT)], axis=1)
+    return np.where(own == Turn.STRAIGHT, following, own).astype(np.int8)

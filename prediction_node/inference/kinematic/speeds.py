@@ -1,0 +1,128 @@
+"""How fast each hypothesis drives: intelligent driver model with speed behaviours, all rows at once.
+
+Treiber, Hennecke, Helbing: Congested traffic states in empirical observations and microscopic
+simulations, Physical Review E 62 (2000), with the present acceleration fading into the model's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from prediction_node.domain.prediction import POSE_COUNT, STEP_S
+from prediction_node.inference.kinematic.hypotheses import Hypotheses
+from prediction_node.inference.kinematic.leaders import NO_LEADER
+from prediction_node.inference.kinematic.movers import Movers
+from prediction_node.inference.kinematic.parameters import KinematicParameters
+from prediction_node.inference.kinematic.paths import NODES, Paths
+
+KNOT_STEPS = 4
+KNOT_S = KNOT_STEPS * STEP_S
+KNOTS = (POSE_COUNT - 1) // KNOT_STEPS + 1
+HARDEST_BRAKING_MPS2 = 6.0
+MIN_WANTED_MPS = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Speeds:
+    """Distances and speeds of B behaviours of M hypotheses at KNOTS instants, KNOT_S apart."""
+
+    distance_m: np.ndarray  # (KNOTS, B, M)
+    speed_mps: np.ndarray  # (KNOTS, B, M)
+
+    def at_poses(self, behaviour: np.ndarray, row: np.ndarray) -> np.ndarray:
+        """(K, POSE_COUNT) distances of behaviours (K,) of rows (K,): cubic Hermite between knots."""
+        s = self.distance_m[:, behaviour, row].T
+        v = self.speed_mps[:, behaviour, row].T * KNOT_S
+        x = np.arange(KNOT_STEPS) / KNOT_STEPS
+        h00, h10 = (1 + 2 * x) * (1 - x) ** 2, x * (1 - x) ** 2
+        h01, h11 = x * x * (3 - 2 * x), x * x * (x - 1)
+        inner = (s[:, :-1, None] * h00 + v[:, :-1, None] * h10 + s[:, 1:, None] * h01) + v[
+            :, 1:, None
+        ] * h11
+        return np.concatenate([inner.reshape(len(s), -1), s[:, -1:]], axis=1)
+
+
+def wanted_speeds(
+    movers: Movers, rows: Hypotheses, paths: Paths, parameters: KinematicParameters
+) -> tuple[np.ndarray, np.ndarray]:
+    """(M, NODES) speed wanted along the path, braking ahead of curves; (M,) braking that asks of one now."""
+    speed = movers.path_speed_mps[rows.mover][:, None]
+    free = np.isinf(paths.speed_limit_mps)
+    usual = np.where(free, speed, paths.speed_limit_mps)
+    kept = parameters.kept_speed
+    wanted = np.maximum(kept * speed + (1.0 - kept) * usual, MIN_WANTED_MPS)
+    # What does not follow lanes chose its speed with its curve in mind.
+    curvature = np.where(free, 0.0, np.abs(paths.curvature_1pm))
+    in_curve = np.sqrt(parameters.lateral_acceleration_mps2 / np.maximum(curvature, 1e-4))
+    wanted = np.minimum(wanted, np.maximum(in_curve, MIN_WANTED_MPS))
+    distance = paths.step_m[:, None] * np.arange(NODES)
+    needed = (speed**2 - in_curve**2) / (2.0 * np.maximum(distance, 1.0))
+    braking = 2.0 * parameters.comfortable_braking_mps2 * distance
+    energy = wanted**2 + braking
+    energy = np.minimum.accumulate(energy[:, ::-1], axis=1)[:, ::-1] - braking
+    return np.sqrt(np.maximum(energy, MIN_WANTED_MPS**2)), np.asarray(needed.max(axis=1))
+
+
+def drive(
+    movers: Movers,
+    rows: Hypotheses,
+    paths: Paths,
+    wanted_mps: np.ndarray,
+    leader: np.ndarray,
+    leader_gap_m: np.ndarray,
+    stop_gap_m: np.ndarray,
+    primary: np.ndarray,
+    parameters: KinematicParameters,
+) -> Speeds:
+    """Integrate all behaviours of all rows together; leaders drive their `primary` (N,) row nominally."""
+    behaviour = np.array(parameters.behaviour_acceleration_mps2)[:, None]
+    b, m = len(behaviour), len(rows)
+    accelerate = parameters.comfortable_acceleration_mps2
+    root = 2.0 * np.sqrt(accelerate * parameters.comfortable_braking_mps2)
+    follows = leader != NO_LEADER
+    leader_row = primary[np.where(follows, leader, 0)]
+    start_gap = np.where(follows, leader_gap_m, np.inf)
+    flat_wanted = wanted_mps.ravel()
+    node_base = np.arange(m) * NODES
+    per_step = 1.0 / paths.step_m
+    now = movers.acceleration_mps2[rows.mover]
+    distance = np.zeros((KNOTS, b, m))
+    speed = np.zeros((KNOTS, b, m))
+    v = np.broadcast_to(movers.path_speed_mps[rows.mover], (b, m)).copy()
+    s = np.zeros((b, m))
+    speed[0] = v
+    for knot in range(1, KNOTS):
+        node = np.minimum((s * per_step).astype(np.int64), NODES - 1)
+        wanted = flat_wanted[node_base + node]
+        ratio = v / wanted
+        free_road = accelerate * (1.0 - ratio * ratio * np.minimum(ratio * ratio, 4.0))
+        closing = v - v[0, leader_row]
+        gap = np.maximum(start_gap + s[0, leader_row] - s, 0.3)
+        pressure = _pressure(v, closing, gap, root, parameters)
+        stop = np.maximum(stop_gap_m - s, 0.3)
+        at_light = _pressure(v, v, stop, root, parameters)
+        model = free_road - accelerate * np.maximum(pressure, at_light) + behaviour
+        kept = np.exp(-(knot - 0.5) * KNOT_S / parameters.acceleration_decay_s)
+        a = np.clip(model, -HARDEST_BRAKING_MPS2, 4.0) * (1.0 - kept) + kept * now
+        faster = np.maximum(v + KNOT_S * a, 0.0)
+        s = s + 0.5 * KNOT_S * (v + faster)
+        v = faster
+        distance[knot], speed[knot] = s, v
+    return Speeds(distance, speed)
+
+
+def _pressure(
+    v: np.ndarray,
+    closing: np.ndarray,
+    gap: np.ndarray,
+    root: float,
+    parameters: KinematicParameters,
+) -> np.ndarray:
+    """(wanted gap / gap)^2 of the intelligent driver model."""
+    wanted = parameters.standstill_gap_m + np.maximum(
+        v * (parameters.time_gap_s + closing / root), 0.0
+    )
+    share = wanted / gap
+    return np.asarray(share * share)
