@@ -54,7 +54,6 @@ setup(
     maintainer_email='maintainers@prediction-node.example.org',
     description='Motion prediction for self-driving vehicles on ROS 2',
     license='Apache-2.0',
-    tests_require=['pytest'],
     entry_points={
         'console_scripts': [
             'prediction = prediction_node.ros.node:main',
