@@ -89,6 +89,20 @@ def read_commonroad(path: Path | str, velocity: str = 'backward') -> tuple[Recor
     return _recording(root, name, dt_s, velocity), read_lane_map(root)
 
 
+def read_origin(path: Path | str) -> tuple[float, float]:
+    """Latitude and longitude in degrees that the scenario names; (0, 0) if it names none.
+
+    Scenarios name a place near by, so a map drawn on the Earth with it may lie tens of metres off.
+    """
+    location = read_xml(Path(path), 'commonRoad').find('location')
+    if location is None:
+        return 0.0, 0.0
+    latitude, longitude = location.number('gpsLatitude'), location.number('gpsLongitude')
+    if not (abs(latitude) <= 84.0 and abs(longitude) <= 180.0):
+        return 0.0, 0.0  # the format's mark for nowhere is 999
+    return latitude, longitude
+
+
 def _recording(root: Node, name: str, dt_s: float, velocity: str) -> Recording:
     tracks = list(_tracks(root))
     steps = [t.states[:, 0] for t in tracks if not t.parked]

@@ -15,7 +15,12 @@ from prediction_node.domain.lane_map import (
     Rule,
     Turn,
 )
-from prediction_node.importers.commonroad_junctions import Junction, read_junctions, yielding
+from prediction_node.importers.commonroad_junctions import (
+    Entry,
+    Roads,
+    read_junctions,
+    yielding,
+)
 from prediction_node.importers.commonroad_stop_lines import StopLines, join_stop_lines
 from prediction_node.importers.polyline import centreline_of
 from prediction_node.importers.xml_document import Node
@@ -92,7 +97,8 @@ def read_lane_map(root: Node) -> LaneMap:
     warnings: list[str] = []
     for lane in lanelets:
         _drop_unknown(lane, index, warnings)
-    junctions = read_junctions(root, index)
+    roads = _roads(lanelets, index)
+    junctions = read_junctions(root, index, roads)
     limits = _speed_limits(root)
     stops = join_stop_lines(lanelets, index)
     groups, heads = _signal_groups(root, lanelets)
@@ -113,8 +119,8 @@ def read_lane_map(root: Node) -> LaneMap:
         left_border_kind=np.array([lane.left_kind for lane in lanelets], dtype=np.int8),
         right_border_kind=np.array([lane.right_kind for lane in lanelets], dtype=np.int8),
         one_way=np.array([lane.one_way for lane in lanelets]),
-        successors=Relation.of([[index[s] for s in lane.successors] for lane in lanelets]),
-        predecessors=Relation.of([[index[s] for s in lane.predecessors] for lane in lanelets]),
+        successors=Relation.of(roads.successors),
+        predecessors=Relation.of(roads.predecessors),
         left=Relation.of([[] if k.left is None else [index[k.left]] for k in lanelets]),
         right=Relation.of([[] if k.right is None else [index[k.right]] for k in lanelets]),
         left_change=np.array(
@@ -123,7 +129,7 @@ def read_lane_map(root: Node) -> LaneMap:
         right_change=np.array(
             [k.right is not None and k.right_kind == BorderKind.DASHED for k in lanelets]
         ),
-        yields_to=Relation.of(yielding(junctions, [lane.centre_m for lane in lanelets])),
+        yields_to=Relation.of(yielding(junctions, roads)),
         light_group_id=np.array(groups, dtype=np.int64),
         light_lanes=Relation.of(group_lanes),
         light_stop_line=Relation.of([_stop_line_of(lanes, stops) for lanes in group_lanes]),
@@ -208,12 +214,23 @@ def _drop_unknown(lane: Lanelet, index: dict[int, int], warnings: list[str]) -> 
             setattr(lane, name, None)
 
 
-def _turns(lanelets: list[Lanelet], junctions: list[Junction]) -> np.ndarray:
+def _roads(lanelets: list[Lanelet], index: dict[int, int]) -> Roads:
+    return Roads(
+        centre_m=[lane.centre_m for lane in lanelets],
+        successors=[[index[ref] for ref in lane.successors] for lane in lanelets],
+        predecessors=[[index[ref] for ref in lane.predecessors] for lane in lanelets],
+        beside=[
+            [index[ref] for ref in (lane.left, lane.right) if ref is not None] for lane in lanelets
+        ],
+    )
+
+
+def _turns(lanelets: list[Lanelet], junctions: list[tuple[Entry, ...]]) -> np.ndarray:
     turn = np.full(len(lanelets), Turn.NONE, dtype=np.int8)
-    for junction in junctions:
-        for entry in junction.entries:
-            for kind, lanes in entry.turns.items():
-                turn[lanes] = kind
+    for way in (way for entries in junctions for entry in entries for way in entry.ways):
+        for lane in way.lanes:
+            if turn[lane] == Turn.NONE:
+                turn[lane] = way.turn
     return turn
 
 

@@ -119,13 +119,15 @@ class SensorParameters:
 
 
 # The figures of the four modalities; what a data sheet leaves open is chosen as follows.
-# LiDAR: a filter with constant velocity and 2 m/s2 of manoeuvre noise, fed 0.10 m at 10 Hz, settles at
-# 0.33 m/s of velocity noise, in either direction: 0.3. Radar: the speed along the line of sight is
-# measured (Doppler); the one across follows from bearings alone. The same filter would settle near
-# 0.5 m/s at 60 m, but reflections wander over a body for seconds, which no filter averages out: 1.5.
-# Sizes: a tenth, for cameras, which see one side, a fifth. Attributes need pixels: up to 50 m.
+# LiDAR: a filter with constant velocity and 2 m/s2 of manoeuvre noise, fed 0.10 m at 10 Hz, settles
+# at 0.33 m/s of velocity noise, in either direction: 0.3. Radar: the speed along the line of sight
+# is measured (Doppler); the one across follows from bearings alone. The same filter would settle
+# near 0.5 m/s at 60 m, but reflections wander over a body for seconds, which no filter averages
+# out: 1.5. Sizes: a tenth, for cameras, which see one side, a fifth. Attributes need pixels: up to
+# 50 m.
 _MODALITY_DEFAULTS: dict[Modality, dict[str, Any]] = {
     Modality.CAMERA: {
+        'x_m': 1.4,
         'z_m': 1.7,
         'range_m': 120.0,
         'night_range_factor': 0.5,
@@ -139,6 +141,7 @@ _MODALITY_DEFAULTS: dict[Modality, dict[str, Any]] = {
         'attribute_range_m': 50.0,
     },
     Modality.LIDAR: {
+        'x_m': 1.4,
         'z_m': 1.9,
         'range_m': 100.0,
         'rate_hz': 10.0,
@@ -153,6 +156,7 @@ _MODALITY_DEFAULTS: dict[Modality, dict[str, Any]] = {
         'class_right': 0.85,
     },
     Modality.RADAR: {
+        'x_m': 1.4,
         'z_m': 0.6,
         'range_m': 180.0,
         'rate_hz': 15.0,
@@ -164,6 +168,7 @@ _MODALITY_DEFAULTS: dict[Modality, dict[str, Any]] = {
         'dropout': 0.10,
     },
     Modality.THERMAL: {
+        'x_m': 1.4,
         'z_m': 1.7,
         'range_m': 80.0,
         'rate_hz': 10.0,
@@ -215,6 +220,9 @@ class SuiteParameters:
     )
     odometry_latency_ms: float = parameter(
         5.0, 'From the stamp to the arrival of odometry.', unit='ms', low=0.0, high=1000.0
+    )
+    signals_latency_ms: float = parameter(
+        50.0, 'From the stamp to the arrival of signal states.', unit='ms', low=0.0, high=5000.0
     )
     sensors: Mapping[str, SensorParameters] = dataclasses.field(
         default_factory=lambda: {
