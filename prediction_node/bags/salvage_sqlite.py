@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Iterator
-from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
+import apsw
+from rosbags.interfaces import Qos
 from rosbags.rosbag2.metadata import parse_qos
 
+from prediction_node.bags.cut_file import CUT_FILE_VFS, is_cut
 from prediction_node.bags.values import Damage, Message, Topic
+
+_READ_ONLY = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+# What a database made of damaged bytes may raise: its own errors, and texts that are none.
+_FLAWS = (apsw.Error, UnicodeDecodeError)
 
 
 class SalvagedSqlite:
@@ -24,97 +29,103 @@ class SalvagedSqlite:
         self.end_ns: int | None = None
         self._topic_of: dict[int, tuple[str, str]] = {}
         self._rows: list[tuple[int, int, int]] = []  # log time, row, topic
-        self._db, log_lost = self._connect()
-        flaw = self._scan() or reason
+        self._db, flaws = self._open()
+        if self._db is not None:
+            flaws.append(self._scan(self._db))
         self._rows.sort()
         if self._rows:
             self.start_ns, self.end_ns = self._rows[0][0], self._rows[-1][0]
-        if log_lost:
-            self.damage.append(Damage(path.name, log_lost, self.end_ns))
-        if flaw:
-            self.damage.append(Damage(path.name, flaw, self.end_ns))
+        found = [flaw for flaw in flaws if flaw] or ([reason] if reason else [])
+        self.damage += [Damage(path.name, flaw, self.end_ns) for flaw in found]
 
-    def _connect(self) -> tuple[sqlite3.Connection, str | None]:
-        """Open for reading: with its write-ahead log where there is one and it can be used."""
+    def _open(self) -> tuple[apsw.Connection | None, list[str | None]]:
+        """The database, with the write-ahead log where there is one of use, and flaws met."""
         address = f'file:{quote(str(self._path.resolve()))}'
+        flaws: list[str | None] = []
         log = self._path.with_name(f'{self._path.name}-wal')
-        lost = None
         if log.exists() and log.stat().st_size:
-            db = sqlite3.connect(f'{address}?mode=ro', uri=True)
             try:
+                db = apsw.Connection(f'{address}?mode=ro', flags=_READ_ONLY)
                 db.execute('SELECT count(*) FROM topics').fetchone()
-                return self._prepared(db), None
-            except sqlite3.Error as error:
-                db.close()
-                lost = f'its write-ahead log cannot be used ({error})'
-        return self._prepared(sqlite3.connect(f'{address}?mode=ro&immutable=1', uri=True)), lost
+                return db, flaws
+            except _FLAWS as error:
+                flaws.append(f'its write-ahead log cannot be used ({error})')
+        try:
+            vfs = CUT_FILE_VFS if is_cut(self._path) else None
+            db = apsw.Connection(f'{address}?immutable=1', flags=_READ_ONLY, vfs=vfs)
+        except _FLAWS as error:
+            return None, [*flaws, f'it cannot be opened ({error})']
+        return db, flaws
 
-    @staticmethod
-    def _prepared(db: sqlite3.Connection) -> sqlite3.Connection:
-        # Tells SQLite to go on although the file has fewer pages than its header says.
-        with suppress(sqlite3.Error):
-            db.execute('PRAGMA writable_schema=ON')
-        db.text_factory = lambda raw: raw.decode('utf-8', 'replace')
-        return db
-
-    def _scan(self) -> str | None:
+    def _scan(self, db: apsw.Connection) -> str | None:
         """Find the rows that can be read whole. Returns the flaw that ended it, if any."""
         try:
-            columns = {row[1] for row in self._db.execute('PRAGMA table_info(topics)')}
+            columns = {row[1] for row in db.execute('PRAGMA table_info(topics)')}
             qos = 'offered_qos_profiles' if 'offered_qos_profiles' in columns else "''"
             digest = 'type_description_hash' if 'type_description_hash' in columns else "''"
-            described = self._db.execute(
-                f'SELECT id, name, type, {qos}, {digest} FROM topics'  # own constants
-            ).fetchall()
-        except sqlite3.Error as error:
+            described = db.execute(f'SELECT id, name, type, {qos}, {digest} FROM topics').fetchall()
+        except _FLAWS as error:
             return f'its topics cannot be read ({error})'
-        self._topic_of = {int(row[0]): (str(row[1]), str(row[2])) for row in described}
         flaw = None
-        counts = dict.fromkeys(self._topic_of, 0)
+        counts = {key: 0 for key, *_ in described if isinstance(key, int)}
         try:
             # By row number, so that SQLite walks the table and no index that may be lost.
-            rows = self._db.execute(
-                'SELECT id, topic_id, timestamp, data FROM messages ORDER BY id'
-            )
+            rows = db.execute('SELECT id, topic_id, timestamp, data FROM messages ORDER BY id')
             for row, topic, log_ns, data in rows:
-                if topic in counts and isinstance(log_ns, int) and isinstance(data, bytes):
+                whole = isinstance(row, int) and isinstance(log_ns, int) and isinstance(data, bytes)
+                if whole and topic in counts:
                     counts[topic] += 1
                     self._rows.append((log_ns, row, topic))
-        except sqlite3.Error as error:
+        except _FLAWS as error:
             flaw = f'its messages cannot be read to the end ({error})'
-        definitions = self._definitions()
+        definitions = _definitions(db)
         for key, name, message_type, profiles, type_hash in described:
-            try:
-                parsed = tuple(parse_qos(str(profiles)))
-            except Exception:  # text of a damaged file; replay needs no profile
-                parsed = ()
-            definition = definitions.get(message_type, '')
+            if not isinstance(key, int):
+                continue  # no message can be of it
+            name, message_type = str(name), str(message_type)
+            self._topic_of[key] = (name, message_type)
             self.topics.append(
-                Topic(name, message_type, counts[key], parsed, str(type_hash), definition)
+                Topic(
+                    name,
+                    message_type,
+                    counts[key],
+                    _profiles(str(profiles)),
+                    str(type_hash or ''),
+                    definitions.get(message_type, ''),
+                )
             )
         return flaw
-
-    def _definitions(self) -> dict[str, str]:
-        try:
-            return dict(
-                self._db.execute(
-                    'SELECT topic_type, encoded_message_definition FROM message_definitions'
-                    " WHERE encoding = 'ros2msg'"
-                ).fetchall()
-            )
-        except sqlite3.Error:
-            return {}  # older recorders wrote none
 
     def messages(self, topics: Collection[str] | None) -> Iterator[Message]:
         """Messages of the named topics (None: of all) in the order of their log times."""
         for log_ns, row, topic in self._rows:
             name, message_type = self._topic_of[topic]
-            if topics is None or name in topics:
-                found = self._db.execute(
-                    'SELECT data FROM messages WHERE id = ?', (row,)
-                ).fetchone()
-                if found:
+            if self._db is not None and (topics is None or name in topics):
+                one = self._db.execute('SELECT data FROM messages WHERE id = ?', (row,))
+                found = one.fetchone()
+                if found is not None and isinstance(found[0], bytes):
                     yield Message(log_ns, name, message_type, found[0])
 
     def close(self) -> None:
-        self._db.close()
+        if self._db is not None:
+            self._db.close()
+
+
+def _definitions(db: apsw.Connection) -> dict[str, str]:
+    """Message type -> its recorded definition."""
+    try:
+        rows = db.execute(
+            'SELECT topic_type, encoded_message_definition FROM message_definitions'
+            " WHERE encoding = 'ros2msg'"
+        ).fetchall()
+    except _FLAWS:
+        return {}  # older recorders wrote none
+    return {str(name): str(definition) for name, definition in rows}
+
+
+def _profiles(text: str) -> tuple[Qos, ...]:
+    """None if they cannot be read, since replay needs none."""
+    try:
+        return tuple(parse_qos(text))
+    except Exception:  # text of a damaged file: whatever it raises, it is no profile
+        return ()

@@ -10,6 +10,7 @@ from rosbags.interfaces import ConnectionExtRosbag2
 from rosbags.rosbag2 import Reader
 from rosbags.rosbag2.storage_mcap import McapReader
 
+from prediction_node.bags.cut_file import is_cut
 from prediction_node.bags.salvage_mcap import SalvagedMcap
 from prediction_node.bags.salvage_sqlite import SalvagedSqlite
 from prediction_node.bags.values import Damage, Message, Topic
@@ -46,8 +47,9 @@ def open_storage(path: Path) -> Storage:
         raise BagError(f'{path} cannot be read: {error.strerror}') from error
     if empty:
         return _Empty(path)
-    if path.suffix == SQLITE_SUFFIX and _log_beside(path):
-        return SalvagedSqlite(path, None)  # rosbags would not see what the log holds
+    if path.suffix == SQLITE_SUFFIX and (_log_beside(path) or is_cut(path)):
+        # Of the log rosbags would see nothing, of a cut last page zeros.
+        return SalvagedSqlite(path, None)
     try:
         reader = Reader(path)
         reader.open()

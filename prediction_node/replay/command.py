@@ -46,9 +46,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         'replay',
         help='predict for a recorded drive, and compare with what happened',
-        description='Feeds a recording through the same pipeline as the live node, without a '
-        'ROS graph and with the same result every time. Writes predictions.mcap (inputs kept), metrics.json, '
-        'summary.json and report.html.',
+        description='Feeds a recording through the same pipeline as the live node, without a ROS '
+        'graph and with the same result every time. Writes predictions.mcap (inputs kept), '
+        'metrics.json, summary.json and report.html.',
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
