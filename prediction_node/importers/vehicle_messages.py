@@ -116,7 +116,9 @@ def truth_at(recording: Recording, truth: Snapshot) -> TrackedObjectsArrays:
     return TrackedObjectsArrays(
         stamp_ns=truth.stamp_ns,
         frame_id=MAP,
-        object_id=np.array([track_uuid(recording.track_id[k]) for k in row]).reshape(n, 16),
+        object_id=np.array([track_uuid(recording.track_id[k]) for k in row], np.uint8).reshape(
+            n, 16
+        ),
         existence_probability=np.ones(n, dtype=np.float32),
         class_offsets=np.arange(n + 1, dtype=np.int64),
         class_label=recording.label[row].astype(np.uint8),
