@@ -29,7 +29,7 @@ def report_log_likelihood(reported: np.ndarray, trust: float) -> np.ndarray:
     nothing = 1.0 / (CLASS_COUNT - 1)
     likelihood_of_name[ObjectClass.UNKNOWN, :] = nothing  # any true class, named unknown
     likelihood_of_name[:, ObjectClass.UNKNOWN] = nothing
-    log_likelihood: np.ndarray = np.log(reported @ likelihood_of_name)
+    log_likelihood: np.ndarray = np.log(np.maximum(reported @ likelihood_of_name, 1e-12))
     return log_likelihood
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import uuid
 from collections import deque
 from collections.abc import Sequence
@@ -21,23 +20,24 @@ from prediction_node.fusion.bounds import most_important, origin_for
 from prediction_node.fusion.classes import class_probabilities, forget_classes, fuse_classes
 from prediction_node.fusion.gate import candidate_pairs
 from prediction_node.fusion.initiate import start_tracks
-from prediction_node.fusion.measure import measurements, with_floors
+from prediction_node.fusion.measure import measurements, prepared
 from prediction_node.fusion.parameters import FusionParameters
 from prediction_node.fusion.predict import (
     MotionNoise,
+    Past,
     motion_noise,
     motion_table,
-    moved,
     predict,
-    process_noise,
+    taken_back,
 )
 from prediction_node.fusion.publish import publish
 from prediction_node.fusion.size import fuse_size, published_size
-from prediction_node.fusion.tracks import STATE_COUNT, YAW, TrackTable, X, Y
+from prediction_node.fusion.tracks import YAW, TrackTable, X, Y
 from prediction_node.fusion.update import split_update
 
 NAMESPACE = uuid.UUID('6f7d2c1e-6d0b-5a55-9f0a-0c1f8a6f1f52')
 _RECENT_STAMPS = 16  # of each source, to tell a message sent twice
+_LONGEST_STEP_S = 0.2  # of motion, counted for headings: a pause tells no more
 _HEIGHT_DRIFT_M2PS = 0.05  # variance a height gains per second
 
 
@@ -60,6 +60,7 @@ class Fusion:
         """Forget all tracks, sources and the clock."""
         self._tracks = TrackTable.empty()
         self._stamp_ns: int | None = None  # instant of the tracks
+        self._judged_ns: int | None = None  # instant of the last step
         self._origin_m: np.ndarray | None = None
         self._columns: dict[str, int] = {}
         self._modalities: list[Modality] = []
@@ -108,16 +109,15 @@ class Fusion:
         tracks = self._tracks
         if self._stamp_ns is None:
             self._stamp_ns = reports.stamp_ns
-        self._advance(max(reports.stamp_ns, self._stamp_ns))
-        late_s = seconds(self._stamp_ns - reports.stamp_ns)
         probabilities = class_probabilities(tracks.class_evidence)
         noise = motion_noise(self._motion_table, probabilities, tracks.has_heading)
+        self._advance(max(reports.stamp_ns, self._stamp_ns), noise)
+        late_s = seconds(self._stamp_ns - reports.stamp_ns)
         length_m = published_size(tracks.size_m, tracks.size_weight, probabilities)[:, 0]
-        past = self._past(noise, late_s)
+        past = taken_back(tracks, noise, late_s, self._parameters)
         pairs = candidate_pairs(
             tracks,
-            past[0],
-            past[1] @ tracks.covariance @ past[1].swapaxes(1, 2) + past[2],
+            past,
             probabilities,
             length_m,
             reports,
@@ -135,7 +135,7 @@ class Fusion:
         if ego is not None:
             centre = ego.position_m
         elif len(reports):
-            centre = np.median(reports.position_m[:, :2], axis=0)
+            centre = reports.position_m[:, :2].mean(axis=0)
         else:
             centre = np.zeros(2) if self._origin_m is None else self._origin_m
         if len(reports) > limit:
@@ -148,10 +148,9 @@ class Fusion:
             self._tracks.mean[:, X : Y + 1] += self._origin_m - origin
         self._origin_m = origin
         shift = np.array([origin[0], origin[1], 0.0])
-        local = dataclasses.replace(reports, position_m=reports.position_m - shift)
-        return with_floors(local, self._parameters)
+        return prepared(reports, shift, self._parameters)
 
-    def _advance(self, stamp_ns: int) -> None:
+    def _advance(self, stamp_ns: int, noise: MotionNoise) -> None:
         """Move all tracks to `stamp_ns`, not before their instant."""
         assert self._stamp_ns is not None
         dt_s = seconds(stamp_ns - self._stamp_ns)
@@ -159,7 +158,6 @@ class Fusion:
             return
         self._stamp_ns = stamp_ns
         tracks = self._tracks
-        noise = self._noise()
         tracks.mean, tracks.independent, tracks.shared = predict(
             tracks, noise, dt_s, self._parameters
         )
@@ -171,21 +169,12 @@ class Fusion:
         probabilities = class_probabilities(self._tracks.class_evidence)
         return motion_noise(self._motion_table, probabilities, self._tracks.has_heading)
 
-    def _past(self, noise: MotionNoise, late_s: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Means, Jacobians and noise of all tracks taken back by late_s >= 0."""
-        mean = self._tracks.mean
-        if late_s == 0.0:
-            shape = (len(mean), STATE_COUNT, STATE_COUNT)
-            return mean, np.broadcast_to(np.eye(STATE_COUNT), shape), np.zeros(shape)
-        past, jacobian = moved(mean, -late_s, self._parameters)
-        return past, jacobian, process_noise(noise, mean, late_s, self._parameters)
-
     def _update(
         self,
         rows: np.ndarray,
         reports: SensorTracks,
         columns: np.ndarray,
-        past: tuple[np.ndarray, np.ndarray, np.ndarray],
+        past: Past,
         noise: MotionNoise,
         length_m: np.ndarray,
     ) -> None:
@@ -203,11 +192,18 @@ class Fusion:
             )
             tracks.heading_evidence[at] += evidence
         tracks.mean[rows, YAW] = wrap_angle(tracks.mean[rows, YAW])
-        probabilities = class_probabilities(tracks.class_evidence[rows])
-        walks = probabilities[:, list(WALKERS)].sum(axis=1) > 0.5
-        heading.vote_by_motion(tracks, rows, np.clip(silence_s, 0.0, 0.2))
-        heading.turn_round(tracks, rows, walks)
         heading.start_headings(tracks, rows)
+
+    def _judge_headings(self, class_probabilities: np.ndarray, stamp_ns: int) -> None:
+        """Once a step, ask the motion of all tracks seen in it which end of them is the front."""
+        tracks = self._tracks
+        dt_s = _LONGEST_STEP_S
+        if self._judged_ns is not None:
+            dt_s = min(max(seconds(stamp_ns - self._judged_ns), 0.0), dt_s)
+        rows = np.flatnonzero(stamp_ns - tracks.seen_ns <= nanoseconds(2.0 * _LONGEST_STEP_S))
+        walks = class_probabilities[rows][:, list(WALKERS)].sum(axis=1) > 0.5
+        heading.judge_by_motion(tracks, rows, dt_s, walks)
+        self._judged_ns = stamp_ns
 
     def _note(
         self, rows: np.ndarray, reports: SensorTracks, columns: np.ndarray, column: int
@@ -294,6 +290,7 @@ class Fusion:
             return Agents.empty(stamp_ns)
         tracks.keep(delete.alive(tracks, stamp_ns, parameters))
         probabilities = class_probabilities(tracks.class_evidence)
+        self._judge_headings(probabilities, stamp_ns)
         tracks.keep(~delete.duplicates(tracks, probabilities, parameters))
         if len(tracks) > parameters.max_tracks:
             centre = np.zeros(2) if ego is None else ego.position_m - self._origin_m

@@ -10,9 +10,12 @@ from scipy.special import chdtri
 from prediction_node.domain.observations import SensorTracks
 from prediction_node.fusion.classes import class_disagreement
 from prediction_node.fusion.parameters import FusionParameters
+from prediction_node.fusion.predict import Past
 from prediction_node.fusion.tracks import VX, VY, TrackTable, X, Y
 
 _FORGET_ID_NS = 1_000_000_000  # sensors reuse ids: an older one hints at nothing
+# Velocity never rules a pair out: a body that brakes harder than the model expects is still there.
+_WORST_VELOCITY = 12.0
 _SPEED_SPREAD_MPS = 10.0  # of road users at large: the density a velocity match competes with
 
 
@@ -27,8 +30,7 @@ class Pairs:
 
 def candidate_pairs(
     tracks: TrackTable,
-    mean: np.ndarray,
-    covariance: np.ndarray,
+    past: Past,
     class_probabilities: np.ndarray,
     length_m: np.ndarray,
     reports: SensorTracks,
@@ -37,18 +39,20 @@ def candidate_pairs(
 ) -> Pairs:
     """All pairs inside the gate with their costs.
 
-    `mean` (N, 7) and `covariance` (N, 7, 7) are the tracks at the reports' instant, `length_m` (N,)
+    `past` are the tracks at the reports' instant, `length_m` (N,)
     their lengths, `column` the source's column of the track table. The cost is -2 log of the
     likelihood ratio between "the report is of this track" and "of an object not tracked yet":
     squared Mahalanobis distance and log determinant of position and, where reported, velocity,
     class disagreement, and a bonus for an unchanged sensor-side id.
     """
-    offset = reports.position_m[None, :, :2] - mean[:, None, X : Y + 1]
-    near = np.abs(offset).max(axis=2, initial=0.0) < parameters.gate_max_m
+    mean, covariance = past.mean, past.covariance
+    place = np.ascontiguousarray(reports.position_m[:, :2])
+    near = np.abs(mean[:, None, X] - place[None, :, 0]) < parameters.gate_max_m
+    near &= np.abs(mean[:, None, Y] - place[None, :, 1]) < parameters.gate_max_m
     track, report = np.nonzero(near)
     scatter = (parameters.reference_scatter[reports.modality] * length_m[track]) ** 2
     distance, log_determinant = _mahalanobis(
-        offset[track, report],
+        place[report] - mean[track, X : Y + 1],
         covariance[track, X : Y + 1, X : Y + 1] + reports.position_covariance[report],
         scatter,
     )
@@ -66,8 +70,7 @@ def candidate_pairs(
             + np.where(both[:, None, None], reports.velocity_covariance[report], 0.0),
             np.full(len(track), 1e-4),
         )
-        distance = distance + np.where(both, velocity_distance, 0.0)
-        gate[both] = chdtri(4, parameters.gate_probability_loss)
+        velocity_distance = np.minimum(velocity_distance, _WORST_VELOCITY)
         velocity_cost = velocity_distance + log_determinant - 4.0 * np.log(_SPEED_SPREAD_MPS)
         cost = cost + np.where(both, velocity_cost, 0.0)
 

@@ -41,36 +41,41 @@ def yaw_innovation(
     return folded, np.where(orientation == Orientation.AVAILABLE, vote, 0.0)
 
 
-def vote_by_motion(tracks: TrackTable, rows: np.ndarray, dt_s: np.ndarray) -> None:
-    """Add evidence to `rows` (K,) from dt_s (K,) of motion: bodies mostly move forward."""
-    speed, sigma = _speed_along_heading(tracks, rows)
-    certain = np.abs(speed) > np.maximum(2.0 * sigma, 0.3)
+def judge_by_motion(tracks: TrackTable, rows: np.ndarray, dt_s: float, walks: np.ndarray) -> None:
+    """Weigh dt_s of motion of `rows` (K,) and turn those by half whose sign it contradicts.
+
+    Bodies mostly move forward, all the more when fast. Walkers (`walks` (K,) bool) turn on the
+    spot: their motion decides alone and at once.
+    """
+    yaw = tracks.mean[rows, YAW]
+    ahead = np.stack([np.cos(yaw), np.sin(yaw)], axis=1)
+    speed = (tracks.mean[rows, VX : VY + 1] * ahead).sum(axis=1)
+    place = (rows, slice(VX, VY + 1), slice(VX, VY + 1))
+    covariance = tracks.independent[place] + tracks.shared[place]
+    variance = (ahead * (covariance @ ahead[:, :, None])[:, :, 0]).sum(axis=1)
+    certain = np.abs(speed) > np.maximum(2.0 * np.sqrt(np.maximum(variance, 0.0)), 0.3)
     rate = np.clip(
         _MOTION_EVIDENCE_PER_S * speed * np.abs(speed),
         -_MAX_MOTION_EVIDENCE_PER_S,
         _MAX_MOTION_EVIDENCE_PER_S,
     )
-    vote = np.where(certain & tracks.has_heading[rows], rate * dt_s, 0.0)
-    tracks.heading_evidence[rows] = np.clip(
-        tracks.heading_evidence[rows] + vote, -MAX_EVIDENCE, MAX_EVIDENCE
-    )
+    known = certain & tracks.has_heading[rows]
+    evidence = tracks.heading_evidence[rows] + np.where(known, rate * dt_s, 0.0)
+    evidence = np.clip(evidence, -MAX_EVIDENCE, MAX_EVIDENCE)
+    turning = (evidence < FLIP_EVIDENCE) | (walks & certain & (speed < 0.0))
+    tracks.heading_evidence[rows] = np.where(turning, np.abs(evidence), evidence)
+    if turning.any():
+        _turn_round(tracks, rows[turning])
 
 
-def turn_round(tracks: TrackTable, rows: np.ndarray, walks: np.ndarray) -> None:
-    """Turn those of `rows` (K,) by half whose sign the evidence contradicts.
-
-    Walkers (`walks` (K,) bool) step backward and turn on the spot: motion alone decides for them.
-    """
-    speed, sigma = _speed_along_heading(tracks, rows)
-    backward = walks & (speed < -np.maximum(2.0 * sigma, 0.3))
-    turning = rows[(tracks.heading_evidence[rows] < FLIP_EVIDENCE) | backward]
-    tracks.mean[turning, YAW] = wrap_angle(tracks.mean[turning, YAW] + np.pi)
-    tracks.heading_evidence[turning] = np.abs(tracks.heading_evidence[turning])
+def _turn_round(tracks: TrackTable, rows: np.ndarray) -> None:
+    """Turn `rows` (K,) by half."""
+    tracks.mean[rows, YAW] = wrap_angle(tracks.mean[rows, YAW] + np.pi)
     # The acceleration acts along the heading: turned, it changes its sign.
-    tracks.mean[turning, ACCELERATION] *= -1.0
+    tracks.mean[rows, ACCELERATION] *= -1.0
     for part in (tracks.independent, tracks.shared):
-        part[turning, ACCELERATION, :] *= -1.0
-        part[turning, :, ACCELERATION] *= -1.0
+        part[rows, ACCELERATION, :] *= -1.0
+        part[rows, :, ACCELERATION] *= -1.0
 
 
 def adopt_headings(
@@ -104,7 +109,8 @@ def start_headings(tracks: TrackTable, rows: np.ndarray) -> None:
     if not len(rows):
         return
     velocity = tracks.mean[rows, VX : VY + 1]
-    covariance = tracks.covariance[rows, VX : VY + 1, VX : VY + 1]
+    place = (rows, slice(VX, VY + 1), slice(VX, VY + 1))
+    covariance = tracks.independent[place] + tracks.shared[place]
     speed2 = np.square(velocity).sum(axis=1)
     largest = 0.5 * np.trace(covariance, axis1=1, axis2=2)
     significant = (speed2 > _SIGNIFICANT**2 * largest) & (speed2 > _SLOWEST_MPS**2)
@@ -129,12 +135,3 @@ def set_heading(
     tracks.independent[rows, YAW_RATE, YAW_RATE] = _FIRST_YAW_RATE_SIGMA_RADPS**2
     tracks.independent[rows, ACCELERATION, ACCELERATION] = 1.0
     tracks.has_heading[rows] = True
-
-
-def _speed_along_heading(tracks: TrackTable, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Speeds (K,) and their sigmas (K,)."""
-    yaw = tracks.mean[rows, YAW]
-    ahead = np.stack([np.cos(yaw), np.sin(yaw)], axis=1)
-    speed = (tracks.mean[rows, VX : VY + 1] * ahead).sum(axis=1)
-    covariance = tracks.covariance[rows, VX : VY + 1, VX : VY + 1]
-    return speed, np.sqrt(np.maximum(np.einsum('ki,kij,kj->k', ahead, covariance, ahead), 0.0))

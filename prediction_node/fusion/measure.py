@@ -11,7 +11,7 @@ from prediction_node.domain.kinds import Orientation
 from prediction_node.domain.observations import SensorTracks
 from prediction_node.fusion.heading import yaw_innovation
 from prediction_node.fusion.parameters import FusionParameters
-from prediction_node.fusion.predict import MotionNoise
+from prediction_node.fusion.predict import MotionNoise, Past
 from prediction_node.fusion.tracks import (
     STATE_COUNT,
     VX,
@@ -27,16 +27,18 @@ from prediction_node.fusion.update import Reports
 _YAW_RATE_SIGMA_RADPS = 0.3  # messages carry none for it
 
 
-def with_floors(reports: SensorTracks, parameters: FusionParameters) -> SensorTracks:
-    """The same reports, none of them surer than the parameters allow."""
+def prepared(
+    reports: SensorTracks, origin_m: np.ndarray, parameters: FusionParameters
+) -> SensorTracks:
+    """The same reports relative to `origin_m` (3,), none surer than the parameters allow."""
     floor = parameters.position_sigma_floor_m[reports.modality]
-    position = _floored(reports.position_covariance, floor**2)
     velocity = reports.velocity_covariance
     if reports.has_velocity.any():
         velocity = _floored(velocity, parameters.velocity_sigma_floor_mps**2)
     return dataclasses.replace(
         reports,
-        position_covariance=position,
+        position_m=reports.position_m - origin_m,
+        position_covariance=_floored(reports.position_covariance, floor**2),
         velocity_covariance=velocity,
         yaw_variance=np.maximum(reports.yaw_variance, parameters.yaw_sigma_floor_rad**2),
     )
@@ -55,7 +57,7 @@ def measurements(
     rows: np.ndarray,
     reports: SensorTracks,
     columns: np.ndarray,
-    past: tuple[np.ndarray, np.ndarray, np.ndarray],
+    past: Past,
     noise: MotionNoise,
     length_m: np.ndarray,
     silence_s: np.ndarray,
@@ -64,10 +66,9 @@ def measurements(
     """Yield (which of the K pairs, their Reports, evidence for the headings), equal contents
     together.
 
-    Track rows (K,) were matched with report rows `columns` (K,). `past` holds mean (N, 7), Jacobian
-    (N, 7, 7) and noise (N, 7, 7) of all tracks taken back to the reports' instant: a report older than
-    the tracks is compared with where they were. Beside the report stands one more thing known of
-    every body with a heading: it does not move sideways (its unsteered axle does not, which lies
+    Track rows (K,) were matched with report rows `columns` (K,). A report older than the tracks is
+    compared with where they were (`past`). Beside the report stands one more thing known of every
+    body with a heading: it does not move sideways (its unsteered axle does not, which lies
     `axle_fraction` of the length behind the centre).
     """
     # An exact zero is what senders write who measure no yaw rate, with or without a covariance.
@@ -103,13 +104,13 @@ def _linearised(
     rows: np.ndarray,
     reports: SensorTracks,
     columns: np.ndarray,
-    past: tuple[np.ndarray, np.ndarray, np.ndarray],
+    past: Past,
     noise: MotionNoise,
     length_m: np.ndarray,
     silence_s: np.ndarray,
     parameters: FusionParameters,
 ) -> tuple[Reports, np.ndarray]:
-    past_mean, past_jacobian, past_noise = (values[rows] for values in past)
+    past_mean = past.mean[rows]
     observed = [X, Y]
     if content & 1:
         observed += [VX, VY]
@@ -140,11 +141,15 @@ def _linearised(
         innovation[:, at] = reports.yaw_rate_radps[columns] - past_mean[:, YAW_RATE]
         r[:, at, at] = _YAW_RATE_SIGMA_RADPS**2
         at += 1
-    jacobian[:, :at] = past_jacobian[:, observed]
+    if past.jacobian is None:
+        jacobian[:, np.arange(at), observed] = 1.0
+    else:
+        jacobian[:, :at] = past.jacobian[rows][:, observed]
 
     part = parameters.shared_error[reports.modality]
     shared, independent = part * r, (1.0 - part) * r
-    independent[:, :at, :at] += past_noise[:, observed][:, :, observed]
+    if past.noise is not None:
+        independent[:, :at, :at] += past.noise[rows][:, observed][:, :, observed]
     if content & 8:
         _add_no_slip(
             innovation, jacobian, independent, tracks, rows, noise, length_m, silence_s, parameters

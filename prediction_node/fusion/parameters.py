@@ -23,14 +23,14 @@ class FusionParameters:
 
     # --- motion model
     acceleration_sigma_mps2: tuple[float, ...] = parameter(
-        (1.2, 1.5, 1.0, 1.0, 1.0, 2.0, 1.0, 0.0, 0.0),
+        (1.5, 2.0, 1.5, 1.5, 1.5, 2.5, 1.2, 0.0, 0.0),
         'usual acceleration along the heading' + _BY_CLASS,
         unit='m/s^2',
         low=0.0,
         high=20.0,
     )
     acceleration_memory_s: float = parameter(
-        2.0, 'time after which an acceleration is forgotten', unit='s', low=0.1, high=20.0
+        1.0, 'time after which an acceleration is forgotten', unit='s', low=0.1, high=20.0
     )
     drift_mps2: tuple[float, ...] = parameter(
         (0.8, 0.2, 0.2, 0.2, 0.2, 0.4, 0.4, 0.6, 1.5),
@@ -47,14 +47,14 @@ class FusionParameters:
         high=20.0,
     )
     yaw_rate_drift_radps: tuple[float, ...] = parameter(
-        (0.2, 0.2, 0.12, 0.12, 0.12, 0.3, 0.4, 0.0, 0.0),
+        (0.2, 0.18, 0.12, 0.12, 0.12, 0.3, 0.4, 0.0, 0.0),
         'random change of the yaw rate per square root of a second' + _BY_CLASS,
         unit='rad/s^1.5',
         low=0.0,
         high=10.0,
     )
     yaw_rate_memory_s: float = parameter(
-        3.0, 'time after which a moving body stops turning', unit='s', low=0.1, high=60.0
+        1.5, 'time after which a moving body stops turning', unit='s', low=0.1, high=60.0
     )
     yaw_drift_rad: tuple[float, ...] = parameter(
         (0.1, 0.01, 0.01, 0.01, 0.01, 0.02, 0.05, 1.0, 1.5),
@@ -116,7 +116,7 @@ class FusionParameters:
 
     # --- update
     shared_error: tuple[float, ...] = parameter(
-        (0.1, 0.2, 0.2, 0.1),
+        (0.0, 0.02, 0.02, 0.0),
         "part of a report's variance that the same source repeats in its next report"
         + _BY_MODALITY,
         low=0.0,
@@ -217,7 +217,8 @@ class FusionParameters:
     attribute_memory_s: tuple[float, ...] = parameter(
         (2.0, 1.0, 1.5, 1.5, 0.5, 2.0, 3.0, 5.0, 20.0, 20.0, 1.0),
         'time after which a report of phone_in_hand, looking_at_road, turn_left, turn_right, '
-        'brake, hazard, door_open, emergency_active, towed, parked, front_wheel_angle_rad is forgotten',
+        'brake, hazard, door_open, emergency_active, towed, parked, front_wheel_angle_rad '
+        'is forgotten',
         unit='s',
         low=0.05,
     )

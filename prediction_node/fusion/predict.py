@@ -178,3 +178,25 @@ def predict(
         independent = jacobian @ independent @ transposed + added
         shared = jacobian @ shared @ transposed
     return mean, independent, shared
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Past:
+    """N tracks taken back to an instant before theirs. None stands for identity and zero."""
+
+    mean: np.ndarray  # (N, STATE_COUNT)
+    covariance: np.ndarray  # (N, STATE_COUNT, STATE_COUNT)
+    jacobian: np.ndarray | None  # (N, STATE_COUNT, STATE_COUNT) of the past by the present state
+    noise: np.ndarray | None  # (N, STATE_COUNT, STATE_COUNT) what may have happened in between
+
+
+def taken_back(
+    tracks: TrackTable, noise: MotionNoise, late_s: float, parameters: FusionParameters
+) -> Past:
+    """Where the tracks were late_s >= 0 before their instant, less certain by the noise since."""
+    if late_s == 0.0:
+        return Past(tracks.mean, tracks.covariance, None, None)
+    mean, jacobian = moved(tracks.mean, -late_s, parameters)
+    added = process_noise(noise, tracks.mean, late_s, parameters)
+    covariance = jacobian @ tracks.covariance @ jacobian.swapaxes(1, 2) + added
+    return Past(mean, covariance, jacobian, added)

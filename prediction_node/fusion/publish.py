@@ -10,7 +10,7 @@ from prediction_node.domain.stamps import NS_PER_S, nanoseconds, seconds
 from prediction_node.fusion.attributes import published_attributes
 from prediction_node.fusion.classes import class_probabilities
 from prediction_node.fusion.parameters import FusionParameters
-from prediction_node.fusion.predict import MotionNoise, moved, predict, process_noise
+from prediction_node.fusion.predict import MotionNoise, predict, taken_back
 from prediction_node.fusion.size import published_size
 from prediction_node.fusion.tracks import (
     ACCELERATION,
@@ -73,9 +73,8 @@ def extrapolated(
     if dt_s >= 0.0:
         mean, independent, shared = predict(tracks, noise, dt_s, parameters)
         return mean, independent + shared
-    mean, jacobian = moved(tracks.mean, dt_s, parameters)
-    added = process_noise(noise, tracks.mean, dt_s, parameters)
-    return mean, jacobian @ tracks.covariance @ jacobian.swapaxes(1, 2) + added
+    past = taken_back(tracks, noise, -dt_s, parameters)
+    return past.mean, past.covariance
 
 
 def _covariance(mean: np.ndarray, covariance: np.ndarray, yaw: np.ndarray) -> np.ndarray:

@@ -91,6 +91,8 @@ class TrackTable:
 
     def keep(self, index: np.ndarray) -> None:
         """Keep only the rows that `index` (bool mask or integers) picks."""
+        if index.dtype == bool and index.all():
+            return
         for field in fields(self):
             setattr(self, field.name, getattr(self, field.name)[index])
 

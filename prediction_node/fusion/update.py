@@ -16,10 +16,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-
-from prediction_node.fusion.tracks import STATE_COUNT
+from scipy.special import chdtri
 
 # omega is searched on this grid, track by track: the cost is flat near its minimum.
+SURPRISING = 0.01  # share of innovations that are larger, if all is as modelled
+MAX_OPENING = 50.0
 OMEGA_GRID = np.array([0.5, 0.7, 0.8, 0.87, 0.92, 0.96, 0.98, 0.99, 0.995, 1.0 - 1e-6])
 
 
@@ -61,10 +62,39 @@ def omega_of(
 def split_update(
     mean: np.ndarray, independent: np.ndarray, shared: np.ndarray, reports: Reports
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean (K, 7) and both covariance parts (K, 7, 7) after the reports, in Joseph's form."""
-    h, transposed = reports.jacobian, reports.jacobian.swapaxes(1, 2)
-    seen_independent = h @ independent @ transposed
-    seen_shared = h @ shared @ transposed
+    """Mean (K, 7) and both covariance parts (K, 7, 7) after the reports.
+
+    Where the reports surprise the track (a jump that neither noise explains) its covariance is
+    opened first, by as much as they surprise: it then follows at once what it had not foreseen (a
+    strong tracking filter, D. H. Zhou, P. M. Frank, Int. J. Control 65(2), 1996, with one factor a
+    track).
+    """
+    new_mean, new_independent, new_shared, ratio = _combine(mean, independent, shared, reports)
+    jumped = np.flatnonzero(ratio > 1.0)
+    if len(jumped):
+        opening = np.minimum(ratio[jumped], MAX_OPENING)[:, None, None]
+        new_mean[jumped], new_independent[jumped], new_shared[jumped], _ = _combine(
+            mean[jumped],
+            opening * independent[jumped],
+            opening * shared[jumped],
+            Reports(
+                reports.innovation[jumped],
+                reports.jacobian[jumped],
+                reports.independent[jumped],
+                reports.shared[jumped],
+            ),
+        )
+    return new_mean, new_independent, new_shared
+
+
+def _combine(
+    mean: np.ndarray, independent: np.ndarray, shared: np.ndarray, reports: Reports
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """As split_update, and the squared normalised innovations (K,) in parts of their quantile."""
+    h, innovation = reports.jacobian, reports.innovation
+    transposed = h.swapaxes(1, 2)
+    cross_independent, cross_shared = h @ independent, h @ shared  # (K, M, 7)
+    seen_independent, seen_shared = cross_independent @ transposed, cross_shared @ transposed
     place = (slice(None), slice(0, 2), slice(0, 2))
     omega = omega_of(
         seen_independent[place],
@@ -72,24 +102,27 @@ def split_update(
         reports.independent[place],
         reports.shared[place],
     )[:, None, None]
-    inflated = shared / omega
-    noise_shared = reports.shared / (1.0 - omega)
-    innovation_covariance = (
-        seen_independent + seen_shared / omega + reports.independent + noise_shared
-    )
-    cross = (independent + inflated) @ transposed
-    gain = np.linalg.solve(innovation_covariance, cross.swapaxes(1, 2)).swapaxes(1, 2)
-    kept = np.eye(STATE_COUNT) - gain @ h
-    kept_transposed, gain_transposed = kept.swapaxes(1, 2), gain.swapaxes(1, 2)
+    told_shared = seen_shared / omega + reports.shared / (1.0 - omega)
+    told_independent = seen_independent + reports.independent
+    cross_shared /= omega
+    right = np.concatenate([cross_independent + cross_shared, innovation[:, :, None]], axis=2)
+    solved = np.linalg.solve(told_independent + told_shared, right)
+    gain_transposed = np.ascontiguousarray(solved[:, :, :-1])
+    gain = gain_transposed.swapaxes(1, 2)
+    new_mean = mean + (gain @ innovation[:, :, None])[:, :, 0]
+    ratio = (innovation * solved[:, :, -1]).sum(axis=1) / chdtri(innovation.shape[1], SURPRISING)
     return (
-        mean + (gain @ reports.innovation[:, :, None])[:, :, 0],
-        _symmetric(
-            kept @ independent @ kept_transposed + gain @ reports.independent @ gain_transposed
-        ),
-        _symmetric(kept @ inflated @ kept_transposed + gain @ noise_shared @ gain_transposed),
+        new_mean,
+        _reduced(independent, gain, cross_independent, told_independent),
+        _reduced(shared / omega, gain, cross_shared, told_shared),
+        ratio,
     )
 
 
-def _symmetric(covariance: np.ndarray) -> np.ndarray:
-    symmetric: np.ndarray = 0.5 * (covariance + covariance.swapaxes(1, 2))
-    return symmetric
+def _reduced(
+    covariance: np.ndarray, gain: np.ndarray, cross: np.ndarray, told: np.ndarray
+) -> np.ndarray:
+    """(I - K H) C (I - K H)' + K R K' multiplied out, with cross = H C and told = H C H' + R."""
+    half = gain @ (0.5 * told @ gain.swapaxes(1, 2) - cross)
+    reduced: np.ndarray = covariance + half + half.swapaxes(1, 2)
+    return reduced
