@@ -29,7 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='prediction_node',
         description='Motion prediction for self-driving vehicles: replay, import, evaluate, '
-        'benchmark. The live node is started by `ros2 launch prediction_node prediction.launch.py`.',
+        'benchmark. `ros2 launch prediction_node prediction.launch.py` starts the live node.',
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -11,6 +11,8 @@ parameter file. Unknown names, wrong types and broken ranges raise ParameterErro
 from __future__ import annotations
 
 import dataclasses
+import difflib
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,9 +24,14 @@ from prediction_node.domain.errors import ParameterError
 from prediction_node.domain.parameter import check, parameter
 from prediction_node.fusion.parameters import FusionParameters
 from prediction_node.inference.kinematic.parameters import KinematicParameters
-from prediction_node.lanelet.parameters import MapParameters
+from prediction_node.lanelet.parameters import (
+    MapLimits,
+    ProjectionParameters,
+    ReadingParameters,
+)
 from prediction_node.observation.parameters import (
     DEFAULT_SOURCES,
+    MountParameters,
     ObservationParameters,
     SourceParameters,
 )
@@ -34,22 +41,17 @@ NODE_NAME = 'prediction'
 
 
 @dataclass(frozen=True, slots=True)
-class VehicleParameters:
-    """The robotaxi's own body."""
+class MapParameters:
+    """Where the map comes from and how it is read."""
 
-    length_m: float = parameter(4.9, 'Length of the vehicle.', unit='m', low=0.5, high=30.0)
-    width_m: float = parameter(1.9, 'Width of the vehicle.', unit='m', low=0.3, high=4.0)
-    height_m: float = parameter(1.7, 'Height of the vehicle.', unit='m', low=0.3, high=6.0)
-    centre_offset_m: float = parameter(
-        1.4,
-        'How far the middle of the vehicle lies ahead of base_link (the rear axle on many).',
-        unit='m',
-        low=-10.0,
-        high=10.0,
+    path: str = parameter(
+        '',
+        'Lanelet2 map (.osm or .bin) loaded at configure; a map message replaces it.',
+        fixed_after_configure=True,
     )
-
-    def __post_init__(self) -> None:
-        check(self, 'vehicle.')
+    projection: ProjectionParameters = field(default_factory=ProjectionParameters)
+    limits: MapLimits = field(default_factory=MapLimits)
+    reading: ReadingParameters = field(default_factory=ReadingParameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class TopicParameters:
     )
     vector_map: str = parameter(
         '/map/vector_map',
-        'autoware_map_msgs/LaneletMapBin, transient local; used unless map.path is set.',
+        'autoware_map_msgs/LaneletMapBin, transient local; preferred to map.path.',
     )
     objects: str = parameter(
         '/perception/object_recognition/objects',
@@ -105,9 +107,8 @@ class CycleParameters:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """All parameters. Fields are sub-trees; `sources` is one sub-tree per sensor."""
+    """All parameters. Fields are sub-trees; `sources` and `mounts` have one sub-tree per name."""
 
-    vehicle: VehicleParameters = field(default_factory=VehicleParameters)
     topics: TopicParameters = field(default_factory=TopicParameters)
     cycle: CycleParameters = field(default_factory=CycleParameters)
     map: MapParameters = field(default_factory=MapParameters)
@@ -116,14 +117,54 @@ class Config:
     scene: SceneParameters = field(default_factory=SceneParameters)
     kinematic: KinematicParameters = field(default_factory=KinematicParameters)
     sources: tuple[SourceParameters, ...] = DEFAULT_SOURCES
+    mounts: tuple[MountParameters, ...] = ()
 
     def __post_init__(self) -> None:
-        names = [s.name for s in self.sources]
-        for name in names:
-            if not name.isidentifier():
-                raise ParameterError(f'sources.names must hold identifiers, got {name!r}')
-            if names.count(name) > 1:
-                raise ParameterError(f'sources.names must not repeat, got {name!r} twice')
+        for group in GROUPS:
+            names = [getattr(member, group.key) for member in getattr(self, group.name)]
+            for name in names:
+                if not name.isidentifier():
+                    raise ParameterError(f'{group.names} must hold identifiers, got {name!r}')
+                if names.count(name) > 1:
+                    raise ParameterError(f'{group.names} must not repeat, got {name!r} twice')
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Sub-trees that the user names: `<group>.names` lists them, `<group>.<name>.*` describes
+    one.
+    """
+
+    name: str  # field of Config
+    member: type[Any]
+    key: str  # field of the member that holds its name
+    description: str
+
+    @property
+    def names(self) -> str:
+        return f'{self.name}.names'
+
+    def of(self, config: Config) -> dict[str, Any]:
+        """Members by name."""
+        return {getattr(m, self.key): m for m in getattr(config, self.name)}
+
+
+GROUPS = (
+    Group(
+        'sources',
+        SourceParameters,
+        'name',
+        'Names of the sensors; each has its own parameters under sources.<name>.',
+    ),
+    Group(
+        'mounts',
+        MountParameters,
+        'frame',
+        'Sensor frames whose place is given here, not by /tf_static; each has its own parameters '
+        'under mounts.<name>.',
+    ),
+)
+_GROUP_FIELDS = tuple(group.name for group in GROUPS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,34 +186,36 @@ def declarations(config: Config | None = None) -> list[Declaration]:
     defaults.
     """
     config = config or Config()
-    out: list[Declaration] = []
-    for branch in dataclasses.fields(Config):
-        if branch.name != 'sources':
-            out += _declare(getattr(config, branch.name), f'{branch.name}.')
-    out.append(
-        Declaration(
-            'sources.names',
-            tuple(s.name for s in config.sources),
-            'Names of the sensors; each has its own parameters under sources.<name>.',
-            '',
-            None,
-            None,
-            (),
-            True,
-        )
-    )
-    for source in config.sources:
-        out += _declare(source, f'sources.{source.name}.', skip=('name',))
+    out = branch_declarations(config)
+    for group in GROUPS:
+        out.append(names_declaration(group, config))
+        for name in group.of(config):
+            out += member_declarations(group, name, config)
     return out
 
 
-def source_declarations(name: str, config: Config | None = None) -> list[Declaration]:
-    """The leaves of one sensor: a known name keeps its values, a new one starts from the
+def branch_declarations(config: Config | None = None) -> list[Declaration]:
+    """The leaves outside of the named groups."""
+    config = config or Config()
+    out: list[Declaration] = []
+    for branch in dataclasses.fields(Config):
+        if branch.name not in _GROUP_FIELDS:
+            out += _declare(getattr(config, branch.name), f'{branch.name}.')
+    return out
+
+
+def names_declaration(group: Group, config: Config | None = None) -> Declaration:
+    """The leaf that lists the members of a group."""
+    names = tuple(group.of(config or Config()))
+    return Declaration(group.names, names, group.description, '', None, None, (), True)
+
+
+def member_declarations(group: Group, name: str, config: Config | None = None) -> list[Declaration]:
+    """The leaves of one member: a known name keeps its values, a new one starts from the
     defaults.
     """
-    known = {s.name: s for s in (config or Config()).sources}
-    source = known.get(name) or SourceParameters(name=name)
-    return _declare(source, f'sources.{name}.', skip=('name',))
+    member = group.of(config or Config()).get(name) or group.member(**{group.key: name})
+    return _declare(member, f'{group.name}.{name}.', skip=(group.key,))
 
 
 def _declare(values: Any, prefix: str, skip: tuple[str, ...] = ()) -> list[Declaration]:
@@ -209,22 +252,24 @@ def from_flat(
     """
     base = base or Config()
     rest = dict(values)
-    names = rest.pop('sources.names', tuple(s.name for s in base.sources))
-    names = _convert('sources.names', names, (), origin)
     branches: dict[str, Any] = {}
     for branch in dataclasses.fields(Config):
-        if branch.name != 'sources':
+        if branch.name not in _GROUP_FIELDS:
             current = getattr(base, branch.name)
             branches[branch.name] = _fill(current, f'{branch.name}.', rest, origin)
-    known = {s.name: s for s in base.sources}
-    sources = []
-    for name in names:
-        current = known.get(name) or SourceParameters(name=name)
-        sources.append(_fill(current, f'sources.{name}.', rest, origin, skip=('name',)))
+    for group in GROUPS:
+        known = group.of(base)
+        names = _convert(group.names, rest.pop(group.names, tuple(known)), (), origin)
+        members = []
+        for name in names:
+            current = known.get(name) or group.member(**{group.key: name})
+            prefix = f'{group.name}.{name}.'
+            members.append(_fill(current, prefix, rest, origin, skip=(group.key,)))
+        branches[group.name] = tuple(members)
     if rest:
         key = sorted(rest)[0]
         raise ParameterError(f'{origin}: unknown parameter {key!r}{_suggest(key, base)}')
-    return Config(sources=tuple(sources), **branches)
+    return Config(**branches)
 
 
 def _fill(
@@ -261,8 +306,6 @@ def _convert(key: str, value: Any, like: Any, origin: str) -> Any:
 
 
 def _suggest(key: str, base: Config) -> str:
-    import difflib
-
     names = [d.name for d in declarations(base)]
     close = difflib.get_close_matches(key, names, n=1)
     return f'; did you mean {close[0]!r}?' if close else ''
@@ -312,6 +355,9 @@ def to_yaml(config: Config | None = None) -> str:
     open_path: list[str] = []
     for d in declarations(config):
         *path, leaf = d.name.split('.')
+        if d.default == () and leaf == 'names':  # a group without members would be an empty branch
+            lines.append(f'    # {path[0]}: {d.description}')
+            continue
         shared = 0
         while shared < min(len(path), len(open_path)) and path[shared] == open_path[shared]:
             shared += 1
@@ -319,18 +365,23 @@ def to_yaml(config: Config | None = None) -> str:
             lines.append('  ' * (depth + 2) + f'{path[depth]}:')
         open_path = path
         indent = '  ' * (len(path) + 2)
-        lines.append(f'{indent}# {d.description}{_bounds(d)}')
+        comment = f'{d.description}{_bounds(d)}'
+        lines += textwrap.wrap(
+            comment, 100, initial_indent=f'{indent}# ', subsequent_indent=f'{indent}# '
+        )
         value = list(d.default) if isinstance(d.default, tuple) else d.default
-        text = yaml.safe_dump({leaf: value}, default_flow_style=None, width=10_000).strip()
-        lines.append(f'{indent}{text}')
+        text = yaml.safe_dump(value, default_flow_style=True, width=10_000).removesuffix('...\n')
+        # ROS cannot tell the type of an empty list in a file.
+        off = '# ' if value == [] else ''
+        lines.append(f'{indent}{off}{leaf}: {text.strip()}')
     return '\n'.join(lines) + '\n'
 
 
 def _bounds(d: Declaration) -> str:
     parts = [d.unit] if d.unit else []
     if d.low is not None or d.high is not None:
-        low = '' if d.low is None else f'{d.low:g}'
-        high = '' if d.high is None else f'{d.high:g}'
+        low = '' if d.low is None else f'{d.low:.10g}'
+        high = '' if d.high is None else f'{d.high:.10g}'
         parts.append(f'{low} .. {high}')
     if d.choices:
         parts.append(' | '.join(d.choices))

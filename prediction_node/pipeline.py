@@ -8,7 +8,6 @@ on anything that can arrive on a topic: what cannot be used is counted under the
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,22 +27,32 @@ from prediction_node.domain.lights import LightStates
 from prediction_node.domain.prediction import Prediction
 from prediction_node.domain.scene import Scene
 from prediction_node.domain.stamps import STEP_NS
-from prediction_node.fusion import Fusion
+from prediction_node.fusion.fusion import Fusion
 from prediction_node.inference.constant_velocity import ConstantVelocityEngine
 from prediction_node.inference.guard import Engine, Guarded
-from prediction_node.inference.kinematic import KinematicEngine
-from prediction_node.lanelet import load_map_bin
-from prediction_node.observation import Health, Observer
+from prediction_node.inference.kinematic.engine import KinematicEngine
+from prediction_node.map_source import map_from_message
+from prediction_node.observation.health import ObservationHealth
+from prediction_node.observation.observer import (
+    ODOMETRY,
+    TRAFFIC_LIGHTS,
+    TRANSFORMS,
+    Observed,
+    Observer,
+)
 from prediction_node.priority import most_at_risk
-from prediction_node.scene import SceneBuilder
+from prediction_node.scene.builder import SceneBuilder
 
 _MIN_AGENTS = 16
 _MAP_MARKER_PERIOD = 10  # cycles
 
 NOMINAL, DEGRADED, LOST = 'nominal', 'degraded', 'lost'
 
-ODOMETRY, TF, TF_STATIC = 'odometry', 'tf', 'tf_static'
+TF, TF_STATIC = 'tf', 'tf_static'
 TRAFFIC_SIGNALS, VECTOR_MAP = 'traffic_signals', 'vector_map'
+
+# Inputs whose health the observer keeps under another name.
+_MONITORS = {TF: TRANSFORMS, TF_STATIC: TRANSFORMS, TRAFFIC_SIGNALS: TRAFFIC_LIGHTS}
 
 _TRACK_READERS: dict[str, Callable[[bytes], Any]] = {
     'autoware_perception_msgs/msg/TrackedObjects': cdr.read_tracked_objects,
@@ -92,8 +101,8 @@ class Release:
     ego: Ego | None
     lights: LightStates
     lane_map: LaneMap | None
-    health: Health
-    reset: bool  # a jump in time emptied all memories before this cycle
+    health: ObservationHealth
+    notice: str  # why all memories were emptied before this cycle, empty if they were not
     shed: int  # agents left out because there were too many
     timings_ms: dict[str, float] = field(default_factory=dict)  # wall time of the parts
 
@@ -133,14 +142,8 @@ class Pipeline:
         self, config: Config, lane_map: LaneMap | None, engine: Engine | None = None
     ) -> None:
         """`engine` None: the kinematic predictor."""
-        vehicle = config.vehicle
         self._config = config
-        self._observer = Observer(
-            config.observation,
-            config.sources,
-            ego_size_m=(vehicle.length_m, vehicle.width_m, vehicle.height_m),
-            ego_centre_offset_m=vehicle.centre_offset_m,
-        )
+        self._observer = Observer(config.observation, config.sources, config.mounts)
         self._fusion = Fusion(config.fusion)
         self._scenes = SceneBuilder(config.scene)
         self._engine = Guarded(
@@ -151,8 +154,6 @@ class Pipeline:
         self._last_stamp_ns = 0
         self.agent_limit = config.cycle.max_agents  # the node lowers it when cycles run late
         self.map_error: str | None = None  # why the newest map blob was refused
-        self.unreadable: Counter[str] = Counter()  # messages per input that could not be read
-        self.last_unreadable: dict[str, str] = {}  # and the newest reason
 
     @property
     def lane_map(self) -> LaneMap | None:
@@ -166,14 +167,16 @@ class Pipeline:
         observer = self._observer
         readers: dict[str, Callable[[bytes, int], None]] = {
             ODOMETRY: lambda data, t: observer.on_odometry(cdr.read_odometry(data), t),
-            TF: lambda data, t: observer.on_transforms(cdr.read_transforms(data), False, t),
-            TF_STATIC: lambda data, t: observer.on_transforms(cdr.read_transforms(data), True, t),
+            TF: lambda data, t: observer.on_transforms(
+                cdr.read_transforms(data), static=False, arrival_ns=t
+            ),
+            TF_STATIC: lambda data, t: observer.on_transforms(
+                cdr.read_transforms(data), static=True, arrival_ns=t
+            ),
             TRAFFIC_SIGNALS: lambda data, t: observer.on_traffic_lights(
                 cdr.read_traffic_light_groups(data), t
             ),
-            VECTOR_MAP: lambda data, _: self.set_map(
-                load_map_bin(cdr.read_lanelet_map_bin(data).data)
-            ),
+            VECTOR_MAP: lambda data, _: self.set_map(map_from_message(data, config.map)),
         }
         for source in config.sources:
             readers[source.name] = self._track_reader(source.name, _TRACK_READERS[source.type])
@@ -224,8 +227,7 @@ class Pipeline:
         except MapError as error:
             self.map_error = str(error)
         except MessageError as error:
-            self.unreadable[name] += 1
-            self.last_unreadable[name] = str(error)
+            self._observer.on_malformed(_MONITORS.get(name, name), str(error), arrival_ns)
 
     def release(self, now_ns: int) -> Release:
         """Fuse what arrived up to `now_ns` and predict."""
@@ -236,39 +238,42 @@ class Pipeline:
         if observed.reset:
             self._fusion.reset()
             self._scenes.reset()
-        if observed.lost or observed.ego is None:
-            return self._lost(now_ns, observed.reset, health, timings)
+        ego = observed.ego
+        if observed.stamp_ns is None or ego is None:
+            return self._lost(now_ns, observed, health, timings)
         stamp_ns = self._last_stamp_ns = observed.stamp_ns
         with _timed(timings, 'fuse'):
-            tracked = self._fusion.step(observed.observations, stamp_ns, observed.ego)
+            tracked = self._fusion.step(observed.observations, stamp_ns, ego)
             tracked = tracked.select(tracked.existence >= self._config.cycle.min_existence)
-            agents = tracked.select(most_at_risk(tracked, observed.ego, self.agent_limit))
+            agents = tracked.select(most_at_risk(tracked, ego, self.agent_limit))
         with _timed(timings, 'scene'):
-            scene = self._scenes.build(
-                agents, observed.ego, self._lane_map, observed.lights, stamp_ns
-            )
+            scene = self._scenes.build(agents, ego, self._lane_map, observed.lights, stamp_ns)
         with _timed(timings, 'predict'):
             prediction = output.most_likely_first(self._engine.predict(scene))
         reasons = self._degradations(scene, health, observed.coasting_s)
+        blind = len(health.lost_modalities) == len({s.modality for s in health.sources})
+        mode = NOMINAL if not reasons else LOST if blind and not len(tracked) else DEGRADED
         return Release(
             release_ns=now_ns,
             stamp_ns=stamp_ns,
-            mode=DEGRADED if reasons else NOMINAL,
+            mode=mode,
             reasons=reasons,
             prediction=prediction,
             agents=tracked,
-            ego=observed.ego,
+            ego=ego,
             lights=observed.lights,
             lane_map=self._lane_map,
             health=health,
-            reset=observed.reset,
+            notice=observed.notice,
             shed=len(tracked) - len(agents),
             timings_ms=timings,
         )
 
-    def _degradations(self, scene: Scene, health: Health, coasting_s: float) -> tuple[str, ...]:
-        reasons = [f'{modality} lost' for modality in health.lost_modalities]
-        if coasting_s > 0.0:
+    def _degradations(
+        self, scene: Scene, health: ObservationHealth, coasting_s: float
+    ) -> tuple[str, ...]:
+        reasons = [f'{modality.name.lower()} lost' for modality in health.lost_modalities]
+        if health.odometry.lost:
             reasons.append(f'odometry silent for {coasting_s:.1f} s')
         if scene.lane_map is None:
             reasons.append('no map')
@@ -276,7 +281,13 @@ class Pipeline:
             reasons.append(f'engine fallback ({self._engine.last_fault})')
         return tuple(reasons)
 
-    def _lost(self, now_ns: int, reset: bool, health: Health, timings: dict[str, float]) -> Release:
+    def _lost(
+        self,
+        now_ns: int,
+        observed: Observed,
+        health: ObservationHealth,
+        timings: dict[str, float],
+    ) -> Release:
         # The stamp stays where the scene was last known: an empty answer must not look fresh.
         agents = Agents.empty(self._last_stamp_ns)
         return Release(
@@ -290,7 +301,7 @@ class Pipeline:
             lights=LightStates.none(),
             lane_map=self._lane_map,
             health=health,
-            reset=reset,
+            notice=observed.notice,
             shed=0,
             timings_ms=timings,
         )

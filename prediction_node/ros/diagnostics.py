@@ -7,7 +7,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
 
-from prediction_node.observation import SourceHealth
+from prediction_node.observation.health import InputHealth, State
 from prediction_node.pipeline import LOST, NOMINAL, Pipeline, Release
 from prediction_node.ros.boundary import ErrorBoundary
 from prediction_node.ros.statistics import CycleStatistics
@@ -34,7 +34,10 @@ class Diagnostics:
         boundary: ErrorBoundary,
     ) -> None:
         statuses = [_cycle(release, pipeline, statistics, boundary)]
-        statuses += [_source(source, pipeline) for source in release.health.sources]
+        health = release.health
+        statuses += [_input(source) for source in (*health.sources, health.odometry)]
+        optional = (health.transforms, health.traffic_lights)
+        statuses += [_input(each) for each in optional if each.state is not State.NEVER_SEEN]
         statuses.append(_map(pipeline))
         self._publish(statuses)
 
@@ -73,8 +76,6 @@ def _cycle(
         'engine_faults': pipeline.engine.faults,
     }
     values |= {f'{part}_ms': f'{ms:.1f}' for part, ms in release.timings_ms.items()}
-    values |= {f'unreadable.{name}': n for name, n in sorted(pipeline.unreadable.items())}
-    values |= {f'unreadable.{name}.last': text for name, text in pipeline.last_unreadable.items()}
     values |= {f'callback_errors.{name}': n for name, n in sorted(boundary.errors.items())}
     reasons = list(release.reasons)
     level = _OK
@@ -86,21 +87,30 @@ def _cycle(
     return _status('cycle', level, '; '.join(reasons) or release.mode, values)
 
 
-def _source(source: SourceHealth, pipeline: Pipeline) -> DiagnosticStatus:
+def _input(health: InputHealth) -> DiagnosticStatus:
     values: dict[str, Any] = {
-        'modality': source.modality,
-        'state': source.state,
-        'rate_hz': f'{source.rate_hz:.1f}',
-        'expected_rate_hz': f'{source.expected_rate_hz:.1f}',
-        'age_s': f'{source.age_s:.3f}',
-        'received': source.received,
-        'accepted': source.accepted,
-        'unreadable': pipeline.unreadable[source.name],
+        'state': health.state,
+        'lost': health.lost,
+        'received': health.received,
+        'accepted': health.accepted,
+        'objects_received': health.objects_received,
     }
-    values |= {f'refused.{reason}': n for reason, n in sorted(source.refused.items())}
-    level = _OK if source.state == 'ok' else _WARN
-    text = source.state if source.state == 'ok' else f'source {source.name} is {source.state}'
-    return _status(f'source {source.name}', level, text, values)
+    if health.modality is not None:
+        values['modality'] = health.modality.name.lower()
+    figures = {
+        'rate_hz': health.rate_hz,
+        'silence_s': health.silence_s,
+        'delay_s': health.delay_s,
+    }
+    values |= {name: f'{value:.3f}' for name, value in figures.items() if value is not None}
+    values |= {f'refused.{reason}': n for reason, n in health.refused.items()}
+    values |= {f'objects_refused.{reason}': n for reason, n in health.objects_refused.items()}
+    if health.detail:
+        values['last_refusal'] = health.detail
+    if health.state is State.OK:
+        return _status(f'input {health.name}', _OK, 'ok', values)
+    text = f'{health.name} is {health.state}' + (', lost' if health.lost else '')
+    return _status(f'input {health.name}', _WARN, text, values)
 
 
 def _map(pipeline: Pipeline) -> DiagnosticStatus:

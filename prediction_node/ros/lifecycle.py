@@ -19,7 +19,7 @@ from prediction_node.config import NODE_NAME, Config
 from prediction_node.domain.errors import MapError, PredictionNodeError
 from prediction_node.domain.lane_map import LaneMap
 from prediction_node.domain.stamps import STEP_NS
-from prediction_node.lanelet import load_map
+from prediction_node.map_source import map_from_file
 from prediction_node.pipeline import (
     ODOMETRY,
     TF,
@@ -67,7 +67,7 @@ class PredictionNode(LifecycleNode):  # type: ignore[misc]
         self._active = False
         self._last_diagnostics_ns = 0
         self._last_state: tuple[Any, ...] = ()
-        self._last_reasons: tuple[str, ...] = ()
+        self._last_causes: tuple[str, ...] = ()
 
     # ---- lifecycle -----------------------------------------------------------------------------
 
@@ -108,7 +108,7 @@ class PredictionNode(LifecycleNode):  # type: ignore[misc]
     def _load_map(self, config: Config) -> LaneMap | None:
         if not config.map.path:
             return None
-        lane_map = load_map(config.map.path, config.map)
+        lane_map = map_from_file(config.map.path, config.map)
         self.get_logger().info(f'map {config.map.path}: {len(lane_map)} lanelets')
         for warning in lane_map.warnings[:10]:
             self.get_logger().warning(f'map: {warning}')
@@ -240,9 +240,11 @@ class PredictionNode(LifecycleNode):  # type: ignore[misc]
         assert self._outputs is not None
         published_ns = self._outputs.publish(release)
         lateness_ns = start_ns - due_ns if self._simulated is None else 0
-        self._statistics.add(lateness_ns + published_ns - start_ns, self._schedule.missed)
-        self._pipeline.fit_to_budget((lateness_ns + published_ns - start_ns) / 1e6)
-        self._outputs.publish_debug(release, (published_ns - start_ns) / 1e6)
+        processing_ns = published_ns - start_ns
+        response_ns = lateness_ns + processing_ns
+        self._statistics.add(response_ns, self._schedule.missed)
+        self._pipeline.fit_to_budget(response_ns / 1e6)
+        self._outputs.publish_debug(release, processing_ns / 1e6, response_ns / 1e6)
         self._report(release)
 
     def _take_map(self) -> None:
@@ -259,10 +261,11 @@ class PredictionNode(LifecycleNode):  # type: ignore[misc]
 
     def _report(self, release: Release) -> None:
         assert self._pipeline is not None
-        if release.reset:
-            self.get_logger().warning('time jumped: tracks and histories start anew')
-        if release.reasons != self._last_reasons:
-            self._last_reasons = release.reasons
+        if release.notice:
+            self.get_logger().warning(f'{release.notice}: tracks and histories start anew')
+        causes = tuple(reason.split(' (')[0].split(' for ')[0] for reason in release.reasons)
+        if causes != self._last_causes:
+            self._last_causes = causes
             text = f'{release.mode}' + (
                 f': {"; ".join(release.reasons)}' if release.reasons else ''
             )
@@ -270,7 +273,8 @@ class PredictionNode(LifecycleNode):  # type: ignore[misc]
                 text
             )
         now_ns = time.monotonic_ns()
-        state = (release.mode, release.health.states)
+        health = release.health
+        state = (release.mode, *(each.state for each in (*health.sources, health.odometry)))
         if (
             state != self._last_state
             or now_ns - self._last_diagnostics_ns >= _DIAGNOSTICS_PERIOD_NS

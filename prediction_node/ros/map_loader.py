@@ -6,16 +6,15 @@ import multiprocessing
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
+from prediction_node.config import MapParameters
 from prediction_node.domain.errors import MapError
 from prediction_node.domain.lane_map import LaneMap
-from prediction_node.lanelet.parameters import MapParameters
 
 
 def _load(data: bytes, parameters: MapParameters) -> LaneMap:
-    from prediction_node import cdr
-    from prediction_node.lanelet import load_map_bin
+    from prediction_node.map_source import map_from_message
 
-    return load_map_bin(cdr.read_lanelet_map_bin(data).data, parameters)
+    return map_from_message(data, parameters)
 
 
 class MapLoader:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from types import FrameType
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,9 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     from prediction_node.domain.errors import PredictionNodeError
     from prediction_node.ros.lifecycle import PredictionNode
 
-    rclpy.init(args=arguments)
-    # rclpy's own handlers end the executor between two callbacks; SIGTERM must do the same as
-    # SIGINT.
+    rclpy.init(args=arguments)  # SIGINT and SIGTERM from here on end the context, and so the spin
     executor = SingleThreadedExecutor()
     try:
         node = PredictionNode()
@@ -38,18 +34,16 @@ def main(arguments: list[str] | None = None) -> int:
         print(f'error: {error}', file=sys.stderr)
         rclpy.try_shutdown()
         return 2
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        executor.shutdown(timeout_sec=0.0)
-        rclpy.try_shutdown()
-
-    signal.signal(signal.SIGTERM, stop)
     executor.add_node(node)
     try:
         node.autostart()
         executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
+    except Exception:
+        if rclpy.ok():
+            raise
+        # A signal in the middle of a transition leaves it without a context to end in.
     finally:
         node.stop()
         node.destroy_node()

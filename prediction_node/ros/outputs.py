@@ -32,6 +32,7 @@ class Outputs:
         self._uncertainty = self._create(array, '~/output/uncertainty')
         self._markers = self._create(markers, '~/debug/markers')
         self._processing_time = self._create(self._time_type, '~/debug/processing_time_ms')
+        self._response = self._create(self._time_type, '~/debug/response_ms')
 
     def _create(self, message: type, topic: str) -> Publisher:
         publisher = self._node.create_lifecycle_publisher(message, topic, quality.OUTPUT)
@@ -50,15 +51,19 @@ class Outputs:
             self._tracks.publish(release.tracks_cdr)
         return published_ns
 
-    def publish_debug(self, release: Release, processing_ms: float) -> None:
-        """Markers and processing time, for those who listen."""
+    def publish_debug(self, release: Release, processing_ms: float, response_ms: float) -> None:
+        """Markers, processing time and response (from the scheduled release), for those who
+        listen.
+        """
         if self._markers.get_subscription_count():
             self._markers.publish(release.markers_cdr)
-        if self._processing_time.get_subscription_count():
-            message = self._time_type()
-            message.stamp.sec, message.stamp.nanosec = to_sec_nanosec(release.stamp_ns)
-            message.data = processing_ms
-            self._processing_time.publish(message)
+        times = ((self._processing_time, processing_ms), (self._response, response_ms))
+        for publisher, value in times:
+            if publisher.get_subscription_count():
+                message = self._time_type()
+                message.stamp.sec, message.stamp.nanosec = to_sec_nanosec(release.stamp_ns)
+                message.data = value
+                publisher.publish(message)
 
     def destroy(self) -> None:
         """Give all publishers back."""

@@ -10,7 +10,15 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.node import Node
 
-from prediction_node.config import Config, Declaration, declarations, from_flat, source_declarations
+from prediction_node.config import (
+    GROUPS,
+    Config,
+    Declaration,
+    branch_declarations,
+    from_flat,
+    member_declarations,
+    names_declaration,
+)
 from prediction_node.domain.errors import ParameterError
 
 
@@ -19,19 +27,15 @@ def declare(node: Node) -> None:
 
     Raises ParameterError naming the parameter for a wrong type, a broken range or an unknown name.
     """
-    defaults = Config()
-    names: list[str] = []
-    for declaration in declarations(defaults):
-        if declaration.name.startswith('sources.') and declaration.name != 'sources.names':
-            continue
-        value = _declare(node, declaration)
-        if declaration.name == 'sources.names':
-            names = list(value)
-    for name in names:
-        if not name.isidentifier():
-            raise ParameterError(f'sources.names must hold identifiers, got {name!r}')
-        for declaration in source_declarations(name, defaults):
-            _declare(node, declaration)
+    for declaration in branch_declarations():
+        _declare(node, declaration)
+    for group in GROUPS:
+        names = _declare(node, names_declaration(group)) or ()
+        for name in names:
+            if not name.isidentifier():
+                raise ParameterError(f'{group.names} must hold identifiers, got {name!r}')
+            for declaration in member_declarations(group, name):
+                _declare(node, declaration)
     _refuse_unknown(node)
 
 
@@ -56,8 +60,9 @@ def _declare(node: Node, d: Declaration) -> Any:
             FloatingPointRange(from_value=low_f, to_value=high_f, step=0.0)
         ]
     default = list(d.default) if isinstance(d.default, tuple) else d.default
-    # A file may write 3 where the tree holds 3.0: take both, the tree converts.
-    descriptor.dynamic_typing = isinstance(d.default, float) and not isinstance(d.default, bool)
+    # A file may write 3 where the tree holds 3.0, and an empty list has no type: the tree converts
+    # and checks.
+    descriptor.dynamic_typing = isinstance(d.default, float) or d.default == ()
     try:
         return node.declare_parameter(d.name, default, descriptor).value
     except (InvalidParameterTypeException, InvalidParameterValueException) as error:
@@ -73,14 +78,12 @@ def _refuse_unknown(node: Node) -> None:
 
 def read(node: Node) -> Config:
     """The Config of the node's present parameter values. Raises ParameterError naming the key."""
-    values: dict[str, Any] = {}
-    for declaration in declarations():
-        if declaration.name.startswith('sources.') and declaration.name != 'sources.names':
-            continue
-        values[declaration.name] = _value(node, declaration.name)
-    for name in values['sources.names']:
-        for declaration in source_declarations(name):
-            values[declaration.name] = _value(node, declaration.name)
+    values = {d.name: _value(node, d.name) for d in branch_declarations()}
+    for group in GROUPS:
+        names = values[group.names] = _value(node, group.names)
+        for name in names:
+            for declaration in member_declarations(group, name):
+                values[declaration.name] = _value(node, declaration.name)
     return from_flat(values, origin='parameter')
 
 
