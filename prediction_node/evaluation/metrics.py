@@ -51,11 +51,13 @@ def score(
     steps = _last_steps(horizons_s, step_s, t)
     used = probability > 0.0
     truth = np.where(valid[..., None], truth, 0.0)
-    distance = np.linalg.norm(pose - truth[:, None], axis=-1)
-    total = np.cumsum(np.where(valid[:, None], distance, 0.0), axis=-1)[..., steps]
-    known = np.cumsum(valid, axis=-1)[:, None, steps]
-    ade = np.where(used[..., None], total / np.maximum(known, 1), np.inf)
+    off = pose - truth[:, None]
+    distance = np.sqrt(np.square(off[..., 0]) + np.square(off[..., 1]))
     fde = np.where(used[..., None], distance[..., steps], np.inf)
+    known = np.cumsum(valid, axis=-1)[:, None, steps]
+    distance *= valid[:, None]
+    total = np.cumsum(distance, axis=-1)[..., steps]
+    ade = np.where(used[..., None], total / np.maximum(known, 1), np.inf)
 
     rows = np.arange(n)[:, None]
     columns = np.arange(len(steps))
@@ -112,15 +114,14 @@ def is_moving(
 
     present (N, 2) is the true position at the window's instant, truth (N, T, 2), valid (N, T).
     """
-    n, t = valid.shape
-    travelled, last, last_step = np.zeros(n), present.astype(float).copy(), np.zeros(n, int)
-    for step in range(t):
-        here = valid[:, step]
-        travelled[here] += np.linalg.norm(truth[here, step] - last[here], axis=-1)
-        last[here] = truth[here, step]
-        last_step[here] = step + 1
-    mean_speed = travelled / np.maximum(last_step * step_s, step_s)
-    net = np.linalg.norm(last - present, axis=-1)
+    path = np.concatenate([present[:, None], truth], axis=1)
+    known = np.concatenate([np.ones((len(valid), 1), bool), valid], axis=1)
+    # Where the position is unknown it is the last known one: nothing is travelled until the next.
+    last = np.maximum.accumulate(np.where(known, np.arange(known.shape[1]), 0), axis=1)
+    path = np.take_along_axis(path, last[..., None], axis=1)
+    travelled = np.linalg.norm(np.diff(path, axis=1), axis=-1).sum(axis=1)
+    mean_speed = travelled / np.maximum(last[:, -1] * step_s, step_s)
+    net = np.linalg.norm(path[:, -1] - present, axis=-1)
     moving: np.ndarray = (mean_speed > MOVING_SPEED_MPS) & (net > MOVING_DISTANCE_M)
     return moving
 

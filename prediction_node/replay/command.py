@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from prediction_node.config import Config
     from prediction_node.domain.lane_map import LaneMap
     from prediction_node.inference.guard import Engine
-    from prediction_node.replay.run import Replay
+    from prediction_node.replay.keeper import Keeper
+    from prediction_node.replay.run import Counts
     from prediction_node.replay.topics import TopicMapping
 
 ENGINES = ('kinematic', 'constant_velocity')
@@ -95,13 +96,13 @@ def run(args: argparse.Namespace) -> int:
         require_odometry(mapping, args.bag)
         started = time.monotonic()
         map_file, lane_map = _load_map(args.map, mapping.config)
-        replay = _replay(args, bag, mapping, lane_map, console)
+        counts, keeper = _replay(args, bag, mapping, lane_map, console)
         wall_s = time.monotonic() - started
         terminal.print_damage(console, bag.damage[known_before:], bag.start_ns)
-        _write_results(args, bag, mapping, map_file, replay)
-        terminal.print_figures(console, replay.scorer, args.engine)
-        terminal.print_speed(console, replay.counts, wall_s)
-        terminal.print_files(console, args.out)
+        _write_results(args, bag, mapping, map_file, counts, keeper)
+        terminal.print_figures(console, keeper.scorer, args.engine)
+        terminal.print_speed(console, counts, wall_s)
+        terminal.print_files(console, args.out, report=not args.no_report)
         return DAMAGED if bag.damage else 0
 
 
@@ -117,11 +118,11 @@ def _refuse_own_input(bag: Path, out: Path) -> None:
 
 def _load_map(path: Path | None, config: Config) -> tuple[Path | None, LaneMap | None]:
     """The map named by --map, else by the configuration; None leaves it to the recording."""
-    from prediction_node.lanelet import load_map
+    from prediction_node.map_source import map_from_file
 
     if path is None and config.map.path:
         path = Path(config.map.path)
-    return (path, load_map(path, config.map)) if path is not None else (None, None)
+    return (path, map_from_file(path, config.map)) if path is not None else (None, None)
 
 
 def _engine(name: str) -> Engine | None:
@@ -136,37 +137,32 @@ def _replay(
     mapping: TopicMapping,
     lane_map: LaneMap | None,
     console: Console,
-) -> Replay:
+) -> tuple[Counts, Keeper]:
     import numpy as np
 
     from prediction_node.pipeline import Pipeline
     from prediction_node.replay import console as terminal
+    from prediction_node.replay.keeper import Keeper
     from prediction_node.replay.log import ReplayLog
     from prediction_node.replay.recorder import Recorder
     from prediction_node.replay.run import Replay
+    from prediction_node.replay.topics import GROUND_TRUTH
 
     pipeline = Pipeline(mapping.config, lane_map, _engine(args.engine))
+    log = ReplayLog(bag.path.name, args.engine, lane_map, np.zeros(2))
     recorder = Recorder(args.out, bag.topics, mapping)
+    keeper = Keeper(recorder, log, mapping.topic_of(GROUND_TRUTH))
+    inputs = mapping.pipeline_inputs(recorded_map=lane_map is None)
+    replay = Replay(pipeline, inputs, keeper, limit_s=args.limit_s)
     try:
-        log = ReplayLog(bag.path.name, args.engine, lane_map, np.zeros(2))
-        replay = Replay(
-            bag,
-            mapping,
-            pipeline,
-            recorder,
-            log,
-            use_recorded_map=lane_map is None,
-            limit_s=args.limit_s,
-        )
-        start_ns, end_ns = bag.start_ns or 0, bag.end_ns or 0
-        with terminal.progress(console, start_ns, end_ns) as advance:
-            replay.run(advance)
-        recorder.close()
+        with terminal.progress(console, bag.start_ns or 0, bag.end_ns or 0) as advance:
+            replay.run(bag, advance)
+        keeper.finish()
     except BaseException:
-        recorder.abort()
+        keeper.abort()
         raise
     log.lane_map = pipeline.lane_map
-    return replay
+    return replay.counts, keeper
 
 
 def _write_results(
@@ -174,15 +170,18 @@ def _write_results(
     bag: BagReader,
     mapping: TopicMapping,
     map_file: Path | None,
-    replay: Replay,
+    counts: Counts,
+    keeper: Keeper,
 ) -> None:
     from prediction_node.replay import figures
     from prediction_node.replay.topics import has_map
 
     map_name = map_file.name if map_file else ('in the recording' if has_map(mapping) else None)
-    log = replay.log
-    log.metrics = figures.metrics(replay.scorer, args.engine)
-    log.summary = figures.summary(bag, map_name, mapping, replay.counts, replay.scorer)
+    log = keeper.log
+    log.metrics = figures.metrics(keeper.scorer, args.engine)
+    log.summary = figures.summary(
+        bag, map_name, mapping, counts, keeper.scorer, keeper.unreadable_truth
+    )
     figures.write_json(args.out / 'metrics.json', log.metrics)
     figures.write_json(args.out / 'summary.json', log.summary)
     if not args.no_report:

@@ -113,10 +113,17 @@ def print_speed(console: Console, counts: Counts, wall_s: float) -> None:
         console.print(escape(f'Releases: {modes}' + (f' - {why}' if why else '')))
 
 
-def print_files(console: Console, folder: Path) -> None:
+def print_files(console: Console, folder: Path, *, report: bool) -> None:
     """Where everything lies, and how to look at it."""
     place = escape(str(folder))
-    console.print(f'\nIn {place}: predictions.mcap, metrics.json, summary.json, report.html')
-    console.print('  report:   open report.html in a browser')
+    files = [
+        'predictions.mcap',
+        'metrics.json',
+        'summary.json',
+        *(['report.html'] if report else []),
+    ]
+    console.print(f'\nIn {place}: {", ".join(files)}')
+    if report:
+        console.print('  report:   open report.html in a browser')
     console.print('  Foxglove: open predictions.mcap, 3D panel, frame "map"')
     console.print(f'  RViz:     ros2 bag play {place}   (with a sourced ROS 2)')

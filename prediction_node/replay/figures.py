@@ -31,7 +31,12 @@ def metrics(scorer: Scorer, engine: str) -> dict[str, Any]:
 
 
 def summary(
-    bag: BagReader, map_name: str | None, mapping: TopicMapping, counts: Counts, scorer: Scorer
+    bag: BagReader,
+    map_name: str | None,
+    mapping: TopicMapping,
+    counts: Counts,
+    scorer: Scorer,
+    unreadable_truth: int,
 ) -> dict[str, Any]:
     """What was replayed, how it went, and what is wrong with the recording."""
     nll = {
@@ -57,7 +62,7 @@ def summary(
         'truth': 'fused tracks of this replay' if scorer.own_truth else 'recorded true objects',
         'agents_with_truth': scorer.matched,
         'agents_without_truth': scorer.unmatched,
-        'unreadable_truth_messages': counts.unreadable_truth,
+        'unreadable_truth_messages': unreadable_truth,
         'negative_log_likelihood': nll,
         'damage': [d.describe(bag.start_ns) for d in bag.damage],
     }

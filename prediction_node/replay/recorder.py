@@ -12,7 +12,12 @@ from prediction_node.bags.values import Message, Topic
 from prediction_node.bags.writer import BagWriter
 from prediction_node.domain.errors import BagError
 from prediction_node.pipeline import Release
-from prediction_node.replay.topics import TRACKS_TOPIC, UNCERTAINTY_TOPIC, TopicMapping
+from prediction_node.replay.topics import (
+    MARKERS_TOPIC,
+    TRACKS_TOPIC,
+    UNCERTAINTY_TOPIC,
+    TopicMapping,
+)
 
 NAME = 'predictions'
 
@@ -49,6 +54,7 @@ class Recorder:
         self._bag.add_topic(self._objects_topic, 'autoware_perception_msgs/msg/PredictedObjects')
         self._bag.add_topic(TRACKS_TOPIC, 'autoware_perception_msgs/msg/TrackedObjects')
         self._bag.add_topic(UNCERTAINTY_TOPIC, 'std_msgs/msg/Float32MultiArray')
+        self._bag.add_topic(MARKERS_TOPIC, 'visualization_msgs/msg/MarkerArray')
 
     @property
     def path(self) -> Path:
@@ -65,6 +71,7 @@ class Recorder:
         self._bag.write(self._objects_topic, instant, release.objects_cdr)
         self._bag.write(TRACKS_TOPIC, instant, release.tracks_cdr)
         self._bag.write(UNCERTAINTY_TOPIC, instant, release.uncertainty_cdr)
+        self._bag.write(MARKERS_TOPIC, instant, release.markers_cdr)
 
     def close(self) -> None:
         self._bag.close()

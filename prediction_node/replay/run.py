@@ -1,31 +1,21 @@
 """The clock of a replay is the recording's log time: the same recording gives the same bytes.
 
-Releases come every 100 ms from the first odometry on; a message counts for a release if its log
-time is not later.
+Releases come every 100 ms from the first odometry on, at whole tenths of a second; a message counts
+for a release if its log time is not later.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from prediction_node import cdr
 from prediction_node.bags.reader import BagReader
 from prediction_node.bags.values import Message
-from prediction_node.domain.errors import MessageError
-from prediction_node.domain.kinds import CLASS_COUNT
-from prediction_node.domain.message_arrays import TrackedObjectsArrays
 from prediction_node.domain.stamps import NS_PER_S, STEP_NS, nanoseconds
-from prediction_node.pipeline import ODOMETRY, VECTOR_MAP, Pipeline, Release
-from prediction_node.replay.log import MAX_FRAMES, ReplayLog, frame_of
-from prediction_node.replay.recorder import Recorder
-from prediction_node.replay.scorer import Scorer
-from prediction_node.replay.topics import GROUND_TRUTH, TopicMapping
+from prediction_node.observation.observer import ODOMETRY
+from prediction_node.pipeline import Pipeline, Release
+from prediction_node.replay.keeper import Keeper
 from prediction_node.schedule import first_aligned_ns
 
 # Silence longer than this is a pause of the recorder: releases stop 2 s into it and go on after it.
@@ -50,43 +40,46 @@ class Counts:
     agents: int = 0  # published, summed over releases
     most_agents: int = 0
     shed: int = 0
-    unreadable_truth: int = 0
+
+    def add(self, release: Release) -> None:
+        self.releases += 1
+        if self.first_release_ns is None:
+            self.first_release_ns = release.release_ns
+        self.last_release_ns = release.release_ns
+        self.modes[release.mode] += 1
+        self.reasons.update(release.reasons)
+        self.resets += bool(release.notice)
+        self.agents += len(release.prediction.agents)
+        self.most_agents = max(self.most_agents, len(release.prediction.agents))
+        self.shed += release.shed
 
 
 class Replay:
-    """Feeds a recording through a pipeline. `run` once, then read `counts`, `scorer` and `log`."""
+    """Feeds a recording through a pipeline. `run` once, then read `counts`."""
 
     def __init__(
         self,
-        bag: BagReader,
-        mapping: TopicMapping,
         pipeline: Pipeline,
-        recorder: Recorder,
-        log: ReplayLog,
+        inputs: Mapping[str, str],
+        keeper: Keeper,
         *,
-        use_recorded_map: bool,
         limit_s: float | None = None,
     ) -> None:
-        """`use_recorded_map`: a map on the recording's map topic counts. `limit_s`: stop that long
-        after the first release.
+        """`inputs`: topic -> input of the pipeline. `limit_s`: stop that long after the first
+        release.
         """
-        self._bag = bag
         self._pipeline = pipeline
-        self._recorder = recorder
-        self._inputs = mapping.name_of
-        if not use_recorded_map:
-            self._inputs = {t: n for t, n in self._inputs.items() if n != VECTOR_MAP}
+        self._inputs = inputs
+        self._keeper = keeper
         self._limit_ns = None if limit_s is None else nanoseconds(limit_s)
-        own_truth = mapping.topic_of(GROUND_TRUTH) is None
-        self.scorer = Scorer(own_truth=own_truth, on_truth=self._on_truth)
+        self._since_release: list[Message] = []
         self.counts = Counts()
-        self.log = log
 
-    def run(self, on_progress: OnProgress) -> None:
+    def run(self, bag: BagReader, on_progress: OnProgress) -> None:
         """Replay all of it. `on_progress` hears log times."""
         next_ns: int | None = None
         last_ns: int | None = None
-        for message in self._bag.messages():
+        for message in bag.messages():
             if next_ns is not None and last_ns is not None:
                 next_ns = self._catch_up(next_ns, last_ns, message.log_ns)
             if self._ended(message.log_ns):
@@ -98,9 +91,9 @@ class Replay:
             on_progress(message.log_ns)
         else:
             if next_ns is not None and last_ns is not None:
-                # The last instant still sees everything that was recorded before it.
+                # One release sees all that was recorded up to the end.
                 self._catch_up(next_ns, last_ns, first_aligned_ns(last_ns) + 1)
-        self.scorer.finish()
+        self._keeper.keep(self._since_release, None)
 
     def _ended(self, log_ns: int) -> bool:
         first = self.counts.first_release_ns
@@ -120,71 +113,13 @@ class Replay:
 
     def _take(self, message: Message) -> None:
         self.counts.messages += 1
-        self._recorder.copy(message)
+        self._since_release.append(message)
         name = self._inputs.get(message.topic)
-        if name == GROUND_TRUTH:
-            self._take_truth(message.data)
-        elif name is not None:
+        if name is not None:
             self._pipeline.receive(name, message.data, message.log_ns)
-
-    def _take_truth(self, data: bytes) -> None:
-        try:
-            truth = cdr.read_tracked_objects(data)
-        except MessageError:
-            self.counts.unreadable_truth += 1
-            return
-        finite = np.isfinite(truth.position).all(axis=1)
-        label = _labels(truth)[finite]
-        position = truth.position[finite, :2]
-        self.scorer.add_truth(truth.stamp_ns, truth.object_id[finite], position, label)
 
     def _release(self, now_ns: int) -> None:
         release = self._pipeline.release(now_ns)
-        self._recorder.record(release)
-        self._count(release)
-        if release.reset:
-            self.scorer.restart()
-        if not self.counts.releases - 1 and release.ego is not None:
-            self.log.origin_m = release.ego.position_m.copy()
-        if len(self.log.frames) < MAX_FRAMES:
-            self.log.frames.append(frame_of(release, self.log.origin_m))
-        if release.ego is not None:
-            if self.scorer.own_truth:
-                self.scorer.add_own_truth(release.agents)
-            self.scorer.add_prediction(self.counts.releases - 1, release.prediction)
-
-    def _count(self, release: Release) -> None:
-        counts = self.counts
-        counts.releases += 1
-        self.log.releases += 1
-        if counts.first_release_ns is None:
-            counts.first_release_ns = release.release_ns
-        counts.last_release_ns = release.release_ns
-        counts.modes[release.mode] += 1
-        counts.reasons.update(release.reasons)
-        counts.resets += release.reset
-        counts.agents += len(release.prediction.agents)
-        counts.most_agents = max(counts.most_agents, len(release.prediction.agents))
-        counts.shed += release.shed
-
-    def _on_truth(self, key: int, position_m: np.ndarray, known: np.ndarray) -> None:
-        if key < len(self.log.frames):
-            relative = np.where(known[..., None], position_m - self.log.origin_m, 0.0)
-            self.log.frames[key] = dataclasses.replace(
-                self.log.frames[key], truth_m=relative.astype(np.float32), truth_valid=known
-            )
-
-
-def _labels(truth: TrackedObjectsArrays) -> np.ndarray:
-    """(N,) most probable class of each object; UNKNOWN where it has none that we know."""
-    labels = np.zeros(len(truth.position), np.int64)
-    for i, (begin, end) in enumerate(_pairs(truth.class_offsets)):
-        if end > begin:
-            best = begin + int(np.argmax(truth.class_probability[begin:end]))
-            label = int(truth.class_label[best])
-            labels[i] = label if label < CLASS_COUNT else 0
-    return labels
-
-
-def _pairs(offsets: np.ndarray) -> Iterator[tuple[int, int]]:
-    return itertools.pairwise(offsets.tolist())
+        self.counts.add(release)
+        messages, self._since_release = self._since_release, []
+        self._keeper.keep(messages, release)

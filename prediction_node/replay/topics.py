@@ -18,8 +18,9 @@ import yaml
 from prediction_node.bags.values import Topic
 from prediction_node.config import Config
 from prediction_node.domain.errors import ParameterError
+from prediction_node.observation.observer import ODOMETRY
 from prediction_node.observation.parameters import SOURCE_TYPES, SourceParameters
-from prediction_node.pipeline import ODOMETRY, TF_STATIC, VECTOR_MAP, inputs
+from prediction_node.pipeline import TF_STATIC, VECTOR_MAP, inputs
 
 GROUND_TRUTH = 'ground_truth'
 GROUND_TRUTH_TOPIC = '/ground_truth/objects'
@@ -62,10 +63,10 @@ class TopicMapping:
     def topic_of(self, name: str) -> str | None:
         return next((row.topic for row in self.rows if row.name == name), None)
 
-    @property
-    def name_of(self) -> dict[str, str]:
-        """Topic -> input name, for topics that feed one."""
-        return {row.topic: row.name for row in self.rows if row.topic is not None}
+    def pipeline_inputs(self, *, recorded_map: bool) -> dict[str, str]:
+        """Topic -> input of the pipeline; the recorded map only if it is wanted."""
+        left_out = (GROUND_TRUTH,) if recorded_map else (GROUND_TRUTH, VECTOR_MAP)
+        return {r.topic: r.name for r in self.rows if r.topic and r.name not in left_out}
 
 
 def load_overrides(path: Path) -> dict[str, str]:

@@ -1,0 +1,119 @@
+"""What becomes of a release: written, scored and kept for the report, while the next is predicted.
+
+One worker thread does it in the order of the releases. Encoding, compressing and scoring are array
+work that leaves the interpreter free, so the pipeline goes on; the result does not depend on it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+
+from prediction_node import cdr
+from prediction_node.bags.values import Message
+from prediction_node.domain.errors import MessageError
+from prediction_node.domain.kinds import CLASS_COUNT
+from prediction_node.domain.message_arrays import TrackedObjectsArrays
+from prediction_node.pipeline import Release
+from prediction_node.replay.log import MAX_FRAMES, ReplayLog, frame_of
+from prediction_node.replay.recorder import Recorder
+from prediction_node.replay.scorer import Scorer
+
+PENDING = 4  # releases in flight; bounds the memory when writing is slower than predicting
+
+
+class Keeper:
+    """Hands releases and the messages before them to recorder, scorer and log."""
+
+    def __init__(self, recorder: Recorder, log: ReplayLog, truth_topic: str | None) -> None:
+        """`truth_topic` None: the fused tracks are their own truth."""
+        self.scorer = Scorer(own_truth=truth_topic is None, on_truth=self._on_truth)
+        self.log = log
+        self.unreadable_truth = 0
+        self._recorder = recorder
+        self._truth_topic = truth_topic
+        self._has_origin = False
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix='keeper')
+        self._pending: list[Future[None]] = []
+
+    def keep(self, messages: Sequence[Message], release: Release | None) -> None:
+        """Take over the messages since the last release, then the release.
+
+        Raises what went wrong with an earlier one.
+        """
+        self._pending.append(self._worker.submit(self._keep, messages, release))
+        while len(self._pending) > PENDING:
+            self._pending.pop(0).result()
+
+    def finish(self) -> None:
+        """Wait for all of it, score what is left, and complete the recording."""
+        while self._pending:
+            self._pending.pop(0).result()
+        self.scorer.finish()
+        self._recorder.close()
+        self._worker.shutdown()
+
+    def abort(self) -> None:
+        """Stop, and leave no recording behind."""
+        self._worker.shutdown(cancel_futures=True)
+        self._recorder.abort()
+
+    def _keep(self, messages: Sequence[Message], release: Release | None) -> None:
+        for message in messages:
+            self._recorder.copy(message)
+            if message.topic == self._truth_topic:
+                self._take_truth(message.data)
+        if release is not None:
+            self._recorder.record(release)
+            self._score(release)
+
+    def _take_truth(self, data: bytes) -> None:
+        try:
+            truth = cdr.read_tracked_objects(data)
+        except MessageError:
+            self.unreadable_truth += 1
+            return
+        finite = np.isfinite(truth.position).all(axis=1)
+        position = truth.position[finite, :2]
+        label = labels_of(truth)[finite]
+        self.scorer.add_truth(truth.stamp_ns, truth.object_id[finite], position, label)
+
+    def _score(self, release: Release) -> None:
+        log = self.log
+        key = log.releases
+        log.releases += 1
+        if release.notice:
+            self.scorer.restart()
+        if not self._has_origin and release.ego is not None:
+            # Releases before the first known pose hold nothing that lies anywhere.
+            log.origin_m = release.ego.position_m.copy()
+            self._has_origin = True
+        if len(log.frames) < MAX_FRAMES:
+            log.frames.append(frame_of(release, log.origin_m))
+        if release.ego is not None:
+            if self.scorer.own_truth:
+                self.scorer.add_own_truth(release.agents)
+            self.scorer.add_prediction(key, release.prediction)
+
+    def _on_truth(self, key: int, position_m: np.ndarray, known: np.ndarray) -> None:
+        frames = self.log.frames
+        if key < len(frames):
+            relative = np.where(known[..., None], position_m - self.log.origin_m, 0.0)
+            frames[key] = dataclasses.replace(
+                frames[key], truth_m=relative.astype(np.float32), truth_valid=known
+            )
+
+
+def labels_of(truth: TrackedObjectsArrays) -> np.ndarray:
+    """(N,) most probable class of each object; UNKNOWN where it has none that we know."""
+    labels = np.zeros(len(truth.position), np.int64)
+    for i, (begin, end) in enumerate(itertools.pairwise(truth.class_offsets.tolist())):
+        if end > begin:
+            best = begin + int(np.argmax(truth.class_probability[begin:end]))
+            label = int(truth.class_label[best])
+            labels[i] = label if label < CLASS_COUNT else 0
+    return labels
