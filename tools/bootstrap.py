@@ -255,6 +255,10 @@ def main(
     except (machine.Unready, StepFailed) as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
+    except OSError as error:
+        # A full or read-only disk can stop us at any file.
+        print(f'error: {error.strerror}: {error.filename or checkout.root}.', file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print('interrupted: run the same command to go on', file=sys.stderr)
         return 130

@@ -24,6 +24,10 @@ CAUSES = (
         'the package registry cannot be reached: check the network, or the proxy and index of pip',
     ),
     (
+        r'requirement (\S+) \(from versions: none\)',
+        'the package registry has no {0} at all or cannot be reached: check the network and pip',
+    ),
+    (
         r'No matching distribution found for (\S+)',
         'the package registry has no {0} for this Python and machine',
     ),
@@ -94,7 +98,7 @@ def run(
     """Run to the end. Raises StepFailed naming cause and log; Ctrl-C ends the program too."""
     log.parent.mkdir(parents=True, exist_ok=True)
     lines: queue.Queue[str | None] = queue.Queue()
-    with log.open('a', encoding='utf-8') as record:
+    with log.open('a', encoding='utf-8', buffering=1) as record:
         record.write('$ ' + ' '.join(command) + '\n')
         with subprocess.Popen(
             command,
@@ -104,6 +108,7 @@ def run(
             stdin=subprocess.DEVNULL,
             text=True,
             errors='replace',
+            close_fds=False,
         ) as process:
             assert process.stdout is not None
             reader = threading.Thread(target=_drain, args=(process.stdout, lines), daemon=True)

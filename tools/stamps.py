@@ -69,7 +69,11 @@ class Stamps:
 
 @contextlib.contextmanager
 def only_one(lock: Path) -> Iterator[None]:
-    """Hold the lock file; wait for another set-up. The kernel frees it if we die."""
+    """Hold the lock file; wait for another set-up.
+
+    The programs that we start inherit it (progress.run): if we are killed, the kernel frees it only
+    when they, too, have ended.
+    """
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open('a+', encoding='utf-8') as file:
         try:
@@ -85,4 +89,5 @@ def only_one(lock: Path) -> Iterator[None]:
         file.truncate()
         file.write(str(os.getpid()))
         file.flush()
+        os.set_inheritable(file.fileno(), True)
         yield

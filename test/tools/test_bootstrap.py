@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import shutil
@@ -170,6 +171,19 @@ def test_a_lack_is_one_sentence_and_status_1(
     assert capsys.readouterr().err == 'error: the disk is too small.\n'
 
 
+def test_a_disk_that_fills_up_is_one_sentence_too(
+    here: Checkout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fill_up(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    Recorder(monkeypatch)
+    monkeypatch.setattr(bootstrap, 'install_lock', fill_up)
+    assert bootstrap.main(['demo'], environ={}) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == f'error: No space left on device: {here.root}.'
+
+
 def test_the_command_replaces_us_with_clean_variables(here: Checkout) -> None:
     finish(here)
     executed: list[tuple[str, Sequence[str], Mapping[str, str]]] = []
@@ -229,6 +243,10 @@ def test_a_step_tells_its_start_and_end_and_logs_the_rest(tmp_path: Path) -> Non
         ('OSError: [Errno 28] No space left on device', 'the disk is full'),
         ('ERROR: No matching distribution found for ros-rclpy==7.1.6', 'has no ros-rclpy==7.1.6'),
         ('NewConnectionError: [Errno 101] Network is unreachable', 'registry cannot be reached'),
+        (
+            'ERROR: the requirement rich==15 (from versions: none)',
+            'has no rich==15 at all or cannot',
+        ),
         (
             'x.c:1:10: fatal error: Python.h: No such file or directory',
             'header Python.h is missing',

@@ -69,22 +69,64 @@ def test_a_damaged_stamp_counts_as_none(tmp_path: Path, content: bytes) -> None:
     assert not Stamps(tmp_path).is_fresh('runtime', 'a')
 
 
+HOLD = (
+    'import pathlib, sys\n'
+    'from tools.stamps import only_one\n'
+    'with only_one(pathlib.Path(sys.argv[1])):\n'
+    '    print("inside", flush=True)\n'
+    '    sys.stdin.readline()\n'
+)
+
+
+def start(code: str, lock: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, '-c', code, str(lock)],
+        cwd=ROOT,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
 def test_a_second_run_waits_until_the_first_is_done(tmp_path: Path) -> None:
     """Two processes: the second says that it waits, and gets the lock when the first ends."""
-    code = (
-        'import sys, pathlib\n'
-        'from tools.stamps import only_one\n'
-        'with only_one(pathlib.Path(sys.argv[1])):\n'
-        '    print("inside", flush=True)\n'
-        '    sys.stdin.readline()\n'
-    )
-    command = [sys.executable, '-c', code, str(tmp_path / 'folder' / 'lock')]
-    pipes = {'stdin': subprocess.PIPE, 'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE}
-    with subprocess.Popen(command, cwd=ROOT, text=True, **pipes) as first:  # type: ignore[call-overload]
+    lock = tmp_path / 'folder' / 'lock'
+    with start(HOLD, lock) as first:
+        assert first.stdout is not None
         assert first.stdout.readline() == 'inside\n'
-        with subprocess.Popen(command, cwd=ROOT, text=True, **pipes) as second:  # type: ignore[call-overload]
+        with start(HOLD, lock) as second:
+            assert second.stdout is not None
+            assert second.stderr is not None
             assert f'process {first.pid}' in second.stderr.readline()
             first.communicate('\n')
             assert second.stdout.readline() == 'inside\n'
             second.communicate('\n')
     assert (first.returncode, second.returncode) == (0, 0)
+
+
+def test_the_lock_outlives_a_killed_run_until_its_program_ends(tmp_path: Path) -> None:
+    """A killed set-up leaves its pip behind: the next one must not start beside it."""
+    program = 'import sys; print("running", flush=True); sys.stdin.readline()'
+    code = (
+        'import pathlib, subprocess, sys\n'
+        'from tools.stamps import only_one\n'
+        'with only_one(pathlib.Path(sys.argv[1])):\n'
+        f'    subprocess.run([sys.executable, "-c", {program!r}], close_fds=False)\n'
+    )
+    lock = tmp_path / 'lock'
+    with start(code, lock) as first:
+        assert first.stdout is not None
+        assert first.stdin is not None
+        assert first.stdout.readline() == 'running\n'
+        first.kill()
+        first.wait()
+        with start(HOLD, lock) as second:
+            assert second.stdout is not None
+            assert second.stderr is not None
+            assert f'process {first.pid}' in second.stderr.readline()
+            first.stdin.write('\n')
+            first.stdin.flush()
+            assert second.stdout.readline() == 'inside\n'
+            second.communicate('\n')
+    assert second.returncode == 0
