@@ -126,18 +126,20 @@ def _recording(
     quaternion[0], valid[0] = rotation, True
     size[0], label[0] = EGO_SIZE_M, ObjectClass.CAR
     velocity, known = trailing_velocity(position, valid, stamp_ns, GAP_NS)
-    moving = slice(1, None)  # at the first instant nobody has a velocity yet
-    t -= 1
+    valid &= known
+    # At the first instant nobody has a velocity yet, and a single box never gets one.
+    rows, instants = np.ix_(np.flatnonzero(valid.any(axis=1)), np.arange(1, t))
+    n, t = len(rows), t - 1
     return Recording(
         name=name,
-        stamp_ns=stamp_ns[moving],
-        track_id=(EGO, *ids.tolist()),
-        label=label,
-        size_m=size,
-        position_m=position[:, moving],
-        yaw_rad=wrap_angle(yaw_from_quaternion(quaternion[:, moving])),
-        velocity_mps=velocity[:, moving],
-        valid=(valid & known)[:, moving],
+        stamp_ns=stamp_ns[1:],
+        track_id=tuple([EGO, *ids.tolist()][k] for k in rows[:, 0]),
+        label=label[rows[:, 0]],
+        size_m=size[rows[:, 0]],
+        position_m=position[rows, instants],
+        yaw_rad=wrap_angle(yaw_from_quaternion(quaternion[rows, instants])),
+        velocity_mps=velocity[rows, instants],
+        valid=valid[rows, instants],
         attributes=np.zeros((n, t, ATTRIBUTE_COUNT)),
         has_attribute=np.zeros((n, t, ATTRIBUTE_COUNT), dtype=bool),
         ego=0,

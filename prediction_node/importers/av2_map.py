@@ -58,7 +58,6 @@ def read_vector_map(file: Path) -> LaneMap:
     if len(set(ids)) != len(ids):
         raise DataError(f'{file}: two lanes or crossings have the same id')
     successors = [[index[k] for k in s.successors if k in index] for s in segments]
-    predecessors = [[index[k] for k in s.predecessors if k in index] for s in segments]
     cut = sum(len(s.successors) for s in segments) - sum(len(row) for row in successors)
     left_m = [*(s.left_m for s in segments), *(left for _, left, _ in crossings)]
     right_m = [*(s.right_m for s in segments), *(right for _, _, right in crossings)]
@@ -85,7 +84,7 @@ def read_vector_map(file: Path) -> LaneMap:
         ),
         one_way=np.array([*(True for _ in segments), *(False for _ in none)], bool),
         successors=Relation.of([*successors, *none]),
-        predecessors=Relation.of([*predecessors, *none]),
+        predecessors=Relation.of(_reverse([*successors, *none])),
         left=Relation.of([*left, *none]),
         right=Relation.of([*right, *none]),
         left_change=_changes(left, [s.left_kind for s in segments], len(none)),
@@ -104,6 +103,15 @@ def read_vector_map(file: Path) -> LaneMap:
         if cut
         else (),
     )
+
+
+def _reverse(targets_of: list[list[int]]) -> list[list[int]]:
+    """Who leads here: the archive's own lists of predecessors have gaps."""
+    sources: list[list[int]] = [[] for _ in targets_of]
+    for source, targets in enumerate(targets_of):
+        for target in targets:
+            sources[target].append(source)
+    return sources
 
 
 def _changes(beside: list[list[int]], kinds: list[BorderKind], crossings: int) -> np.ndarray:
@@ -130,7 +138,6 @@ class _Segment:
         self.kind = _KINDS[lane_type]
         self.turn = _turn(self.left_m, self.right_m) if value.get('is_intersection') else Turn.NONE
         self.successors = _references(file, where, value, 'successors')
-        self.predecessors = _references(file, where, value, 'predecessors')
         self.left_neighbour = value.get('left_neighbor_id')
         self.right_neighbour = value.get('right_neighbor_id')
 

@@ -35,6 +35,14 @@ _BORDER_TAGS = {
     BorderKind.CURB: {'type': 'curbstone', 'subtype': 'high'},
     BorderKind.OTHER: {'type': 'road_border'},
 }
+# From the most to the least telling kind.
+_TELLING = (
+    BorderKind.CURB,
+    BorderKind.SOLID,
+    BorderKind.DASHED,
+    BorderKind.OTHER,
+    BorderKind.VIRTUAL,
+)
 _TURN = {Turn.STRAIGHT: 'straight', Turn.LEFT: 'left', Turn.RIGHT: 'right'}
 _MAX_ID = 2**62
 
@@ -137,40 +145,45 @@ def _tags(tags: Mapping[str, str]) -> str:
 
 
 def _write_borders(document: _Document, lane_map: LaneMap, shared: SharedBorders) -> np.ndarray:
-    """(W,) ids of the ways, tagged by the first lane that looks at each of them."""
+    """(W,) ids of the ways."""
     nodes = document.nodes(shared.node_m)
-    tags: list[dict[str, str]] = [{} for _ in shared.line_nodes]
+    # By line, and by whether the lane that sees it lies to its left or right.
+    seen: list[dict[str, BorderKind]] = [{} for _ in shared.line_nodes]
+    allowed: list[dict[str, bool]] = [{} for _ in shared.line_nodes]
     for lane in range(len(lane_map)):
-        for side, kinds in (
-            (LEFT, lane_map.left_border_kind),
-            (RIGHT, lane_map.right_border_kind),
-        ):
-            way = tags[int(shared.line[lane, side])]
-            if not way:
-                way.update(_BORDER_TAGS[BorderKind(int(kinds[lane]))])
-    allowed: list[dict[str, bool]] = [{} for _ in tags]
-    for lane in range(len(lane_map)):
-        for side, changes, neighbours in (
-            (LEFT, lane_map.left_change, lane_map.left),
-            (RIGHT, lane_map.right_change, lane_map.right),
+        for side, kinds, changes, neighbours in (
+            (LEFT, lane_map.left_border_kind, lane_map.left_change, lane_map.left),
+            (RIGHT, lane_map.right_border_kind, lane_map.right_change, lane_map.right),
         ):
             line, backward = shared.side_of(lane, side)
+            here, there = ('right', 'left') if (side == LEFT) != backward else ('left', 'right')
+            seen[line].setdefault(here, BorderKind(int(kinds[lane])))
             if len(neighbours[lane]):
-                # Named by where the change leads to, as seen along the line.
-                to = 'left' if (side == LEFT) != backward else 'right'
-                allowed[line][to] = bool(changes[lane])
-    for way, changes_to in zip(tags, allowed, strict=True):
-        usual = way.get('subtype') == 'dashed'
-        if any(value != usual for value in changes_to.values()):
-            for to in ('left', 'right'):  # Lanelet2 takes a missing one for no
-                way[f'lane_change:{to}'] = 'yes' if changes_to.get(to, usual) else 'no'
+                allowed[line][there] = bool(changes[lane])
     return np.array(
         [
-            document.way([nodes[n] for n in line], way_tags)
-            for line, way_tags in zip(shared.line_nodes, tags, strict=True)
+            document.way([nodes[n] for n in line], _border_tags(kinds, changes))
+            for line, kinds, changes in zip(shared.line_nodes, seen, allowed, strict=True)
         ],
         dtype=np.int64,
     )
+
+
+def _border_tags(seen: Mapping[str, BorderKind], allowed: Mapping[str, bool]) -> dict[str, str]:
+    """Of a line whose sides look like `seen`; `allowed`: lane changes by where they lead to."""
+    kinds = set(seen.values())
+    if kinds == {BorderKind.SOLID, BorderKind.DASHED}:
+        names = (seen[side].name.lower() for side in ('left', 'right'))
+        tags = {'type': 'line_thin', 'subtype': '_'.join(names)}
+        usual = None
+    else:  # lanes that disagree otherwise: what is painted or built rather than what is not
+        kind = next(k for k in _TELLING if k in kinds)
+        tags = dict(_BORDER_TAGS[kind])
+        usual = kind == BorderKind.DASHED
+    if any(value != usual for value in allowed.values()):
+        for to in ('left', 'right'):  # Lanelet2 takes a missing one for no
+            tags[f'lane_change:{to}'] = 'yes' if allowed.get(to, usual) else 'no'
+    return tags
 
 
 def _write_lanelet(
