@@ -14,7 +14,8 @@ of each class is preceded by its class information (tracking byte, uint32 versio
 pointer is an int16 class id, for the first of its class the class information, and a uint32
 object id: the first use of an object id is followed by the data, later ones stand alone. Lanelet2
 before and after its change to boost's map serialisation differ by a uint32 after the count of
-every attribute map; both are read. LaneletMapBin appends an int64, the publisher's id counter.
+every attribute map; both are read. An int64 may end the archive: the
+writer's id counter, which Autoware and newer Lanelet2 append.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ class _Reader:
         except struct.error:
             self._fail(f'the archive ends within {self._doing}')
         trailing = len(self._data) - self._at
-        if trailing not in (0, 8):  # 8: the id counter of LaneletMapBin
+        if trailing not in (0, 8):  # 8: the writer's id counter
             self._fail(f'{trailing} unexpected bytes after the map')
         n = len(self._point_ids)
         xyz = np.array(self._xyz, dtype=float).reshape(n, 3)
@@ -336,20 +337,18 @@ class _Reader:
         return Directed(id_, inverted)
 
     def _point_rows(self) -> np.ndarray:
-        count = self._vector_count('points', 6, self._limits.max_points)
-        if {'point', 'pointer to point data'} <= self._classes:
-            # Usually all points are known from their layer: then this is a plain table of
-            # references.
-            end = self._at + count * _POINT_REFERENCE.itemsize
-            references = np.frombuffer(self._data[self._at : end], _POINT_REFERENCE)
-            if len(references) == count:
-                rows = [self._row_of.get(i, -1) for i in references['object_id'].tolist()]
-                if (
-                    -1 not in rows
-                    and (references['class_id'] == self._class_ids.get('point data', -1)).all()
-                ):
-                    self._at = end
-                    return np.array(rows, dtype=np.int64)
+        count = self._vector_count('points', 6, self._limits.max_parts)
+        end = self._at + count * _POINT_REFERENCE.itemsize
+        if {'point', 'pointer to point data'} <= self._classes and end <= len(self._data):
+            # Usually their layer has told all points: then this is a plain table of references.
+            references = np.frombuffer(self._data, _POINT_REFERENCE, count, self._at)
+            rows = [self._row_of.get(i, -1) for i in references['object_id'].tolist()]
+            if (
+                -1 not in rows
+                and (references['class_id'] == self._class_ids.get('point data', -1)).all()
+            ):
+                self._at = end
+                return np.array(rows, dtype=np.int64)
         return np.array([self._point() for _ in range(count)], dtype=np.int64)
 
     # Lanelets, areas and rules refer to each other without end, so they are steps for `_run`, not
@@ -396,11 +395,13 @@ class _Reader:
         return Member('area', id_)
 
     def _ring(self) -> tuple[Directed, ...]:
-        return tuple(self._line() for _ in range(self._vector_count('ring', 7)))
+        return tuple(
+            self._line() for _ in range(self._vector_count('ring', 7, self._limits.max_parts))
+        )
 
     def _rule_list(self) -> _Steps:
         rules = []
-        for _ in range(self._count(8)):
+        for _ in range(self._count(8, self._limits.max_parts)):
             rules.append((yield self._rule()))
         return tuple(rules)
 
@@ -428,7 +429,7 @@ class _Reader:
             self._class('named members')
             role = self._text()
             members = rule.members.setdefault(role, [])
-            for _ in range(self._vector_count('member list', 4)):
+            for _ in range(self._vector_count('member list', 4, self._limits.max_parts)):
                 self._doing = name
                 members.append((yield self._member()))
             self._doing = name

@@ -21,7 +21,7 @@ from prediction_node.lanelet.polyline import (
 def between(left: np.ndarray, right: np.ndarray, step_m: float) -> np.ndarray:
     """(n, 3) midpoints of equal fractions of both borders, `step_m` apart or a little less."""
     length_m = max(arc_length(left)[-1], arc_length(right)[-1])
-    fractions = np.linspace(0.0, 1.0, max(2, math.ceil(length_m / step_m) + 1))
+    fractions = np.linspace(0.0, 1.0, max(2, math.ceil(length_m / step_m - 1e-6) + 1))
     return np.asarray((at_fractions(left, fractions) + at_fractions(right, fractions)) / 2)
 
 

@@ -82,8 +82,16 @@ class Points:
     local_m: np.ndarray  # (P, 2) local_x, local_y
     xyz_m: np.ndarray | None = None  # (P, 3), archives only
 
+    _row_of: dict[int, int] = field(default_factory=dict)
+
     def __len__(self) -> int:
         return len(self.id)
+
+    def row_of(self) -> dict[int, int]:
+        """Row by id."""
+        if not self._row_of:
+            self._row_of = {id_: row for row, id_ in enumerate(self.id.tolist())}
+        return self._row_of
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from prediction_node.lanelet.topology import ON_FOOT, Topology, topology
 
 _TURN_RAD = math.radians(45.0)
 _STRAIGHT_RAD = math.radians(20.0)
-_SHORTEST_BORDER_M = 1e-3
+_SHORTEST_BORDER_M, _LONGEST_BORDER_M = 1e-3, 20_000.0
 
 
 @dataclass(slots=True)
@@ -80,12 +80,13 @@ def build_lanes(elements: Elements, xyz_m: np.ndarray, parameters: ReadingParame
         for row, lanelet in enumerate(kept)
     ]
     ids = [lanelet.id for lanelet in kept]
-    forward = len(kept)
+    forward, taken = len(kept), {lanelet.id for lanelet in kept}
     for row in range(forward):
         if not one_way[row] and kinds[row] not in ON_FOOT:
             # Routes are chains of rows, each driven from first to last point: so a lane that is
             # driven both ways needs a row for each.
-            ids.append(_unused(-kept[row].id, ids))
+            ids.append(_unused(-kept[row].id, taken))
+            taken.add(ids[-1])
             kept.append(kept[row])
             kinds.append(kinds[row])
             one_way.append(False)
@@ -125,8 +126,7 @@ def _turned(left: Directed, right: Directed) -> tuple[Directed, Directed]:
     return Directed(right.way, not right.inverted), Directed(left.way, not left.inverted)
 
 
-def _unused(id_: int, ids: list[int]) -> int:
-    taken = set(ids)
+def _unused(id_: int, taken: set[int]) -> int:
     while id_ in taken or id_ == 0:
         id_ -= 1
     return id_
@@ -145,9 +145,12 @@ def _aligned(
         return None
     for name, directed in (('left', left), ('right', right)):
         line = walk(elements, xyz_m, directed)
-        if len(line) < 2 or arc_length(line)[-1] < _SHORTEST_BORDER_M:
+        length_m = arc_length(line)[-1]
+        if not _SHORTEST_BORDER_M <= length_m <= _LONGEST_BORDER_M:
             elements.faults.append(
-                f'the {name} border of lanelet {lanelet.id}, way {directed.way}, has no length'
+                f'the {name} border of lanelet {lanelet.id}, way {directed.way}, is '
+                f'{length_m:.4g} m long, '
+                f'from {_SHORTEST_BORDER_M:g} to {_LONGEST_BORDER_M:g} m is sound'
             )
             return None
     if elements.aligned:

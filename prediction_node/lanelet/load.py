@@ -17,6 +17,7 @@ from prediction_node.lanelet.projection import place
 from prediction_node.lanelet.rules import areas, regulation
 
 _FAULTS_SHOWN = 5
+_REPETITION = 4  # how often a lane map may repeat each point
 
 
 def load_map(
@@ -44,7 +45,9 @@ def load_map(
             raise MapError(f'{path}: a map file ends in .osm or .bin')
     except OSError as error:
         raise MapError(f'{path}: cannot be read ({error.strerror or error})') from None
-    return _lane_map(elements, projection or ProjectionParameters(), reading or ReadingParameters())
+    return _lane_map(
+        elements, projection or ProjectionParameters(), limits, reading or ReadingParameters()
+    )
 
 
 def load_map_bin(
@@ -59,15 +62,22 @@ def load_map_bin(
 
     Raises MapError naming byte and element.
     """
-    elements = read_archive(blob, source, limits or MapLimits())
-    return _lane_map(elements, projection or ProjectionParameters(), reading or ReadingParameters())
+    limits = limits or MapLimits()
+    elements = read_archive(blob, source, limits)
+    return _lane_map(
+        elements, projection or ProjectionParameters(), limits, reading or ReadingParameters()
+    )
 
 
 def _lane_map(
-    elements: Elements, projection: ProjectionParameters, reading: ReadingParameters
+    elements: Elements,
+    projection: ProjectionParameters,
+    limits: MapLimits,
+    reading: ReadingParameters,
 ) -> LaneMap:
     if not elements.lanelets and not elements.faults:
         raise MapError(f'{elements.source}: the map holds no lanelets, only {_inventory(elements)}')
+    _bound_repetition(elements, limits)
     used = np.zeros(len(elements.points), bool)
     for way in elements.ways.values():
         used[way.rows] = True
@@ -88,7 +98,8 @@ def _lane_map(
     for row, followers in enumerate(found.successors):
         for follower in followers:
             predecessors[follower].append(row)
-    stop_ways = [elements.ways[way] for way in rules.stop_lines.ways]
+    stop_ways = list(rules.stop_lines.lanes_of)
+    stop_row = {way: row for row, way in enumerate(stop_ways)}
     return LaneMap(
         id=np.array(lanes.id, dtype=np.int64),
         kind=np.array(lanes.kind, dtype=np.int8),
@@ -110,16 +121,42 @@ def _lane_map(
         yields_to=Relation.of(rules.yields_to),
         light_group_id=np.array(rules.group_id, dtype=np.int64),
         light_lanes=Relation.of(rules.group_lanes),
-        light_stop_line=Relation.of(rules.group_stop_line),
+        light_stop_line=Relation.of([[stop_row[w] for w in ways] for ways in rules.group_stop_way]),
         lane_lights=Relation.of(lane_groups),
         light_position=Polylines.of(rules.group_position),
-        stop_lines=Polylines.of([placed.xyz_m[way.rows] for way in stop_ways]),
-        stop_line_lanes=Relation.of([sorted(rows) for rows in rules.stop_lines.lanes]),
+        stop_lines=Polylines.of([placed.xyz_m[elements.ways[way].rows] for way in stop_ways]),
+        stop_line_lanes=Relation.of([sorted(rules.stop_lines.lanes_of[way]) for way in stop_ways]),
         areas=tuple(areas(elements, placed.xyz_m)),
         rules=tuple(rules.rules),
         source=elements.source,
         warnings=(*elements.faults, *elements.warnings, *placed.warnings),
     )
+
+
+def _bound_repetition(elements: Elements, limits: MapLimits) -> None:
+    """Ways may be shared. The arrays of a lane map repeat their points: that is bounded too."""
+    size = {way.id: len(way.rows) for way in elements.ways.values()}
+    points = 0
+    for lanelet in elements.lanelets.values():
+        points += size.get(lanelet.left.way, 0) + size.get(lanelet.right.way, 0)
+    of_lanelet = {
+        lanelet.id: size.get(lanelet.left.way, 0) + size.get(lanelet.right.way, 0)
+        for lanelet in elements.lanelets.values()
+    }
+    of_area = {
+        area.id: sum(size.get(directed.way, 0) for directed in area.outer)
+        for area in elements.areas.values()
+    }
+    points += sum(of_area.values())
+    sizes = {'point': {}, 'way': size, 'lanelet': of_lanelet, 'area': of_area}
+    for rule in elements.rules.values():
+        for members in rule.members.values():
+            points += sum(sizes[member.kind].get(member.id, 1) for member in members)
+    if points > _REPETITION * limits.max_points:
+        raise MapError(
+            f'{elements.source}: lanelets, areas and rules share ways so often that they hold '
+            f'{points} points, over the limit of {_REPETITION * limits.max_points}'
+        )
 
 
 def _inventory(elements: Elements) -> str:

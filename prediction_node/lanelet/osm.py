@@ -128,9 +128,11 @@ class _Scanner:
                 self._fail(f'a tag of {self._open} lacks {missing}')
         elif name == 'nd':
             if self._refs is not None:
+                self._bound_parts(len(self._refs))
                 self._refs.append(self._integer(values, 'ref', self._open))
         elif name == 'member':
             if self._relation is not None:
+                self._bound_parts(len(self._relation.members))
                 ref = self._integer(values, 'ref', self._open)
                 self._relation.members.append((values.get('role', ''), values.get('type', ''), ref))
         elif name in ('node', 'way', 'relation'):
@@ -161,6 +163,10 @@ class _Scanner:
             self._relation = _Relation(self._parser.CurrentLineNumber, self._tags)
             if not deleted:
                 self._add(document.relations, id_, self._relation, self._limits.max_elements)
+
+    def _bound_parts(self, count: int) -> None:
+        if count >= self._limits.max_parts:
+            self._fail(f'{self._open} has more than {self._limits.max_parts} parts')
 
     def _add(self, table: dict[int, _T], id_: int, value: _T, most: int) -> None:
         if id_ in table:
@@ -251,23 +257,26 @@ class _Linker:
             elevation_m=np.zeros(n),
             local_m=np.full((n, 2), np.nan),
         )
-        for row, (id_, (_, _, tags)) in enumerate(nodes.items()):
-            points.elevation_m[row] = self._metres(id_, tags, 'ele', 0.0)
-            points.local_m[row, 0] = self._metres(id_, tags, 'local_x', math.nan)
-            points.local_m[row, 1] = self._metres(id_, tags, 'local_y', math.nan)
+        columns = (
+            ('ele', points.elevation_m),
+            ('local_x', points.local_m[:, 0]),
+            ('local_y', points.local_m[:, 1]),
+        )
+        for key, column in columns:
+            told = [
+                (row, node[2][key]) for row, node in enumerate(nodes.values()) if node[2].get(key)
+            ]
+            try:
+                values = np.array([float(text) for _, text in told])
+            except ValueError:
+                values = np.array([_number(text) for _, text in told])
+            wrong = np.flatnonzero(~np.isfinite(values))
+            if len(wrong):
+                row, text = told[wrong[0]]
+                node = f'node {points.id[row]}'
+                raise MapError(f'{self._source}: {key} of {node} is not a number: {text[:40]!r}')
+            column[[row for row, _ in told]] = values
         return points, {id_: row for row, id_ in enumerate(nodes)}
-
-    def _metres(self, id_: int, tags: Tags, key: str, default: float) -> float:
-        text = tags.get(key)
-        if not text:
-            return default
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
-            raise MapError(f'{self._source}: {key} of node {id_} is not a number: {text[:40]!r}')
-        return value
 
     def _ways(self, row_of: dict[int, int]) -> dict[int, Way]:
         ways: dict[int, Way] = {}
@@ -371,3 +380,10 @@ class _Linker:
 
 
 _RELATION_KINDS = {'lanelet': 'lanelet', 'multipolygon': 'area', 'regulatory_element': 'rule'}
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

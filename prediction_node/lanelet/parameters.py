@@ -97,6 +97,13 @@ class MapLimits:
         high=50_000_000,
         fixed_after_configure=True,
     )
+    max_parts: int = parameter(
+        10_000,
+        'most points of one way and members of one relation',
+        low=16,
+        high=1_000_000,
+        fixed_after_configure=True,
+    )
     max_tags: int = parameter(
         64, 'most tags of one element', low=8, high=10_000, fixed_after_configure=True
     )

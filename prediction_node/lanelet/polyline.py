@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+
+_PAIRS_AT_ONCE = 1_000_000  # bounds the memory of what compares every point with every segment
 
 
 def without_repeats(line: np.ndarray) -> np.ndarray:
@@ -15,8 +19,10 @@ def without_repeats(line: np.ndarray) -> np.ndarray:
 
 def arc_length(line: np.ndarray) -> np.ndarray:
     """(n,) metres from the first point, in the plane."""
-    steps = np.linalg.norm(np.diff(line[:, :2], axis=0), axis=1)
-    return np.asarray(np.r_[0.0, np.cumsum(steps)])
+    along = np.zeros(len(line))
+    step = line[1:, :2] - line[:-1, :2]
+    np.cumsum(np.hypot(step[:, 0], step[:, 1]), out=along[1:])
+    return along
 
 
 def at_fractions(line: np.ndarray, fractions: np.ndarray) -> np.ndarray:
@@ -57,6 +63,12 @@ def side_of(line: np.ndarray, point: np.ndarray) -> float:
 
 def project(line: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(m,) arc length of the nearest place on the line, and (m,) distance from it."""
+    parts = max(1, math.ceil(len(points) * len(line) / _PAIRS_AT_ONCE))
+    found = [_project(line, part) for part in np.array_split(points, parts)]
+    return np.concatenate([s for s, _ in found]), np.concatenate([d for _, d in found])
+
+
+def _project(line: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     start, step = line[:-1, :2], np.diff(line[:, :2], axis=0)
     length = np.linalg.norm(step, axis=1)
     squared = np.maximum(length**2, 1e-12)
@@ -71,6 +83,14 @@ def project(line: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 def crossings(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """(k, 2) where the lines cross: segment index and fraction (i + t) along a and along b."""
+    rows = max(1, _PAIRS_AT_ONCE // max(1, len(b)))
+    found = [
+        _crossings(a[i : i + rows + 1], b) + np.array([i, 0]) for i in range(0, len(a) - 1, rows)
+    ]
+    return np.concatenate(found) if found else np.zeros((0, 2))
+
+
+def _crossings(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     p, r = a[:-1, :2], np.diff(a[:, :2], axis=0)
     q, s = b[:-1, :2], np.diff(b[:, :2], axis=0)
     cross = r[:, None, 0] * s[None, :, 1] - r[:, None, 1] * s[None, :, 0]
@@ -85,6 +105,11 @@ def crossings(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def inside(outline: np.ndarray, points: np.ndarray) -> np.ndarray:
     """(m,) bool: which points lie within a closed outline (even-odd rule)."""
+    parts = max(1, math.ceil(len(points) * len(outline) / _PAIRS_AT_ONCE))
+    return np.concatenate([_inside(outline, part) for part in np.array_split(points, parts)])
+
+
+def _inside(outline: np.ndarray, points: np.ndarray) -> np.ndarray:
     x, y = points[:, None, 0], points[:, None, 1]
     x0, y0 = outline[:, 0], outline[:, 1]
     x1, y1 = np.roll(x0, -1), np.roll(y0, -1)

@@ -27,6 +27,7 @@ _MGRS_COLUMNS = ('ABCDEFGH', 'JKLMNPQR', 'STUVWXYZ')  # by zone, modulo 3
 _MGRS_ROWS = 'ABCDEFGHJKLMNPQRSTUV'
 _MGRS_BANDS = 'CDEFGHJKLMNPQRSTUVWX'
 
+_FARTHEST_M = 1e8  # no map frame reaches farther: the Earth's circumference is 4e7 m
 _AGREEMENT_M = 1.0  # beyond it, two sets of coordinates are of different frames
 
 
@@ -128,6 +129,21 @@ def place(
 
     Raises MapError naming the first used point that carries no coordinates of the demanded sort.
     """
+    placed = _place(points, used, parameters, source)
+    wrong = used & ~(np.abs(placed.xyz_m) <= _FARTHEST_M).all(axis=1)
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        x, y, z = placed.xyz_m[row]
+        raise MapError(
+            f'{source}: point {points.id[row]} lies at ({x:.6g}, {y:.6g}, {z:.6g}) m; coordinates '
+            f'must be within +-{_FARTHEST_M:g} m'
+        )
+    return placed
+
+
+def _place(
+    points: Points, used: np.ndarray, parameters: ProjectionParameters, source: str
+) -> Placed:
     has_local = np.isfinite(points.local_m).all(axis=1)
     if parameters.coordinates == 'local' and not has_local[used].all():
         row = int(np.flatnonzero(used & ~has_local)[0])

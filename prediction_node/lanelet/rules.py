@@ -22,16 +22,10 @@ _STOP_REACH_M = 3.0  # a stop line may lie this far before or beyond its lane's 
 class StopLines:
     """Stop lines in the order in which they were met, each way once."""
 
-    ways: list[int] = field(default_factory=list)
-    lanes: list[set[int]] = field(default_factory=list)
+    lanes_of: dict[int, set[int]] = field(default_factory=dict)  # way -> rows of lanes
 
-    def add(self, way: int, lanes: set[int]) -> int:
-        if way not in self.ways:
-            self.ways.append(way)
-            self.lanes.append(set())
-        row = self.ways.index(way)
-        self.lanes[row] |= lanes
-        return row
+    def add(self, way: int, lanes: set[int]) -> None:
+        self.lanes_of.setdefault(way, set()).update(lanes)
 
 
 @dataclass(slots=True)
@@ -42,7 +36,7 @@ class Regulation:
     yields_to: list[list[int]]
     group_id: list[int]
     group_lanes: list[list[int]]
-    group_stop_line: list[list[int]]
+    group_stop_way: list[list[int]]
     group_position: list[np.ndarray]
     stop_lines: StopLines
 
@@ -59,15 +53,15 @@ def regulation(elements: Elements, xyz_m: np.ndarray, lanes: Lanes) -> Regulatio
         element = elements.rules[id_]
         rule = _rule(elements, xyz_m, lanes, rows_of, element, referring[id_])
         found.rules.append(rule)
-        stop_rows = _stop_lines(elements, xyz_m, lanes, rows_of, element, rule, found.stop_lines)
+        stop_ways = _stop_lines(elements, xyz_m, lanes, rows_of, element, rule, found.stop_lines)
         if element.kind == 'traffic_light':
             found.group_id.append(id_)
             found.group_lanes.append(_facing(lanes, rule))
-            found.group_stop_line.append(stop_rows[:1])
+            found.group_stop_way.append(stop_ways[:1])
             found.group_position.append(_joined(rule.geometry.get('refers', ())))
-            if len(stop_rows) > 1:
+            if len(stop_ways) > 1:
                 elements.warnings.append(
-                    f'regulatory element {id_} (traffic_light) has {len(stop_rows)} stop lines; '
+                    f'regulatory element {id_} (traffic_light) has {len(stop_ways)} stop lines; '
                     'the first counts'
                 )
             if not rule.lanes:
@@ -124,7 +118,7 @@ def _shape(
     member: Member,
 ) -> np.ndarray | None:
     if member.kind == 'point':
-        return xyz_m[np.flatnonzero(elements.points.id == member.id)[:1]]
+        return xyz_m[[elements.points.row_of()[member.id]]]
     if member.kind == 'way':
         way = elements.ways[member.id]
         return _open_ring(xyz_m[way.rows]) if way.polygon else xyz_m[way.rows]
@@ -206,7 +200,7 @@ def _stop_lines(
     rule: Rule,
     stop_lines: StopLines,
 ) -> list[int]:
-    """Rows of the rule's stop lines.
+    """Ways of the rule's stop lines.
 
     Those who must give way stop, not those with the right of way.
     """
@@ -221,15 +215,15 @@ def _stop_lines(
             for m in element.members.get('refers', ())
             if m.kind == 'way' and elements.ways[m.id].tags.get('type') == 'stop_line'
         ]
-    rows = []
-    for way in dict.fromkeys(ways):
+    ways = list(dict.fromkeys(ways))
+    for way in ways:
         own = held
         if len(ways) > 1 and element.kind != 'traffic_light':
             # One line for each of several lanes: each lane stops at the line that it meets.
             line = xyz_m[elements.ways[way].rows]
             own = {lane for lane in held if _meets(lanes.centre[lane], line)} or held
-        rows.append(stop_lines.add(way, own))
-    return rows
+        stop_lines.add(way, own)
+    return ways
 
 
 def _loose_stop_lines(
@@ -240,7 +234,7 @@ def _loose_stop_lines(
         way
         for way in elements.ways.values()
         if way.tags.get('type') == 'stop_line'
-        and way.id not in stop_lines.ways
+        and way.id not in stop_lines.lanes_of
         and len(way.rows) > 1
     ]
     roads = [
