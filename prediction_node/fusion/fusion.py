@@ -191,6 +191,7 @@ class Fusion:
                 tracks.mean[at], tracks.independent[at], tracks.shared[at], told
             )
             tracks.heading_evidence[at] += evidence
+            tracks.front_told[at] |= evidence != 0.0
         tracks.mean[rows, YAW] = wrap_angle(tracks.mean[rows, YAW])
         heading.start_headings(tracks, rows)
 

@@ -21,7 +21,7 @@ FLIP_EVIDENCE = -2.0
 _REPORT_EVIDENCE = 1.0  # nats of one report that tells front from back
 _MOTION_EVIDENCE_PER_S = 1.0  # times the square of the speed along the heading: reversing is slow
 _MAX_MOTION_EVIDENCE_PER_S = 60.0
-_SIGNIFICANT = 3.0  # sigmas of speed from which a direction of motion is a heading
+_SIGNIFICANT = 4.0  # sigmas of speed from which a direction of motion is a heading
 _SLOWEST_MPS = 0.5
 _FIRST_YAW_RATE_SIGMA_RADPS = 0.3
 
@@ -44,8 +44,9 @@ def yaw_innovation(
 def judge_by_motion(tracks: TrackTable, rows: np.ndarray, dt_s: float, walks: np.ndarray) -> None:
     """Weigh dt_s of motion of `rows` (K,) and turn those by half whose sign it contradicts.
 
-    Bodies mostly move forward, all the more when fast. Walkers (`walks` (K,) bool) turn on the
-    spot: their motion decides alone and at once.
+    Bodies mostly move forward, all the more when fast: a sensor that tells front from back
+    outweighs slow motion only. Where none does, motion decides alone and at once, as it does for
+    walkers (`walks` (K,) bool), who turn on the spot: their motion decides alone and at once.
     """
     yaw = tracks.mean[rows, YAW]
     ahead = np.stack([np.cos(yaw), np.sin(yaw)], axis=1)
@@ -59,10 +60,11 @@ def judge_by_motion(tracks: TrackTable, rows: np.ndarray, dt_s: float, walks: np
         -_MAX_MOTION_EVIDENCE_PER_S,
         _MAX_MOTION_EVIDENCE_PER_S,
     )
+    free = tracks.has_heading[rows] & (walks | ~tracks.front_told[rows])
     known = certain & tracks.has_heading[rows]
     evidence = tracks.heading_evidence[rows] + np.where(known, rate * dt_s, 0.0)
     evidence = np.clip(evidence, -MAX_EVIDENCE, MAX_EVIDENCE)
-    turning = (evidence < FLIP_EVIDENCE) | (walks & certain & (speed < 0.0))
+    turning = (evidence < FLIP_EVIDENCE) | (free & certain & (speed < 0.0))
     tracks.heading_evidence[rows] = np.where(turning, np.abs(evidence), evidence)
     if turning.any():
         _turn_round(tracks, rows[turning])
@@ -112,7 +114,7 @@ def start_headings(tracks: TrackTable, rows: np.ndarray) -> None:
     place = (rows, slice(VX, VY + 1), slice(VX, VY + 1))
     covariance = tracks.independent[place] + tracks.shared[place]
     speed2 = np.square(velocity).sum(axis=1)
-    largest = 0.5 * np.trace(covariance, axis1=1, axis2=2)
+    largest = np.linalg.eigvalsh(covariance)[:, 1]
     significant = (speed2 > _SIGNIFICANT**2 * largest) & (speed2 > _SLOWEST_MPS**2)
     rows, velocity, covariance = rows[significant], velocity[significant], covariance[significant]
     across = np.stack([-velocity[:, 1], velocity[:, 0]], axis=1) / speed2[significant, None]

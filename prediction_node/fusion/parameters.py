@@ -185,14 +185,14 @@ class FusionParameters:
         1.0, 'a track unseen for this long is published no more', unit='s', low=0.0, high=5.0
     )
     remember_s: float = parameter(
-        2.0,
+        5.0,
         'a track unseen for this long is dropped; until then it gets its identity back',
         unit='s',
         low=0.0,
         high=10.0,
     )
     max_coast_sigma_m: float = parameter(
-        4.0, 'a coasting track less certain than this is dropped', unit='m', low=0.1, high=50.0
+        3.0, 'a coasting track less certain than this is dropped', unit='m', low=0.1, high=50.0
     )
     merge_distance_m: float = parameter(
         2.5, 'centres of duplicate tracks are nearer than this', unit='m', low=0.0, high=10.0

@@ -31,6 +31,7 @@ class TrackTable:
     independent: np.ndarray  # (N, STATE_COUNT, STATE_COUNT)
     shared: np.ndarray  # (N, STATE_COUNT, STATE_COUNT)
     has_heading: np.ndarray  # (N,) bool: yaw means something
+    front_told: np.ndarray  # (N,) bool: a sensor told front from back
     heading_evidence: np.ndarray  # (N,) nats for the yaw against the opposite one
     height_m: np.ndarray  # (N, 2) centre z and its variance
     log_odds: np.ndarray  # (N,) of existence
@@ -73,6 +74,7 @@ class TrackTable:
             independent=np.zeros((n, STATE_COUNT, STATE_COUNT)),
             shared=np.zeros((n, STATE_COUNT, STATE_COUNT)),
             has_heading=np.zeros(n, bool),
+            front_told=np.zeros(n, bool),
             heading_evidence=np.zeros(n),
             height_m=np.zeros((n, 2)),
             log_odds=np.zeros(n),
