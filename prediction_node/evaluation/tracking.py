@@ -1,9 +1,9 @@
 """How well a list of fused agents follows the truth: identities, positions, velocities, headings.
 
 MOTA after K. Bernardin, R. Stiefelhagen, "Evaluating multiple object tracking performance: the
-CLEAR MOT metrics", EURASIP JIVP 2008; IDF1 after E. Ristani et al., "Performance measures and a data
-set for multi-target, multi-camera tracking", ECCV Workshops 2016. A test holds both equal to those of
-the motmetrics package.
+CLEAR MOT metrics", EURASIP JIVP 2008; IDF1 after E. Ristani et al., "Performance measures and a
+data set for multi-target, multi-camera tracking", ECCV Workshops 2016. A test holds both equal to
+those of the motmetrics package.
 """
 
 from __future__ import annotations
@@ -194,7 +194,7 @@ def _identity_true_positives(
     distances: Sequence[np.ndarray],
     gate_m: float,
 ) -> int:
-    """Frames covered when each truth gets the one track, and each track the one truth, that fit best."""
+    """Frames covered if truths and tracks were paired once and for all, as well as can be."""
     ids = np.unique(np.concatenate([t.id for t in truth])) if truth else np.zeros(0, np.int64)
     count = 1 + max((int(t.max()) for t in tracks if len(t)), default=-1)
     together = np.zeros((len(ids), count))
@@ -263,8 +263,8 @@ def figures(
 ) -> dict[str, float]:
     """The numbers of one variant; NaN where there is nothing to measure.
 
-    `position_rmse_m` is over all matches. `position_rmse_paired_m` only over the instants at which the
-    other variant has a match as well: who follows only what is near must not win by it.
+    `position_rmse_m` is over all matches. `position_rmse_paired_m` only over the instants at which
+    the other variant has a match as well: who follows only what is near must not win by it.
     `position_rmse_missed_m` is over everything in view, where a miss costs the gate.
     """
     squared = np.square(matches.position_error_m).sum(axis=1)
@@ -285,7 +285,9 @@ def figures(
             np.square(matches.velocity_error_mps[vehicles]).sum(axis=1)
         ),
         'moving_heading_error_deg': _mean(np.rad2deg(np.abs(matches.yaw_error_rad[vehicles]))),
-        'moving_heading_rmse_deg': _root_mean(np.square(np.rad2deg(matches.yaw_error_rad[vehicles]))),
+        'moving_heading_rmse_deg': _root_mean(
+            np.square(np.rad2deg(matches.yaw_error_rad[vehicles]))
+        ),
         'walker_velocity_rmse_mps': _root_mean(
             np.square(matches.velocity_error_mps[walkers]).sum(axis=1)
         ),
@@ -295,15 +297,16 @@ def figures(
         'class_right': _mean(matches.label_right),
     }
     if paired_with is not None:
-        out['position_rmse_paired_m'] = _root_mean(squared[_in(matches, paired_with)])
+        both = _in(matches, paired_with)
+        out['position_rmse_paired_m'] = _root_mean(squared[both])
+        velocity = np.square(matches.velocity_error_mps[both & vehicles]).sum(axis=1)
+        out['velocity_rmse_paired_mps'] = _root_mean(velocity)
     return out
 
 
 def _in(matches: Matches, other: Matches) -> np.ndarray:
     """(P,) bool: the same truth at the same instant is matched in the other, too."""
-    width = 1 + max(
-        (int(m.truth_id.max()) for m in (matches, other) if len(m.truth_id)), default=0
-    )
+    width = 1 + max((int(m.truth_id.max()) for m in (matches, other) if len(m.truth_id)), default=0)
     return np.isin(matches.frame * width + matches.truth_id, other.frame * width + other.truth_id)
 
 
