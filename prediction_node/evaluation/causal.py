@@ -13,8 +13,8 @@ from prediction_node.domain.recording import Recording
 from prediction_node.domain.scene import History
 from prediction_node.domain.stamps import NS_PER_S
 
-# Parabolas through the last positions: over 0.7 s for the velocity, which changes fast, and over 1 s
-# for the acceleration, which is noisy.
+# Parabolas through the last positions: over 0.7 s for the velocity, which changes fast, and over
+# 1 s for the acceleration, which is noisy.
 VELOCITY_STEPS = 7
 ACCELERATION_STEPS = 10
 # Slower than this the direction of motion says less than the recorded orientation.
@@ -28,9 +28,9 @@ YAW_RATE_SIGMA_RADPS = 0.1
 def observed_agents(recording: Recording, now: int) -> tuple[Agents, np.ndarray]:
     """All road users valid at instant `now` and their rows in the recording.
 
-    Nothing after `now` is looked at. Velocity, acceleration and yaw rate come from parabolas through
-    the unbroken past positions; where it is shorter than three steps, from backward differences.
-    Attributes are those of the instant.
+    Nothing after `now` is looked at. Velocity, acceleration and yaw rate come from parabolas
+    through the unbroken past positions; where it is shorter than three steps, from backward
+    differences. Attributes are those of the instant.
     """
     row = np.flatnonzero(recording.valid[:, now])
     n = len(row)
@@ -81,7 +81,7 @@ def observed_agents(recording: Recording, now: int) -> tuple[Agents, np.ndarray]
 
 
 def history_until(recording: Recording, row: np.ndarray, now: int, steps: int) -> History:
-    """Pasts of rows (N,) over `steps` instants before `now` and `now` itself; masked before the start."""
+    """Pasts of rows (N,): `steps` instants before `now`, and `now`; masked before the start."""
     index = now + np.arange(-steps, 1)
     known = index >= 0
     at = np.maximum(index, 0)
@@ -102,7 +102,7 @@ def unbroken_steps(valid: np.ndarray, now: int) -> np.ndarray:
 def _parabolas(
     position: np.ndarray, age: np.ndarray, now: int, steps: int, dt_s: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(N, 2) velocity and acceleration at `now` by least squares over at most `steps` past steps."""
+    """(N, 2) velocity and acceleration at `now` by least squares over `steps` or fewer steps."""
     velocity = np.zeros((len(position), 2))
     acceleration = np.zeros((len(position), 2))
     for past in range(1, steps + 1):

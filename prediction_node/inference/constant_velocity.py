@@ -1,4 +1,4 @@
-"""The baseline everything is measured against, and the last resort: everyone keeps their velocity."""
+"""The baseline of every figure, and the last resort: everyone keeps their velocity."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class SceneBuilder:
         lights: LightStates,
         stamp_ns: int,
     ) -> Scene:
-        """The scene at `stamp_ns`. Time that runs backwards forgets the past, which is then the future.
+        """The scene at `stamp_ns`. Time that runs backwards forgets what is now the future.
 
         Raises ValueError where `agents` are of another instant.
         """

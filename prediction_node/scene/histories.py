@@ -70,7 +70,7 @@ class Histories:
             self._last_seen[slots] = self._count
 
     def read(self, agents: Agents) -> History:
-        """Pasts of `agents` (just observed) at stamp - (T - 1) x 0.1 s ... stamp, rows as in `agents`."""
+        """Pasts of `agents`, which were just observed, every 0.1 s up to their stamp."""
         grid = agents.stamp_ns - STEP_NS * np.arange(self._steps, -1, -1, dtype=np.int64)
         stamps = np.array(self._stamps, dtype=np.int64)
         column = (self._cursor - len(stamps) + np.arange(len(stamps))) % self._columns

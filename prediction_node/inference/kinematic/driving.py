@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from prediction_node.domain.prediction import MODE_COUNT
+from prediction_node.domain.prediction import MODE_COUNT, POSE_COUNT
 from prediction_node.inference.kinematic.hypotheses import (
     ROUTES_PER_MOVER,
     Hypotheses,
@@ -16,13 +18,30 @@ from prediction_node.inference.kinematic.leaders import NO_LEADER, leaders, ligh
 from prediction_node.inference.kinematic.modes import representatives
 from prediction_node.inference.kinematic.movers import Movers
 from prediction_node.inference.kinematic.parameters import KinematicParameters
-from prediction_node.inference.kinematic.paths import Paths, paths_of
+from prediction_node.inference.kinematic.paths import Paths, Place, paths_of
 from prediction_node.inference.kinematic.road import Road
-from prediction_node.inference.kinematic.speeds import Speeds, drive, wanted_speeds
+from prediction_node.inference.kinematic.speeds import STANDING_MPS, Speeds, drive, wanted_speeds
 
-# Modes are told apart by where they are at these knots of the speed profiles (2.8 and 5.2 s).
-COMPARED_KNOTS = (7, 13)
+# Modes are told apart by where they are at these knots of the speed profiles: 2.5 and 5 s.
+COMPARED_KNOTS = (5, 10)
 FARTHEST_APART_M = 25.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drive:
+    """The chosen modes of N movers."""
+
+    paths: Paths
+    speeds: Speeds
+    row: np.ndarray  # (N, MODE_COUNT) path of each mode
+    behaviour: np.ndarray  # (N, MODE_COUNT) its speed behaviour
+    probability: np.ndarray  # (N, MODE_COUNT), rows sum to one
+
+    def places(self, part: np.ndarray) -> Place:
+        """Where movers `part` (K,) are: arrays (K, MODE_COUNT, POSE_COUNT)."""
+        row = self.row[part].ravel()
+        distance = self.speeds.at_poses(self.behaviour[part].ravel(), row)
+        return self.paths.at(row, distance).reshaped((len(part), MODE_COUNT, POSE_COUNT))
 
 
 def drive_movers(
@@ -30,8 +49,8 @@ def drive_movers(
     road: Road | None,
     colours: np.ndarray | None,
     parameters: KinematicParameters,
-) -> tuple[np.ndarray, np.ndarray]:
-    """(N, MODE_COUNT, POSE_COUNT, 3) poses relative to the movers, (N, MODE_COUNT) probabilities."""
+) -> Drive:
+    """The modes of all movers."""
     if road is None:
         rows = free_only(movers)
         leader = np.full(len(rows), NO_LEADER)
@@ -48,17 +67,12 @@ def drive_movers(
     speeds = drive(movers, rows, paths, wanted, leader, gap, stop, primary, parameters)
     slot_weight, slot_row = _slots(rows, weight, len(movers))
     behaviours = len(parameters.behaviour_weight)
-    share = np.array(parameters.behaviour_weight) / sum(parameters.behaviour_weight)
-    place = _places(speeds, paths, slot_row)
-    hypothesis_weight = (slot_weight[:, :, None] * share).reshape(len(movers), -1)
-    chosen, probability = representatives(place, hypothesis_weight, FARTHEST_APART_M)
-    row = slot_row[np.arange(len(movers))[:, None], chosen // behaviours].ravel()
-    distance = speeds.at_poses((chosen % behaviours).ravel(), row)
-    xy, yaw = paths.at(row, distance)
-    pose = np.concatenate([xy, yaw[..., None]], axis=-1)
-    pose = pose.reshape(len(movers), MODE_COUNT, *pose.shape[1:])
-    pose[..., 2] -= np.where(movers.reversing, np.pi, 0.0)[:, None, None]
-    return pose, probability
+    share = _behaviour_shares(movers, parameters)
+    x, y = _places(speeds, paths, slot_row)
+    hypothesis_weight = (slot_weight[:, :, None] * share[:, None]).reshape(len(movers), -1)
+    chosen, probability = representatives(x, y, hypothesis_weight, FARTHEST_APART_M)
+    row = slot_row[np.arange(len(movers))[:, None], chosen // behaviours]
+    return Drive(paths, speeds, row, chosen % behaviours, probability)
 
 
 def _feasible(
@@ -77,6 +91,15 @@ def _heaviest(rows: Hypotheses, weight: np.ndarray, n: int) -> np.ndarray:
     return np.asarray(order[np.searchsorted(rows.mover[order], np.arange(n))])
 
 
+def _behaviour_shares(movers: Movers, parameters: KinematicParameters) -> np.ndarray:
+    """(N, behaviours) weights: who stands mostly goes on standing, the nominal behaviour."""
+    usual = np.array(parameters.behaviour_weight) / sum(parameters.behaviour_weight)
+    standing = (1.0 - parameters.standing_stays) * usual
+    standing[0] += parameters.standing_stays
+    stands = movers.path_speed_mps < STANDING_MPS
+    return np.where(stands[:, None], standing, usual)
+
+
 def _slots(rows: Hypotheses, weight: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     """(N, ROUTES_PER_MOVER) weights and rows, 0 and the mover's first row where there is none."""
     begin = np.searchsorted(rows.mover, np.arange(n))
@@ -88,10 +111,15 @@ def _slots(rows: Hypotheses, weight: np.ndarray, n: int) -> tuple[np.ndarray, np
     return slot_weight, slot_row
 
 
-def _places(speeds: Speeds, paths: Paths, slot_row: np.ndarray) -> np.ndarray:
-    """(N, slots * behaviours, instants, 2) where every hypothesis is at COMPARED_KNOTS."""
+def _places(speeds: Speeds, paths: Paths, slot_row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """x and y (N, instants, slots * behaviours) of every hypothesis at COMPARED_KNOTS."""
     distance = speeds.distance_m[list(COMPARED_KNOTS)]  # (instants, behaviours, M)
     knots, behaviours, m = distance.shape
-    xy, _ = paths.at(np.arange(m), distance.reshape(-1, m).T)
-    xy = xy.reshape(m, knots, behaviours, 2).transpose(0, 2, 1, 3)
-    return xy[slot_row].reshape(len(slot_row), -1, knots, 2)
+    columns = paths.xy_at(np.arange(m), distance.reshape(-1, m).T)
+    x, y = (
+        column.reshape(m, knots, behaviours)[slot_row]
+        .transpose(0, 2, 1, 3)
+        .reshape(len(slot_row), knots, -1)
+        for column in columns
+    )
+    return x, y

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from prediction_node.domain.agents import Agents
 from prediction_node.domain.kinds import CLASS_COUNT, MOTOR_VEHICLES, ObjectClass, class_mask
 from prediction_node.domain.lane_map import LaneMap
 from prediction_node.domain.prediction import MODE_COUNT, POSE_COUNT, Prediction
@@ -25,6 +26,9 @@ from prediction_node.inference.kinematic.walkers import walk
 _STEERS = class_mask((*MOTOR_VEHICLES, ObjectClass.BICYCLE))
 # Nobody walks that fast: what is unknown and does so steers.
 UNKNOWN_STEERS_MPS = 3.5
+# Agents whose poses are written at once: their intermediate arrays stay in the cache and in the
+# allocator's hands, where larger ones would be given back to the system and faulted in each cycle.
+BLOCK = 64
 
 
 class KinematicEngine:
@@ -46,33 +50,72 @@ class KinematicEngine:
     def predict(self, scene: Scene) -> Prediction:
         """Futures of `scene.agents`, same order. Yaw is continuous along a path, not wrapped."""
         self.prepare(scene.lane_map)
-        agents, road = scene.agents, self._road
+        agents = scene.agents
         n = len(agents)
-        label = np.clip(agents.label, 0, CLASS_COUNT - 1)
-        fast = np.hypot(*np.nan_to_num(agents.velocity_mps).T) > UNKNOWN_STEERS_MPS
-        steers = _STEERS[label] | ((label == ObjectClass.UNKNOWN) & fast)
-        pose = np.zeros((n, MODE_COUNT, POSE_COUNT, 3))
-        probability = np.zeros((n, MODE_COUNT))
-        along = np.zeros((n, 1, POSE_COUNT))
-        across = np.zeros((n, 1, POSE_COUNT))
+        pose = np.empty((n, MODE_COUNT, POSE_COUNT, 3))
+        sigma = np.empty((n, MODE_COUNT, POSE_COUNT, 3))
+        probability = np.empty((n, MODE_COUNT))
+        steers = _steers(agents)
         drivers, walkers = np.flatnonzero(steers), np.flatnonzero(~steers)
         if len(drivers):
-            movers = Movers.of(agents, drivers, self._parameters.comfortable_acceleration_mps2)
-            colours = (
-                None
-                if road is None
-                else colours_by_lane(road.lane_map, scene.lights, scene.stamp_ns)
-            )
-            pose[drivers], probability[drivers] = drive_movers(
-                movers, road, colours, self._parameters
-            )
-            along[drivers], across[drivers] = spread_of_movers(movers.path_speed_mps)
+            self._drive(scene, drivers, pose, sigma, probability)
         if len(walkers):
-            picked = agents.select(walkers)
-            pose[walkers], weight = walk(picked, road)
-            probability[walkers] = normalised(weight)
-            speed = np.hypot(*np.nan_to_num(picked.velocity_mps).T)
-            along[walkers], across[walkers] = spread_of_walkers(speed)
-        pose[..., :2] += agents.position_m[:, None, None, :2]
-        sigma = sigma_in_map(pose[..., 2], along, across, present_variance(agents.covariance))
+            self._walk(agents, walkers, pose, sigma, probability)
         return Prediction(agents, pose, sigma, probability, self.name)
+
+    def _drive(
+        self,
+        scene: Scene,
+        rows: np.ndarray,
+        pose: np.ndarray,
+        sigma: np.ndarray,
+        probability: np.ndarray,
+    ) -> None:
+        agents, road = scene.agents, self._road
+        movers = Movers.of(agents, rows, self._parameters.comfortable_acceleration_mps2)
+        colours = None
+        if road is not None:
+            colours = colours_by_lane(road.lane_map, scene.lights, scene.stamp_ns)
+        drive = drive_movers(movers, road, colours, self._parameters)
+        probability[rows] = drive.probability
+        along, across = spread_of_movers(movers.path_speed_mps)
+        present = present_variance(agents.covariance[rows])
+        turned = np.where(movers.reversing, np.pi, 0.0)[:, None, None]
+        for begin in range(0, len(rows), BLOCK):
+            part = np.arange(begin, min(begin + BLOCK, len(rows)))
+            place = drive.places(part)
+            out = np.empty((len(part), MODE_COUNT, POSE_COUNT, 3))
+            np.add(place.x_m, movers.xy_m[part, 0, None, None], out=out[..., 0])
+            np.add(place.y_m, movers.xy_m[part, 1, None, None], out=out[..., 1])
+            np.subtract(place.yaw_rad, turned[part], out=out[..., 2])
+            pose[rows[part]] = out
+            sigma_in_map(place.cos2, place.cos_sin, along[part], across[part], present[part], out)
+            sigma[rows[part]] = out
+
+    def _walk(
+        self,
+        agents: Agents,
+        rows: np.ndarray,
+        pose: np.ndarray,
+        sigma: np.ndarray,
+        probability: np.ndarray,
+    ) -> None:
+        picked = agents.select(rows)
+        walked, weight = walk(picked, self._road)
+        probability[rows] = normalised(weight)
+        speed = np.hypot(*np.nan_to_num(picked.velocity_mps).T)
+        along, across = spread_of_walkers(speed)
+        cos, sin = np.cos(walked[..., 2]), np.sin(walked[..., 2])
+        walked[..., :2] += picked.position_m[:, None, None, :2]
+        pose[rows] = walked
+        present = present_variance(picked.covariance)
+        sigma_in_map(cos * cos, cos * sin, along, across, present, walked)
+        sigma[rows] = walked
+
+
+def _steers(agents: Agents) -> np.ndarray:
+    """(N,) whether an agent steers a vehicle; the others may step in any direction."""
+    label = np.clip(agents.label, 0, CLASS_COUNT - 1)
+    velocity = np.nan_to_num(agents.velocity_mps)
+    fast = np.hypot(velocity[:, 0], velocity[:, 1]) > UNKNOWN_STEERS_MPS
+    return np.asarray(_STEERS[label] | ((label == ObjectClass.UNKNOWN) & fast))

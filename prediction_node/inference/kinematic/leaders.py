@@ -76,7 +76,7 @@ def light_stops(
     road: Road,
     parameters: KinematicParameters,
 ) -> np.ndarray:
-    """(M,) distance the front may still go before the first light that forbids the route; inf: none."""
+    """(M,) how far the front may still go before a light that forbids the route; inf: none."""
     stop = np.full(len(rows), np.inf)
     laned = np.flatnonzero(rows.route != NO_ROUTE)
     if colours is None or not len(laned):

@@ -22,10 +22,10 @@ _ARROWS: dict[int, tuple[int, ...]] = {
 
 
 def colours_by_lane(lane_map: LaneMap, lights: LightStates, stamp_ns: int) -> np.ndarray | None:
-    """(L, TURNS) LightColour that rules each turn from each lane, UNKNOWN where none does; None: none.
+    """(L, TURNS) LightColour that rules each turn from each lane, UNKNOWN where none does.
 
-    An arrow rules the turns it points to, before any full disc; of equals the most confident lamp
-    rules, then the most restrictive.
+    None where no light is known. An arrow rules the turns it points to, before any full disc; of
+    equals the most confident lamp rules, then the most restrictive.
     """
     age_ns = stamp_ns - lights.stamp_ns
     useful = (age_ns <= MAX_AGE_S * 1e9) & np.isin(

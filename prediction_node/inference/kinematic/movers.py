@@ -77,4 +77,4 @@ class Movers:
 
 def _finite(value: np.ndarray) -> np.ndarray:
     """NaN becomes 0, infinities the largest numbers."""
-    return np.nan_to_num(value)
+    return np.asarray(np.nan_to_num(value))

@@ -57,11 +57,24 @@ class KinematicParameters:
         2.0, 'Braking for curves, lights and leaders.', unit='m/s^2', low=0.3, high=6.0
     )
     time_gap_s: float = parameter(1.2, 'Wanted time behind a leader.', unit='s', low=0.1, high=5.0)
+    least_time_gap_s: float = parameter(
+        0.5,
+        'A driver already closer than time_gap_s is taken to want the present gap, down to this.',
+        unit='s',
+        low=0.0,
+        high=5.0,
+    )
     standstill_gap_m: float = parameter(
         2.0, 'Wanted distance behind a standing leader.', unit='m', low=0.0, high=10.0
     )
     lateral_acceleration_mps2: float = parameter(
         2.2, 'Accepted in curves.', unit='m/s^2', low=0.2, high=8.0
+    )
+    acceleration_gain: float = parameter(
+        0.4,
+        'How much of the measured acceleration, which is noisy, is believed.',
+        low=0.0,
+        high=1.0,
     )
     acceleration_decay_s: float = parameter(
         1.0, 'How fast the present acceleration gives way.', unit='s', low=0.05, high=10.0
@@ -84,8 +97,18 @@ class KinematicParameters:
         low=0.0,
         high=1.0,
     )
+    kept_excess: float = parameter(
+        0.8, 'How much of a speed above the limit drivers keep.', low=0.0, high=1.0
+    )
+    standing_stays: float = parameter(
+        0.85, 'Weight of a standing vehicle to stay while nothing moves ahead.', low=0.0, high=1.0
+    )
     default_speed_limit_mps: float = parameter(
-        15.0, 'Wanted speed where the map has no limit.', unit='m/s', low=1.0, high=60.0
+        15.0,
+        'Wanted speed where the map has no limit; who is faster keeps it.',
+        unit='m/s',
+        low=1.0,
+        high=60.0,
     )
     behaviour_acceleration_mps2: tuple[float, ...] = parameter(
         (0.0, -0.5, 0.5, -1.2, -2.4, 1.2),
@@ -106,6 +129,6 @@ class KinematicParameters:
         behaviours, weights = len(self.behaviour_acceleration_mps2), len(self.behaviour_weight)
         if behaviours != weights or not behaviours or sum(self.behaviour_weight) <= 0.0:
             raise ParameterError(
-                'kinematic.behaviour_weight must have one weight per behaviour and not be all zero, '
-                f'got {weights} for {behaviours}'
+                'kinematic.behaviour_weight must have one weight per behaviour, not all zero, '
+                f'got {weights} for {behaviours} behaviours'
             )

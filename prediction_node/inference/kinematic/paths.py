@@ -18,55 +18,103 @@ LANE_CHANGE_M = 1.6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """Where paths are at given distances; arrays of one shape."""
+
+    x_m: np.ndarray  # from the mover's position
+    y_m: np.ndarray
+    yaw_rad: np.ndarray
+    cos2: np.ndarray  # cos^2 of the yaw
+    cos_sin: np.ndarray  # cos times sin of the yaw
+
+    def reshaped(self, shape: tuple[int, ...]) -> Place:
+        """The same places in another arrangement."""
+        return Place(*(getattr(self, name).reshape(shape) for name in self.__slots__))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Paths:
-    """M paths of NODES nodes each; node k is k * step_m[i] ahead. Positions relative to the mover."""
+    """M paths of NODES nodes; node k of path i is k * step_m[i] ahead. Values as in `Place`."""
 
     step_m: np.ndarray  # (M,)
-    xy_m: np.ndarray  # (M, NODES, 2) from the mover's position
+    x_m: np.ndarray  # (M, NODES)
+    y_m: np.ndarray  # (M, NODES)
     yaw_rad: np.ndarray  # (M, NODES) of the motion, unwrapped, node 0 is the mover's
+    cos2: np.ndarray  # (M, NODES)
+    cos_sin: np.ndarray  # (M, NODES)
     curvature_1pm: np.ndarray  # (M, NODES)
     speed_limit_mps: np.ndarray  # (M, NODES) inf without a lane
 
-    def at(self, row: np.ndarray, distance_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Positions (K, T, 2) and yaws (K, T) of distances (K, T) along paths `row` (K,).
+    def xy_at(self, row: np.ndarray, distance_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """x and y (K, T) at distances (K, T) along paths `row` (K,); straight on past the end."""
+        flat, share = self._node(row, distance_m)
+        return _between(self.x_m, flat, share), _between(self.y_m, flat, share)
 
-        Beyond the last node the path goes on straight.
-        """
-        place = distance_m / self.step_m[row][:, None]
-        node = np.minimum(place.astype(np.int64), NODES - 2)
-        share = place - node
-        flat = row[:, None] * NODES + node
-        xy = self.xy_m.reshape(-1, 2)
-        first = xy[flat]
-        position = first + share[..., None] * (xy[flat + 1] - first)
-        yaw = self.yaw_rad.ravel()
-        first_yaw = yaw[flat]
-        turned = first_yaw + np.minimum(share, 1.0) * (yaw[flat + 1] - first_yaw)
-        return position, turned
+    def at(self, row: np.ndarray, distance_m: np.ndarray) -> Place:
+        """Everything at distances (K, T) along paths `row` (K,); straight on past the end."""
+        flat, share = self._node(row, distance_m)
+        inside = np.minimum(share, 1.0)
+        return Place(
+            x_m=_between(self.x_m, flat, share),
+            y_m=_between(self.y_m, flat, share),
+            yaw_rad=_between(self.yaw_rad, flat, inside),
+            cos2=_between(self.cos2, flat, inside),
+            cos_sin=_between(self.cos_sin, flat, inside),
+        )
+
+    def _node(self, row: np.ndarray, distance_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Flat index of the node before each distance, and the share of the way to the next."""
+        share = distance_m * (1.0 / self.step_m[row])[:, None]
+        node = share.astype(np.int64)
+        np.minimum(node, NODES - 2, out=node)
+        share -= node
+        node += (row * NODES)[:, None]
+        return node, share
+
+
+def _between(table: np.ndarray, flat: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Linear interpolation between flat[k] and flat[k] + 1."""
+    column = table.reshape(-1)
+    first = column.take(flat)
+    flat = flat + 1
+    rest = column.take(flat)
+    rest -= first
+    rest *= share
+    rest += first
+    return rest
 
 
 def paths_of(
     movers: Movers, rows: Hypotheses, road: Road | None, parameters: KinematicParameters
 ) -> Paths:
-    """Lane hypotheses ease from where the mover is into their lane; free ones keep turning a while."""
+    """Lane hypotheses ease from where the mover is into their lane; free ones turn on a while."""
     reach = movers.reach_m[rows.mover]
     step = reach / (NODES - 1)
     distance = step[:, None] * np.arange(NODES)
-    xy, yaw, curvature = _free(movers, rows.mover, distance, parameters)
-    limit = np.full(distance.shape, np.inf)
+    x, y, yaw, curvature, limit = (np.empty(distance.shape) for _ in range(5))
+    free = np.flatnonzero(rows.route == NO_ROUTE)
     laned = np.flatnonzero(rows.route != NO_ROUTE)
+    x[free], y[free], yaw[free], curvature[free] = _free(
+        movers, rows.mover[free], distance[free], parameters
+    )
+    limit[free] = np.inf
     if road is not None and len(laned):
-        xy[laned], curvature[laned], limit[laned] = _along_lanes(
+        lane_x, lane_y, curvature[laned], limit[laned] = _along_lanes(
             movers, rows, laned, distance[laned], road, parameters
         )
-        yaw[laned] = _yaw_along(xy[laned], movers.path_yaw_rad[rows.mover[laned]])
-    return Paths(step, xy, yaw, curvature, limit)
+        x[laned], y[laned] = lane_x, lane_y
+        yaw[laned] = _yaw_along(lane_x, lane_y, movers.path_yaw_rad[rows.mover[laned]])
+    cos = np.cos(yaw)
+    return Paths(step, x, y, yaw, cos * cos, cos * np.sin(yaw), curvature, limit)
 
 
 def _free(
     movers: Movers, mover: np.ndarray, distance: np.ndarray, parameters: KinematicParameters
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Constant turn rate and velocity whose curvature fades with the distance of yaw_rate_decay_s."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """x, y, yaw and curvature: constant turn rate and velocity whose turn fades on the way.
+
+    It fades to 1/e within the distance that yaw_rate_decay_s takes.
+    """
     speed = np.maximum(movers.path_speed_mps[mover], 1.5)
     curvature = np.clip(
         movers.yaw_rate_radps[mover] / speed, -MAX_CURVATURE_1PM, MAX_CURVATURE_1PM
@@ -76,10 +124,10 @@ def _free(
     yaw = movers.path_yaw_rad[mover][:, None] + curvature * fade_m * (1.0 - faded)
     middle = 0.5 * (yaw[:, 1:] + yaw[:, :-1])
     step = distance[:, 1:2]
-    xy = np.zeros((*distance.shape, 2))
-    np.cumsum(step * np.cos(middle), axis=1, out=xy[:, 1:, 0])
-    np.cumsum(step * np.sin(middle), axis=1, out=xy[:, 1:, 1])
-    return xy, yaw, curvature * faded
+    x, y = np.zeros(distance.shape), np.zeros(distance.shape)
+    np.cumsum(step * np.cos(middle), axis=1, out=x[:, 1:])
+    np.cumsum(step * np.sin(middle), axis=1, out=y[:, 1:])
+    return x, y, yaw, curvature * faded
 
 
 def _along_lanes(
@@ -89,23 +137,24 @@ def _along_lanes(
     distance: np.ndarray,
     road: Road,
     parameters: KinematicParameters,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Positions, curvature and speed limit along the routes of rows `laned`."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """x, y, curvature and speed limit along the routes of rows `laned`."""
     mover = rows.mover[laned]
     geometry = road.geometry
     lane, arc = road.routes.locate(rows.route[laned], rows.place_m[laned, None] + distance)
     sample, share = geometry.sample(lane, arc)
-    inside = np.clip(share, 0.0, 1.0)[..., None]
-    first = geometry.xy_m[sample]
-    centre = first + share[..., None] * (geometry.xy_m[sample + 1] - first)
-    direction = geometry.direction[sample]
-    direction = direction + inside * (geometry.direction[sample + 1] - direction)
-    left = np.stack([-direction[..., 1], direction[..., 0]], axis=-1)
+    inside = np.clip(share, 0.0, 1.0)
+    ux = _between(geometry.ux, sample, inside)
+    uy = _between(geometry.uy, sample, inside)
     offset, remaining = _offsets(movers, rows, laned, distance, parameters)
-    xy = centre - (movers.xy_m[mover] - geometry.origin_m)[:, None] + offset[..., None] * left
+    here = movers.xy_m[mover] - geometry.origin_m
+    x = _between(geometry.x_m, sample, share) - here[:, :1] - offset * uy
+    y = _between(geometry.y_m, sample, share) - here[:, 1:] + offset * ux
     # What the smoothed normals leave over at the start fades out: the path begins at the mover.
-    xy = xy - remaining[..., None] * xy[:, :1]
-    return xy, geometry.curvature_1pm[sample], road.speed_limit_mps[lane]
+    x -= remaining * x[:, :1]
+    y -= remaining * y[:, :1]
+    limit = road.speed_limit_mps.take(lane)
+    return x, y, geometry.curvature_1pm.take(sample), limit
 
 
 def _offsets(
@@ -128,18 +177,24 @@ def _offsets(
     wanted = np.where(changes, 0.0, parameters.kept_offset * offset)
     slope = np.tan(rows.heading_error_rad[laned])
     x = np.minimum(distance / blend[:, None], 1.0)
-    falls = (1.0 + 2.0 * x) * (1.0 - x) ** 2
-    swings = x * (1.0 - x) ** 2 * blend[:, None]
-    lateral = wanted[:, None] + (offset - wanted)[:, None] * falls + slope[:, None] * swings
+    rest = (1.0 - x) ** 2
+    falls = (1.0 + 2.0 * x) * rest
+    lateral = wanted[:, None] + (offset - wanted)[:, None] * falls
+    lateral += (slope * blend)[:, None] * x * rest
     return lateral, falls
 
 
-def _yaw_along(xy: np.ndarray, start_yaw: np.ndarray) -> np.ndarray:
+def _yaw_along(x: np.ndarray, y: np.ndarray, start_yaw: np.ndarray) -> np.ndarray:
     """(M, NODES) direction of central differences, unwrapped from the mover's own yaw."""
-    yaw = np.empty(xy.shape[:2])
+    dx, dy = np.empty_like(x[:, 1:]), np.empty_like(y[:, 1:])
+    for ahead, at in ((dx, x), (dy, y)):
+        np.subtract(at[:, 2:], at[:, :-2], out=ahead[:, :-1])
+        np.subtract(at[:, -1], at[:, -2], out=ahead[:, -1])
+    yaw = np.empty(x.shape)
     yaw[:, 0] = start_yaw
-    ahead = np.empty_like(xy[:, 1:])
-    ahead[:, :-1] = xy[:, 2:] - xy[:, :-2]
-    ahead[:, -1] = xy[:, -1] - xy[:, -2]
-    yaw[:, 1:] = np.arctan2(ahead[..., 1], ahead[..., 0])
-    return np.unwrap(yaw, axis=1)
+    np.arctan2(dy, dx, out=yaw[:, 1:])
+    turn = np.diff(yaw, axis=1)
+    turn -= 2.0 * np.pi * np.round(turn / (2.0 * np.pi))
+    np.cumsum(turn, axis=1, out=yaw[:, 1:])
+    yaw[:, 1:] += yaw[:, :1]
+    return yaw

@@ -54,8 +54,8 @@ def _first_target(relation: Relation) -> np.ndarray:
 def _light_stops(lane_map: LaneMap, geometry: LaneGeometry) -> np.ndarray:
     """(L,) where the stop line of the lane's lights comes closest to it, else the lane's end.
 
-    Maps differ in which lanelet they tie a light to: the one that ends at the stop line (stop at its
-    end) or the one across the junction (stop at its start); the closest place serves both.
+    Maps differ in which lanelet they tie a light to: the one that ends at the stop line (stop at
+    its end) or the one across the junction (stop at its start); the closest place serves both.
     """
     stop = geometry.length_m.copy()
     for group in range(len(lane_map.light_group_id)):
@@ -68,7 +68,7 @@ def _light_stops(lane_map: LaneMap, geometry: LaneGeometry) -> np.ndarray:
         a, b = line[0], line[-1]
         for lane in lane_map.light_lanes[group]:
             first, count = geometry.first[lane], geometry.count[lane]
-            xy = geometry.xy_m[first : first + count]
+            xy = np.stack([geometry.x_m, geometry.y_m], axis=-1)[first : first + count]
             span = b - a
             share = np.clip((xy - a) @ span / max(float(span @ span), 1e-9), 0.0, 1.0)
             away = np.hypot(*(xy - a - share[:, None] * span).T)

@@ -63,7 +63,7 @@ class RouteTable:
         return np.asarray(((table * self.lane_count + lane) * ROUTES)[:, None] + np.arange(ROUTES))
 
     def locate(self, row: np.ndarray, place_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Lane and arc length in it of places (M, G) along routes (M,), from the start lane's start."""
+        """Lane and arc length in it of places (M, G) from the start of the routes' start lanes."""
         start = self.start_m[row]
         furthest = place_m.max() if place_m.size else 0.0
         legs = max(1, int((start.min(axis=0, initial=np.inf) <= furthest).sum()))
@@ -71,7 +71,7 @@ class RouteTable:
         for k in range(1, legs):
             leg += place_m >= start[:, k, None]
         flat = row[:, None] * DEPTH + leg
-        return self.lanes.ravel()[flat], place_m - self.start_m.ravel()[flat]
+        return self.lanes.ravel().take(flat), place_m - self.start_m.ravel().take(flat)
 
 
 def _padded(relation: Relation, lanes: int) -> np.ndarray:
@@ -87,7 +87,7 @@ def _padded(relation: Relation, lanes: int) -> np.ndarray:
 
 def _turns(lane_map: LaneMap, geometry: LaneGeometry) -> np.ndarray:
     """(L,) Turn of every lane: the map's word, else the change of heading from end to end."""
-    yaw = np.arctan2(geometry.direction[:, 1], geometry.direction[:, 0])
+    yaw = np.arctan2(geometry.uy, geometry.ux)
     change = wrap_angle(yaw[geometry.first + geometry.count - 1] - yaw[geometry.first])
     bent = np.where(
         change > TURN_RAD, Turn.LEFT, np.where(change < -TURN_RAD, Turn.RIGHT, Turn.STRAIGHT)

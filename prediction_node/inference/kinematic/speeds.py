@@ -1,7 +1,10 @@
-"""How fast each hypothesis drives: intelligent driver model with speed behaviours, all rows at once.
+"""How fast each hypothesis drives: intelligent driver model with behaviours, all rows at once.
 
 Treiber, Hennecke, Helbing: Congested traffic states in empirical observations and microscopic
-simulations, Physical Review E 62 (2000), with the present acceleration fading into the model's.
+simulations, Physical Review E 62 (2000). Of free road and interaction only the worse counts,
+which keeps the wanted gap an equilibrium at every speed (Schakel, van Arem, Netten: Effects of
+cooperative adaptive cruise control on traffic flow stability, 2010). The present acceleration fades
+into the model's.
 """
 
 from __future__ import annotations
@@ -17,11 +20,13 @@ from prediction_node.inference.kinematic.movers import Movers
 from prediction_node.inference.kinematic.parameters import KinematicParameters
 from prediction_node.inference.kinematic.paths import NODES, Paths
 
-KNOT_STEPS = 4
+KNOT_STEPS = 5
 KNOT_S = KNOT_STEPS * STEP_S
 KNOTS = (POSE_COUNT - 1) // KNOT_STEPS + 1
 HARDEST_BRAKING_MPS2 = 6.0
 MIN_WANTED_MPS = 1.0
+STANDING_MPS = 0.3
+DRIVES_OFF_MPS = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,26 +37,32 @@ class Speeds:
     speed_mps: np.ndarray  # (KNOTS, B, M)
 
     def at_poses(self, behaviour: np.ndarray, row: np.ndarray) -> np.ndarray:
-        """(K, POSE_COUNT) distances of behaviours (K,) of rows (K,): cubic Hermite between knots."""
-        s = self.distance_m[:, behaviour, row].T
-        v = self.speed_mps[:, behaviour, row].T * KNOT_S
-        x = np.arange(KNOT_STEPS) / KNOT_STEPS
-        h00, h10 = (1 + 2 * x) * (1 - x) ** 2, x * (1 - x) ** 2
-        h01, h11 = x * x * (3 - 2 * x), x * x * (x - 1)
-        inner = (s[:, :-1, None] * h00 + v[:, :-1, None] * h10 + s[:, 1:, None] * h01) + v[
-            :, 1:, None
-        ] * h11
-        return np.concatenate([inner.reshape(len(s), -1), s[:, -1:]], axis=1)
+        """(K, POSE_COUNT) distances of behaviours (K,) of rows (K,).
+
+        Between knots the acceleration is constant, as in the integration.
+        """
+        knots, _, rows = self.distance_m.shape
+        flat = behaviour * rows + row
+        s = self.distance_m.reshape(knots, -1).take(flat, axis=1).T[..., None]
+        v = self.speed_mps.reshape(knots, -1).take(flat, axis=1).T[..., None]
+        t = STEP_S * np.arange(KNOT_STEPS)
+        out = np.empty((len(flat), POSE_COUNT))
+        inner = out[:, :-1].reshape(len(flat), knots - 1, KNOT_STEPS)
+        np.multiply(v[:, 1:] - v[:, :-1], t * t / (2.0 * KNOT_S), out=inner)
+        inner += v[:, :-1] * t
+        inner += s[:, :-1]
+        out[:, -1] = s[:, -1, 0]
+        return out
 
 
 def wanted_speeds(
     movers: Movers, rows: Hypotheses, paths: Paths, parameters: KinematicParameters
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(M, NODES) speed wanted along the path, braking ahead of curves; (M,) braking that asks of one now."""
+    """(M, NODES) speed wanted along the path, braking ahead of curves; (M,) braking needed now."""
     speed = movers.path_speed_mps[rows.mover][:, None]
     free = np.isinf(paths.speed_limit_mps)
     usual = np.where(free, speed, paths.speed_limit_mps)
-    kept = parameters.kept_speed
+    kept = np.where(speed > usual, parameters.kept_excess, parameters.kept_speed)
     wanted = np.maximum(kept * speed + (1.0 - kept) * usual, MIN_WANTED_MPS)
     # What does not follow lanes chose its speed with its curve in mind.
     curvature = np.where(free, 0.0, np.abs(paths.curvature_1pm))
@@ -76,7 +87,7 @@ def drive(
     primary: np.ndarray,
     parameters: KinematicParameters,
 ) -> Speeds:
-    """Integrate all behaviours of all rows together; leaders drive their `primary` (N,) row nominally."""
+    """Integrate all behaviours of all rows; leaders drive their `primary` (N,) row nominally."""
     behaviour = np.array(parameters.behaviour_acceleration_mps2)[:, None]
     b, m = len(behaviour), len(rows)
     accelerate = parameters.comfortable_acceleration_mps2
@@ -87,30 +98,45 @@ def drive(
     flat_wanted = wanted_mps.ravel()
     node_base = np.arange(m) * NODES
     per_step = 1.0 / paths.step_m
-    now = movers.acceleration_mps2[rows.mover]
+    now = parameters.acceleration_gain * movers.acceleration_mps2[rows.mover]
+    time_gap = _accepted_time_gap(movers, rows, start_gap, parameters)
     distance = np.zeros((KNOTS, b, m))
     speed = np.zeros((KNOTS, b, m))
     v = np.broadcast_to(movers.path_speed_mps[rows.mover], (b, m)).copy()
     s = np.zeros((b, m))
     speed[0] = v
+    # Whoever stands has a reason: only a leader that drives off, or an eager behaviour, ends it.
+    stands = (v < STANDING_MPS) & (behaviour <= 0.0)
     for knot in range(1, KNOTS):
         node = np.minimum((s * per_step).astype(np.int64), NODES - 1)
         wanted = flat_wanted[node_base + node]
         ratio = v / wanted
-        free_road = accelerate * (1.0 - ratio * ratio * np.minimum(ratio * ratio, 4.0))
+        haste = ratio * ratio * np.minimum(ratio * ratio, 4.0)
         closing = v - v[0, leader_row]
         gap = np.maximum(start_gap + s[0, leader_row] - s, 0.3)
-        pressure = _pressure(v, closing, gap, root, parameters)
+        pressure = _pressure(v, closing, gap, root, time_gap, parameters)
         stop = np.maximum(stop_gap_m - s, 0.3)
-        at_light = _pressure(v, v, stop, root, parameters)
-        model = free_road - accelerate * np.maximum(pressure, at_light) + behaviour
+        at_light = _pressure(v, v, stop, root, 0.5, parameters)
+        model = accelerate * (1.0 - np.maximum(haste, np.maximum(pressure, at_light))) + behaviour
         kept = np.exp(-(knot - 0.5) * KNOT_S / parameters.acceleration_decay_s)
+        stands &= ~(follows & (v[0, leader_row] > DRIVES_OFF_MPS))
+        model = np.where(stands, np.minimum(model, 0.0), model)
         a = np.clip(model, -HARDEST_BRAKING_MPS2, 4.0) * (1.0 - kept) + kept * now
-        faster = np.maximum(v + KNOT_S * a, 0.0)
+        faster = np.where(stands, 0.0, np.maximum(v + KNOT_S * a, 0.0))
         s = s + 0.5 * KNOT_S * (v + faster)
         v = faster
         distance[knot], speed[knot] = s, v
     return Speeds(distance, speed)
+
+
+def _accepted_time_gap(
+    movers: Movers, rows: Hypotheses, gap_m: np.ndarray, parameters: KinematicParameters
+) -> np.ndarray:
+    """(M,) time gap each driver wants: the usual one, or the present one of who is closer."""
+    speed = np.maximum(movers.path_speed_mps[rows.mover], 0.1)
+    present = (gap_m - parameters.standstill_gap_m) / speed
+    low = min(parameters.least_time_gap_s, parameters.time_gap_s)
+    return np.asarray(np.clip(present, low, parameters.time_gap_s))
 
 
 def _pressure(
@@ -118,11 +144,10 @@ def _pressure(
     closing: np.ndarray,
     gap: np.ndarray,
     root: float,
+    time_gap: np.ndarray | float,
     parameters: KinematicParameters,
 ) -> np.ndarray:
     """(wanted gap / gap)^2 of the intelligent driver model."""
-    wanted = parameters.standstill_gap_m + np.maximum(
-        v * (parameters.time_gap_s + closing / root), 0.0
-    )
+    wanted = parameters.standstill_gap_m + np.maximum(v * (time_gap + closing / root), 0.0)
     share = wanted / gap
     return np.asarray(share * share)

@@ -33,9 +33,9 @@ ON_CROSSWALK_M = 3.0
 
 
 def walk(agents: Agents, road: Road | None) -> tuple[np.ndarray, np.ndarray]:
-    """(N, MODE_COUNT, POSE_COUNT, 3) poses relative to each agent's position, (N, MODE_COUNT) weights.
+    """(N, MODE_COUNT, POSE_COUNT, 3) poses from each agent's position, (N, MODE_COUNT) weights.
 
-    Yaw turns from the body's to the direction of motion; whoever stands keeps facing where they face.
+    Yaw turns from the body's to the direction of motion; whoever stands keeps facing the same way.
     """
     velocity = np.clip(np.nan_to_num(agents.velocity_mps), -MAX_SPEED_MPS, MAX_SPEED_MPS)
     speed = np.hypot(velocity[:, 0], velocity[:, 1])
@@ -77,8 +77,9 @@ def _cross(
     last = geometry.first + geometry.count - 1
     query, lane = found.query, found.lane
     here = agents.position_m[query, :2] - geometry.origin_m
-    start = geometry.xy_m[geometry.first[lane]] - here
-    end = geometry.xy_m[last[lane]] - here
+    first_at, last_at = geometry.first[lane], last[lane]
+    start = np.stack([geometry.x_m[first_at], geometry.y_m[first_at]], axis=-1) - here
+    end = np.stack([geometry.x_m[last_at], geometry.y_m[last_at]], axis=-1) - here
     length = geometry.length_m[lane]
     # Crosswalks are walked both ways; the destination is the end the walker faces.
     along = np.cos(wrap_angle(found.heading_error_rad)) >= 0.0
