@@ -17,7 +17,8 @@ def class_table(
     all UNKNOWN.
     """
     flat = np.bincount(owner * CLASS_COUNT + label, weights=score, minlength=count * CLASS_COUNT)
-    table = flat.reshape(count, CLASS_COUNT)
+    # Of nothing at all it makes integers.
+    table = flat.astype(np.float64, copy=False).reshape(count, CLASS_COUNT)
     total = table.sum(axis=1)
     table[:, ObjectClass.UNKNOWN] += np.maximum(1.0 - total, 0.0)
     return table / np.maximum(total, 1.0)[:, None], total

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -63,7 +64,7 @@ def translate_detections(
     judge.require(within(position, parameters.max_position_m), Reason.POSITION)
     judge.require(has_length(quaternion), Reason.ORIENTATION)
     judge.require(within(size, parameters.max_size_m) & (size >= 0.0).all(axis=1), Reason.SIZE)
-    hypotheses = _read_hypotheses(arrays, source.classes(), rows, judge, parameters)
+    hypotheses = _read_hypotheses(arrays, _codes(source), rows, judge, parameters)
     covariance = hypotheses.covariance
     bound = parameters.max_variance
     judge.require(semidefinite(covariance[:, :3, :3], bound), Reason.POSITION_COVARIANCE)
@@ -120,7 +121,7 @@ class _Hypotheses:
 
 def _read_hypotheses(
     arrays: Detection3DArrayArrays,
-    names: Mapping[str, ObjectClass],
+    codes_by_name: Mapping[str, int],
     rows: np.ndarray,
     judge: Judge,
     parameters: ObservationParameters,
@@ -132,14 +133,8 @@ def _read_hypotheses(
     owner, flat = members(offsets, rows, judge.good)
 
     # One look-up per hypothesis: classes from 0 up, attributes from -1 down.
-    unknown = int(ObjectClass.UNKNOWN)
-    codes = np.array(
-        [
-            _attribute_code(name) if name.startswith(ATTRIBUTE_PREFIX) else names.get(name, unknown)
-            for name in map(arrays.hypothesis_class_id.__getitem__, flat.tolist())
-        ],
-        dtype=np.int64,
-    )
+    names_read = [arrays.hypothesis_class_id[i] for i in flat.tolist()]
+    codes = np.array([codes_by_name[name] for name in names_read], dtype=np.int64)
     score = np.asarray(arrays.hypothesis_score, dtype=np.float64)[flat]
     is_class = codes >= 0
     attribute = -1 - codes
@@ -175,7 +170,18 @@ def _read_hypotheses(
     return _Hypotheses(table, total, attributes, has_attribute, covariance)
 
 
-def _attribute_code(name: str) -> int:
-    """-1 - index of a known attribute; one below all of them for others."""
-    index = ATTRIBUTE_INDEX.get(name[len(ATTRIBUTE_PREFIX) :], ATTRIBUTE_COUNT)
-    return -1 - index
+class _Codes(dict[str, int]):
+    """Number of each known name; unknown classes are UNKNOWN, unknown attributes below them all."""
+
+    def __missing__(self, name: str) -> int:
+        if name.startswith(ATTRIBUTE_PREFIX):
+            return -1 - ATTRIBUTE_COUNT
+        return int(ObjectClass.UNKNOWN)
+
+
+@functools.lru_cache(maxsize=64)
+def _codes(source: SourceParameters) -> _Codes:
+    """What the hypotheses of a source mean: classes from 0 up, attributes from -1 down."""
+    codes = _Codes({name: int(kind) for name, kind in source.classes().items()})
+    codes.update({ATTRIBUTE_PREFIX + name: -1 - i for name, i in ATTRIBUTE_INDEX.items()})
+    return codes

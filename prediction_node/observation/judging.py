@@ -34,7 +34,7 @@ class Judge:
 def within(values: np.ndarray, bound: float) -> np.ndarray:
     """(N, ...) to (N,): every component finite and at most `bound` in size."""
     inside = np.abs(values) <= bound  # false for nan
-    return np.asarray(inside.reshape(len(values), -1).all(axis=1))
+    return np.asarray(inside.all(axis=tuple(range(1, inside.ndim))))
 
 
 def probability(values: np.ndarray) -> np.ndarray:
@@ -51,7 +51,7 @@ def has_length(quaternion: np.ndarray) -> np.ndarray:
 
 def given(covariance: np.ndarray) -> np.ndarray:
     """(N, D, D) to (N,): any entry that is more than nothing."""
-    return np.asarray((np.abs(covariance) > NOT_GIVEN).reshape(len(covariance), -1).any(axis=1))
+    return np.asarray((np.abs(covariance) > NOT_GIVEN).any(axis=(1, 2)))
 
 
 def semidefinite(covariance: np.ndarray, bound: float) -> np.ndarray:
@@ -60,15 +60,13 @@ def semidefinite(covariance: np.ndarray, bound: float) -> np.ndarray:
     By the principal minors (Sylvester); zero variances pass, as senders leave z zero.
     """
     c = covariance
-    passed = within(c, bound)
     a, d, f = c[:, 0, 0], c[:, 1, 1], c[:, 2, 2]
     b, e, g = c[:, 0, 1], c[:, 0, 2], c[:, 1, 2]
-    passed &= (a >= 0.0) & (d >= 0.0) & (f >= 0.0)
-    passed &= (
-        np.abs(c[:, [0, 0, 1], [1, 2, 2]] - c[:, [1, 2, 2], [0, 0, 1]])
-        <= SLACK * (a + d + f)[:, None]
-    ).all(axis=1)
-    passed &= (b * b <= (1.0 + SLACK) * a * d) & (e * e <= (1.0 + SLACK) * a * f)
-    passed &= g * g <= (1.0 + SLACK) * d * f
+    passed = within(c, bound) & (a >= 0.0) & (d >= 0.0) & (f >= 0.0)
+    slack = SLACK * (a + d + f)
+    for one, other in ((b, c[:, 1, 0]), (e, c[:, 2, 0]), (g, c[:, 2, 1])):
+        passed &= np.abs(one - other) <= slack
+    for variance, another, between in ((a, d, b), (a, f, e), (d, f, g)):
+        passed &= between * between <= (1.0 + SLACK) * variance * another
     determinant = a * (d * f - g * g) - b * (b * f - g * e) + e * (b * g - d * e)
     return np.asarray(passed & (determinant >= -SLACK * a * d * f))

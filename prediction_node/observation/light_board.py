@@ -16,7 +16,7 @@ from prediction_node.observation.reasons import Reason
 
 MAX_WAITING = 64
 MAX_GROUPS = 1024
-MAX_ELEMENTS = 16_384
+MAX_ELEMENTS = 4096
 STATUS_OFF = 1
 
 
@@ -91,9 +91,10 @@ class LightBoard:
             self._groups[group] = _Group(
                 stamp_ns, colour[lit], shape[lit], np.clip(confidence[lit], 0.0, 1.0)
             )
-        while len(self._groups) > MAX_GROUPS:
-            # The smaller id goes first among equally old ones, so that no order of arrival matters.
-            del self._groups[min(self._groups, key=lambda g: (self._groups[g].stamp_ns, g))]
+        if len(self._groups) > MAX_GROUPS:
+            # By id among equally old ones, so that no order of arrival matters.
+            newest = sorted(self._groups, key=lambda g: (-self._groups[g].stamp_ns, g))
+            self._groups = {group: self._groups[group] for group in newest[:MAX_GROUPS]}
         return None
 
     def at(self, scene_ns: int) -> LightStates:

@@ -62,15 +62,20 @@ class InputMonitor:
         self._fresh_arrival_ns: int | None = None
         self._repeats = 0
 
-    def heard(self, arrival_ns: int, stamp_ns: int | None, delay_ns: int | None) -> None:
-        """A message has come; its stamp and delay are None where they cannot be known."""
+    def heard(self, arrival_ns: int, stamp_ns: int | None, delay_ns: int | None) -> bool:
+        """A message has come; its stamp and delay are None where they cannot be known.
+
+        False if it has the stamp of the one before: a copy says nothing about the content.
+        """
         self._received += 1
         self._arrivals.append(arrival_ns)
         if delay_ns is not None:
             self._delays.append(delay_ns)
-        if stamp_ns is None or stamp_ns != self._newest_stamp_ns:
+        fresh = stamp_ns is None or stamp_ns != self._newest_stamp_ns
+        if fresh:
             self._fresh_arrival_ns = arrival_ns
         self._newest_stamp_ns = stamp_ns
+        return fresh
 
     def same_content(self, content: bytes, *, plausible: bool) -> bool:
         """Whether the source is stuck: the same content for the `stuck_messages`-th time again.

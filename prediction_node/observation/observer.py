@@ -124,13 +124,12 @@ class Observer:
         with self._lock:
             ego = self._timeline.newest
             expected_ns = self._timeline.expected_ns(arrival_ns)
-            monitor.heard(
-                arrival_ns, stamp_ns, None if expected_ns is None else expected_ns - stamp_ns
-            )
-            content = arrays.position[: self._parameters.max_objects].tobytes()
-            stuck = monitor.same_content(
-                content, plausible=_may_stand_still(arrays, source, ego, self._parameters)
-            )
+            delay_ns = None if expected_ns is None else expected_ns - stamp_ns
+            stuck = False
+            if monitor.heard(arrival_ns, stamp_ns, delay_ns):
+                content = arrays.position[: self._parameters.max_objects].tobytes()
+                plausible = _may_stand_still(arrays, source, ego, self._parameters)
+                stuck = monitor.same_content(content, plausible=plausible)
         try:
             check_stamp(stamp_ns)
             if stuck:

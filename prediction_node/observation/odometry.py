@@ -154,6 +154,7 @@ class OdometryBuffer:
         self._capacity = parameters.odometry_messages
         self._gap_ns = nanoseconds(parameters.odometry_gap_s)
         self._reach_ns = nanoseconds(parameters.max_coasting_s)
+        self._edge_ns = nanoseconds(parameters.odometry_edge_s)
         self._stamps: list[int] = []
         self._motions: list[EgoMotion] = []
 
@@ -182,8 +183,8 @@ class OdometryBuffer:
     def at(self, stamp_ns: int) -> EgoMotion:
         """The motion at a stamp: between two messages interpolated, after the newest carried on.
 
-        Raises FrameError before the oldest message, within a gap too long to bridge, and further
-        ahead of the newest than the coasting time.
+        Raises FrameError well before the oldest message, well within a gap too long to bridge, and
+        further ahead of the newest than the coasting time.
         """
         if not self._stamps:
             raise FrameError('no odometry has come yet')
@@ -199,18 +200,18 @@ class OdometryBuffer:
         after = self._motions[index]
         if after.stamp_ns == stamp_ns:
             return after
-        if index == 0:
-            raise FrameError(
-                f'stamp {stamp_ns} is {seconds(after.stamp_ns - stamp_ns):.3f} s before the '
-                'oldest odometry'
-            )
-        before = self._motions[index - 1]
-        if after.stamp_ns - before.stamp_ns > self._gap_ns:
-            raise FrameError(
-                f'stamp {stamp_ns} lies in a gap of {seconds(after.stamp_ns - before.stamp_ns):.3f}'
-                f' s in the odometry, allowed are {seconds(self._gap_ns):.3f} s'
-            )
-        return _between(before, after, stamp_ns)
+        before = self._motions[index - 1] if index else None
+        if before is not None and after.stamp_ns - before.stamp_ns <= self._gap_ns:
+            return _between(before, after, stamp_ns)
+        if after.stamp_ns - stamp_ns <= self._edge_ns:
+            return after.carried_on(stamp_ns)
+        if before is not None and stamp_ns - before.stamp_ns <= self._edge_ns:
+            return before.carried_on(stamp_ns)
+        raise FrameError(
+            f'stamp {stamp_ns} is {seconds(after.stamp_ns - stamp_ns):.3f} s before '
+            + ('the oldest odometry' if before is None else 'the end of a gap in the odometry')
+            + f', allowed are {seconds(self._edge_ns):.3f} s'
+        )
 
 
 def _between(before: EgoMotion, after: EgoMotion, stamp_ns: int) -> EgoMotion:

@@ -59,6 +59,13 @@ class ObservationParameters:
     odometry_gap_s: float = parameter(
         1.0, 'Longest gap between two odometry messages to interpolate.', unit='s', low=0.05, high=5
     )
+    odometry_edge_s: float = parameter(
+        0.2,
+        'The motion is carried this far before the first odometry and into a gap.',
+        unit='s',
+        low=0.0,
+        high=1.0,
+    )
     transform_samples: int = parameter(
         200, 'Samples kept of each moving transform.', low=2, high=10_000
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from prediction_node.domain.kinds import ATTRIBUTE_COUNT, CLASS_COUNT, ObjectClass, Orientation
@@ -50,9 +52,10 @@ def translate_radar_tracks(
     )
     judge.require(within(size, parameters.max_size_m) & (size >= 0.0).all(axis=1), Reason.SIZE)
 
-    names = source.classes()
-    codes = arrays.classification[rows]
-    numbers = np.array([names.get(str(code), -1) for code in codes.tolist()], dtype=np.int64)
+    names = _numbers(source)
+    numbers = np.array(
+        [names.get(code, -1) for code in arrays.classification[rows].tolist()], dtype=np.int64
+    )
     classified = np.flatnonzero(numbers >= 0)
     probabilities, total = class_table(
         classified,
@@ -94,3 +97,9 @@ def translate_radar_tracks(
     if not judge.good.all():
         tracks = tracks.select(judge.good)
     return Translation(tracks=tracks, received=len(arrays.position), refused=judge.refused)
+
+
+@functools.lru_cache(maxsize=64)
+def _numbers(source: SourceParameters) -> dict[int, int]:
+    """Classes of a source by the numbers among its names."""
+    return {int(name): int(kind) for name, kind in source.classes().items() if name.isdecimal()}
