@@ -40,6 +40,10 @@ def add_parser(subparsers: Any) -> None:
             '--agents', type=_positive, default=64, help='road users in the scene (default 64)'
         )
         kind.add_argument('--json', type=Path, help='write the figures to this file as well')
+        if name == 'cycle':
+            kind.add_argument(
+                '--cycles', type=_positive, default=1000, help='cycles to measure (default 1000)'
+            )
         kind.set_defaults(run=run, benchmark=name)
 
 

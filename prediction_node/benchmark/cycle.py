@@ -18,7 +18,7 @@ import numpy as np
 from prediction_node.benchmark.traffic import make_traffic
 from prediction_node.domain.errors import PredictionNodeError
 from prediction_node.domain.kinds import MODALITY_NAMES, Modality
-from prediction_node.importers.to_bag import write_scene
+from prediction_node.importers.to_bag import write_bag
 from prediction_node.lanelet.load import load_map
 from prediction_node.middleware import profile_environment
 from prediction_node.resources import share_path
@@ -91,18 +91,19 @@ def run(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
     }
     os.environ.update(environment)  # the listener lives in this process
     with tempfile.TemporaryDirectory(prefix='prediction_cycle_') as folder:
-        scene = Path(folder) / 'scene'
+        bag = Path(folder) / 'bag'
+        map_path = share_path('samples', 'lankershim', 'map.osm')
         suite = corner_suite()
-        lane_map = load_map(share_path('samples', 'lankershim', 'map.osm'))
+        lane_map = load_map(map_path)
         print(f'simulating {seconds:.0f} s of {args.agents} road users ...', file=sys.stderr)
         traffic = make_traffic(lane_map, args.agents, seconds)
-        messages = write_scene(traffic, lane_map, suite, scene, seed=0)
+        messages = write_bag(traffic, suite, 0, bag)
         parameters = Path(folder) / 'parameters.yaml'
-        parameters.write_text(node_parameters(suite, scene / 'map.osm'))
+        parameters.write_text(node_parameters(suite, map_path))
         first_topic = next(iter(suite.sensors.values())).topic
         with _process('prediction_node.ros.node', '--ros-args', '--params-file', str(parameters)):
             wait = ['--wait-for', first_topic, '/localization/odometry']
-            with _process('prediction_node.ros.player', str(scene / 'bag'), *wait):
+            with _process('prediction_node.ros.player', str(bag), *wait):
                 print(f'measuring {cycles} cycles ...', file=sys.stderr)
                 figures = _listen(cycles)
     return {

@@ -21,6 +21,7 @@ from prediction_node.domain.lane_map import LaneMap
 from prediction_node.domain.stamps import STEP_NS
 from prediction_node.map_source import map_from_file
 from prediction_node.pipeline import (
+    NOMINAL,
     ODOMETRY,
     TF,
     TF_STATIC,
@@ -269,9 +270,10 @@ class PredictionNode(LifecycleNode):  # type: ignore[misc]
             text = f'{release.mode}' + (
                 f': {"; ".join(release.reasons)}' if release.reasons else ''
             )
-            (self.get_logger().info if release.mode == 'nominal' else self.get_logger().warning)(
-                text
-            )
+            if release.mode == NOMINAL:
+                self.get_logger().info(text)
+            else:
+                self.get_logger().warning(text)
         now_ns = time.monotonic_ns()
         health = release.health
         state = (release.mode, *(each.state for each in (*health.sources, health.odometry)))

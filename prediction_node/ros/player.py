@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import rclpy
+from rclpy._rclpy_pybind11 import RCLError
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock as ClockMessage
@@ -102,6 +103,10 @@ def main() -> int:
     except PredictionNodeError as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
+    except RCLError:
+        if rclpy.ok():
+            raise
+        return 0  # told to stop in the middle of a message
     finally:
         rclpy.try_shutdown()
     if late:
