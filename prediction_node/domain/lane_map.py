@@ -108,7 +108,7 @@ class Area:
 
     id: int
     kind: str
-    outline_m: np.ndarray  # (n, 3), first point not repeated
+    outline_m: np.ndarray  # (n, 3) counterclockwise, first point not repeated
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,6 +7,7 @@ to 14 and 35).
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -72,7 +73,7 @@ def utm_zone(latitude_deg: float, longitude_deg: float) -> int:
         return 32
     if 72 <= latitude_deg < 84 and 0 <= longitude_deg < 42:
         return 31 + 2 * int((longitude_deg + 3) // 12)
-    return int((longitude_deg + 180.0) % 360.0 // 6) + 1
+    return (math.floor(longitude_deg) + 180) % 360 // 6 + 1
 
 
 def utm(latitude_deg: np.ndarray, longitude_deg: np.ndarray, zone: int) -> np.ndarray:

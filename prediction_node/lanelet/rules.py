@@ -11,10 +11,11 @@ import numpy as np
 from prediction_node.domain.lane_map import Area, LaneKind, Rule
 from prediction_node.lanelet.elements import Directed, Elements, Member, RuleElement, Way
 from prediction_node.lanelet.lanes import Lanes, walk
-from prediction_node.lanelet.polyline import crossings
+from prediction_node.lanelet.polyline import arc_length, crossings
 from prediction_node.lanelet.topology import ON_FOOT
 
 _YIELDING = ('right_of_way', 'all_way_stop')
+_JOINT_M = 0.5
 _STOP_REACH_M = 3.0  # a stop line may lie this far before or beyond its lane's ends
 
 
@@ -86,7 +87,15 @@ def areas(elements: Elements, xyz_m: np.ndarray) -> list[Area]:
             outline = _widened(way, xyz_m)
             if outline is not None:
                 found.append(Area(way.id, kind, outline))
-    return sorted(found, key=lambda area: area.id)
+    found.sort(key=lambda area: area.id)
+    return [Area(area.id, area.kind, _counterclockwise(area.outline_m)) for area in found]
+
+
+def _counterclockwise(outline: np.ndarray) -> np.ndarray:
+    """The same ring from the same first point."""
+    x, y = outline[:, 0] - outline[:1, 0], outline[:, 1] - outline[:1, 1]
+    clockwise = float(x @ np.roll(y, -1) - y @ np.roll(x, -1)) < 0
+    return np.concatenate([outline[:1], outline[:0:-1]]) if clockwise else outline
 
 
 def _rule(
@@ -240,14 +249,25 @@ def _loose_stop_lines(
     roads = [
         row for row, kind in enumerate(lanes.kind) if kind in (LaneKind.ROAD, LaneKind.BICYCLE)
     ]
-    lows = np.array([lanes.centre[row][:, :2].min(axis=0) for row in roads]).reshape(-1, 2)
-    highs = np.array([lanes.centre[row][:, :2].max(axis=0) for row in roads]).reshape(-1, 2)
+    # A lane that ends at the line is held, one that starts there is not.
+    approach = [_shifted(lanes.centre[row], _JOINT_M) for row in roads] if loose else []
+    lows = np.array([line[:, :2].min(axis=0) for line in approach]).reshape(-1, 2)
+    highs = np.array([line[:, :2].max(axis=0) for line in approach]).reshape(-1, 2)
     for way in sorted(loose, key=lambda way: way.id):
         line = xyz_m[way.rows]
         low, high = line[:, :2].min(axis=0), line[:, :2].max(axis=0)
         near = np.flatnonzero(((lows <= high) & (highs >= low)).all(axis=1))
-        crossed = {roads[i] for i in near if len(crossings(lanes.centre[roads[i]], line))}
+        crossed = {roads[i] for i in near if len(crossings(approach[i], line))}
         stop_lines.add(way.id, crossed)
+
+
+def _shifted(line: np.ndarray, by_m: float) -> np.ndarray:
+    """The line without its first metres and with as many more straight on at its end."""
+    along = arc_length(line)
+    start = np.array([np.interp(by_m, along, line[:, k]) for k in range(3)])
+    step = line[-1] - line[-2]
+    end = line[-1] + step / max(np.hypot(step[0], step[1]), 1e-9) * by_m
+    return np.concatenate([start[None], line[along > by_m], end[None]])
 
 
 def _meets(centre: np.ndarray, line: np.ndarray) -> bool:

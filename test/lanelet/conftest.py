@@ -113,9 +113,9 @@ def archive_of(osm: Path, folder: Path) -> Path:
     """
     text = osm.read_text()
     kinds: dict[int, str] = {}
-    for block in re.findall(r'<relation id="\d+">.*?</relation>', text, re.DOTALL):
+    for block in re.findall(r'<relation [^>]*id="\d+"[^>]*>.*?</relation>', text, re.DOTALL):
         if 'v="regulatory_element"' in block:
-            id_ = int(re.search(r'id="(\d+)"', block)[1])
+            id_ = int(re.search(r' id="(\d+)"', block)[1])
             kinds[id_] = re.search(r'k="subtype" v="([^"]*)"', block)[1]
             text = text.replace(
                 block, block.replace(f'k="subtype" v="{kinds[id_]}"', f'k="subtype" v="{STAND_IN}"')
@@ -170,22 +170,22 @@ def assert_same_rules(a: LaneMap, b: LaneMap, *, within_m: float = 1e-6) -> None
                 np.testing.assert_allclose(shape, twin, atol=within_m)
 
 
-@pytest.fixture
+@pytest.fixture(scope='session')
 def map_text() -> type[MapText]:
     return MapText
 
 
-@pytest.fixture
+@pytest.fixture(scope='session')
 def make_archive() -> Any:
     return archive_of
 
 
-@pytest.fixture
+@pytest.fixture(scope='session')
 def same_map() -> Any:
     return assert_same_map
 
 
-@pytest.fixture
+@pytest.fixture(scope='session')
 def same_rules() -> Any:
     return assert_same_rules
 
@@ -232,11 +232,11 @@ def map_of_rules(kinds: Iterable[str], **options: bool) -> MapText:
     return text
 
 
-@pytest.fixture
+@pytest.fixture(scope='session')
 def autoware_rules() -> dict[str, dict[str, str]]:
     return AUTOWARE_RULES
 
 
-@pytest.fixture
+@pytest.fixture(scope='session')
 def rules_map() -> Any:
     return map_of_rules

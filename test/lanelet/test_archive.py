@@ -174,15 +174,10 @@ def test_a_lying_member_names_its_rule(
 
 
 @pytest.fixture(scope='module')
-def blob(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> bytes:
+def blob(tmp_path_factory: pytest.TempPathFactory, rules_map: Any, make_archive: Any) -> bytes:
     folder = tmp_path_factory.mktemp('blob')
-    conftest = next(
-        plugin
-        for plugin in request.config.pluginmanager.get_plugins()
-        if hasattr(plugin, 'map_of_rules')
-    )
-    osm = conftest.map_of_rules(KINDS).save(folder / 'map.osm')
-    return bytes(conftest.archive_of(osm, folder).read_bytes())
+    binary = make_archive(rules_map(KINDS).save(folder / 'map.osm'), folder)
+    return bytes(binary.read_bytes())
 
 
 @settings(max_examples=150, deadline=None)
