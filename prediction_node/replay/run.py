@@ -21,6 +21,8 @@ from prediction_node.schedule import first_aligned_ns
 # Silence longer than this is a pause of the recorder: releases stop 2 s into it and go on after it.
 PAUSE_NS = 10 * NS_PER_S
 COAST_NS = 2 * NS_PER_S
+# Messages before the first odometry are handed on in portions, however long it takes to come.
+PORTION = 256
 
 OnProgress = Callable[[int], None]
 
@@ -93,7 +95,7 @@ class Replay:
             if next_ns is not None and last_ns is not None:
                 # One release sees all that was recorded up to the end.
                 self._catch_up(next_ns, last_ns, first_aligned_ns(last_ns) + 1)
-        self._keeper.keep(self._since_release, None)
+        self._hand_on(None)
 
     def _ended(self, log_ns: int) -> bool:
         first = self.counts.first_release_ns
@@ -114,6 +116,8 @@ class Replay:
     def _take(self, message: Message) -> None:
         self.counts.messages += 1
         self._since_release.append(message)
+        if len(self._since_release) >= PORTION:
+            self._hand_on(None)
         name = self._inputs.get(message.topic)
         if name is not None:
             self._pipeline.receive(name, message.data, message.log_ns)
@@ -121,5 +125,8 @@ class Replay:
     def _release(self, now_ns: int) -> None:
         release = self._pipeline.release(now_ns)
         self.counts.add(release)
+        self._hand_on(release)
+
+    def _hand_on(self, release: Release | None) -> None:
         messages, self._since_release = self._since_release, []
         self._keeper.keep(messages, release)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import Reader, StoragePlugin, Writer
+from rosbags.typesys import Stores, get_typestore
 
 from prediction_node import cdr
 from prediction_node.bags.reader import BagReader
@@ -21,6 +26,7 @@ from prediction_node.domain.stamps import STEP_NS
 OBJECTS = '/perception/object_recognition/objects'
 TRACKS = '/prediction/output/tracks'
 UNCERTAINTY = '/prediction/output/uncertainty'
+MARKERS = '/prediction/debug/markers'
 FIGURES = {'ade', 'fde', 'min_ade', 'min_fde', 'miss_rate', 'brier_min_fde', 'windows'}
 
 
@@ -97,12 +103,51 @@ def test_metrics_have_exactly_the_promised_structure(
 def test_the_same_recording_gives_the_same_bytes(
     drive_bag: Path, replay: Any, tmp_path: Path
 ) -> None:
-    runs = [tmp_path / str(i) for i in range(3)]
+    runs = [tmp_path / str(i) for i in range(5)]
     for folder in runs:
         assert replay(drive_bag, '--out', folder) == 0
     for name in ('predictions.mcap', 'metadata.yaml', 'metrics.json', 'summary.json'):
         contents = {(folder / name).read_bytes() for folder in runs}
         assert len(contents) == 1, name
+
+
+def test_neither_hash_seeds_nor_threads_matter_and_ros_is_not_needed(
+    drive_bag: Path, tmp_path: Path
+) -> None:
+    """The command line itself, in processes of its own."""
+    program = (
+        'import sys\n'
+        'from prediction_node.cli import main\n'
+        'status = main(sys.argv[1:])\n'
+        "assert 'rclpy' not in sys.modules\n"
+        'sys.exit(status)\n'
+    )
+    contents = set()
+    for number in ('1', '2'):
+        out = tmp_path / number
+        done = subprocess.run(
+            [sys.executable, '-c', program, 'replay', drive_bag, '--out', out, '--no-report'],
+            env={**os.environ, 'PYTHONHASHSEED': number, 'OMP_NUM_THREADS': number},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        contents.add((out / 'predictions.mcap').read_bytes() + (out / 'metrics.json').read_bytes())
+    assert len(contents) == 1
+
+
+def test_every_topic_is_read_by_its_recorded_definition(
+    drive_bag: Path, replay: Any, tmp_path: Path
+) -> None:
+    """As Foxglove does it: nothing but what the recording itself says about its types."""
+    assert replay(drive_bag, '--out', tmp_path) == 0
+    with AnyReader([tmp_path], default_typestore=get_typestore(Stores.EMPTY)) as bag:
+        first: dict[str, Any] = {}
+        for connection, _, data in bag.messages():
+            if connection.topic not in first:
+                first[connection.topic] = bag.deserialize(data, connection.msgtype)
+    assert {OBJECTS, TRACKS, UNCERTAINTY, MARKERS} <= set(first)
 
 
 def test_a_replay_of_a_replay_predicts_the_same(
