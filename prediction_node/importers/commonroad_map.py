@@ -215,10 +215,18 @@ def _drop_unknown(lane: Lanelet, index: dict[int, int], warnings: list[str]) -> 
 
 
 def _roads(lanelets: list[Lanelet], index: dict[int, int]) -> Roads:
+    """The connections, also those that only one of the two lanelets names."""
+    pairs = [(index[k.id], index[ref]) for k in lanelets for ref in k.successors]
+    pairs += [(index[ref], index[k.id]) for k in lanelets for ref in k.predecessors]
+    successors: list[list[int]] = [[] for _ in lanelets]
+    predecessors: list[list[int]] = [[] for _ in lanelets]
+    for first, following in dict.fromkeys(pairs):
+        successors[first].append(following)
+        predecessors[following].append(first)
     return Roads(
         centre_m=[lane.centre_m for lane in lanelets],
-        successors=[[index[ref] for ref in lane.successors] for lane in lanelets],
-        predecessors=[[index[ref] for ref in lane.predecessors] for lane in lanelets],
+        successors=successors,
+        predecessors=predecessors,
         beside=[
             [index[ref] for ref in (lane.left, lane.right) if ref is not None] for lane in lanelets
         ],
