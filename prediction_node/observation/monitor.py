@@ -62,6 +62,11 @@ class InputMonitor:
         self._fresh_arrival_ns: int | None = None
         self._repeats = 0
 
+    def forget_delays(self) -> None:
+        """Stamps have jumped: delays and fates from across the jump say nothing of the source."""
+        self._delays.clear()
+        self._fates.clear()
+
     def heard(self, arrival_ns: int, stamp_ns: int | None, delay_ns: int | None) -> bool:
         """A message has come; its stamp and delay are None where they cannot be known.
 

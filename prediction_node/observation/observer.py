@@ -194,6 +194,8 @@ class Observer:
                 self._transforms.clear_moving()
                 self._inbox.forget_taken()
                 self._lights.forget()
+                for monitor in self._monitors.values():
+                    monitor.forget_delays()
             if time.stamp_ns is None or motion is None:
                 return Observed(
                     stamp_ns=time.stamp_ns,

@@ -198,6 +198,11 @@ class SourceParameters:
     def modality_kind(self) -> Modality:
         return Modality[self.modality.upper()]
 
+    def speed_bound_mps(self, parameters: ObservationParameters) -> float:
+        """Highest plausible speed in a message; relative ones reach twice that over ground."""
+        relative = self.velocity_reference == 'relative_to_sensor'
+        return parameters.max_speed_mps * (2.0 if relative else 1.0)
+
     def classes(self) -> dict[str, ObjectClass]:
         """What this source calls a class -> class. Raises ParameterError naming a bad pair."""
         known = {name: ObjectClass(i) for i, name in enumerate(CLASS_NAMES)}

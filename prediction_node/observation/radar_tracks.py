@@ -36,9 +36,7 @@ def translate_radar_tracks(
     size = np.asarray(arrays.size[rows], dtype=np.float64)
     position_covariance = arrays.position_covariance[rows].astype(np.float64)[:, _UNFOLD]
     velocity_covariance = arrays.velocity_covariance[rows].astype(np.float64)[:, _UNFOLD]
-    # Two bodies that meet head on: the relative speed may be twice the bound.
     relative = source.velocity_reference == 'relative_to_sensor'
-    max_speed_mps = parameters.max_speed_mps * (2.0 if relative else 1.0)
 
     judge = Judge(len(rows))
     judge.require(within(position, parameters.max_position_m), Reason.POSITION)
@@ -46,7 +44,7 @@ def translate_radar_tracks(
         semidefinite(position_covariance, parameters.max_variance), Reason.POSITION_COVARIANCE
     )
     speed = np.sqrt(np.einsum('ni,ni->n', velocity, velocity))
-    judge.require(speed <= max_speed_mps, Reason.VELOCITY)
+    judge.require(speed <= source.speed_bound_mps(parameters), Reason.VELOCITY)
     judge.require(
         semidefinite(velocity_covariance, parameters.max_variance), Reason.VELOCITY_COVARIANCE
     )

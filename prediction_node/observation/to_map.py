@@ -18,6 +18,8 @@ from prediction_node.observation.reasons import Reason
 from prediction_node.observation.timeline import EgoTimeline
 from prediction_node.observation.transforms import TransformBuffer
 
+# A heading less certain than this (57 degrees) is none; senders say so with a large variance.
+_UNSUREST_YAW_RAD = 1.0
 # A body's x axis within 6 degrees of the vertical has no heading.
 _FLATTEST_HEADING = 0.1
 
@@ -96,6 +98,7 @@ def to_map(
     up = rotation[2]  # the map's z axis in the message's frame
     yaw_variance = np.einsum('i,nij,j->n', up, tracks.axes_covariance, up)
     measured_yaw = tracks.has_axes_covariance & (yaw_variance > 0.0)
+    heading_ok &= ~measured_yaw | (yaw_variance <= _UNSUREST_YAW_RAD**2)
     yaw_variance = np.where(measured_yaw, yaw_variance, source.yaw_sigma_rad**2)
     if view.through_ego and view.ego is not None and view.ego.pose_covariance is not None:
         yaw_variance = yaw_variance + view.ego.pose_covariance[2, 2]

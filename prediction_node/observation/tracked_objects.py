@@ -23,6 +23,8 @@ from prediction_node.observation.rotations import matrices_from_quaternions
 
 CYLINDER = 1
 POLYGON = 2
+# Less certain than this, a yaw rate says nothing: it is what any car may do.
+UNSUREST_TURN_RATE_RADPS = 0.5
 
 
 def translate_tracked_objects(
@@ -53,11 +55,14 @@ def translate_tracked_objects(
     judge = Judge(n)
     judge.require(within(position, parameters.max_position_m), Reason.POSITION)
     judge.require(has_length(quaternion), Reason.ORIENTATION)
-    judge.require(semidefinite(where, bound), Reason.POSITION_COVARIANCE)
-    judge.require(semidefinite(turn, bound), Reason.ORIENTATION_COVARIANCE)
+    where_ok, turn_ok, drift_ok = semidefinite(np.concatenate([where, turn, drift]), bound).reshape(
+        3, n
+    )
+    judge.require(where_ok, Reason.POSITION_COVARIANCE)
+    judge.require(turn_ok, Reason.ORIENTATION_COVARIANCE)
     speed_mps = np.sqrt(np.einsum('ni,ni->n', linear, linear))
-    judge.require(speed_mps <= parameters.max_speed_mps, Reason.VELOCITY)
-    judge.require(semidefinite(drift, bound), Reason.VELOCITY_COVARIANCE)
+    judge.require(speed_mps <= source.speed_bound_mps(parameters), Reason.VELOCITY)
+    judge.require(drift_ok, Reason.VELOCITY_COVARIANCE)
     judge.require(within(angular, parameters.max_yaw_rate_radps), Reason.YAW_RATE)
     judge.require(within(size, parameters.max_size_m) & (size >= 0.0).all(axis=1), Reason.SIZE)
     judge.require(probability(existence), Reason.EXISTENCE)
@@ -99,7 +104,7 @@ def translate_tracked_objects(
         velocity_mps=(axes @ linear[:, :, None])[:, :, 0],
         velocity_covariance=axes @ drift @ np.swapaxes(axes, -1, -2),
         has_velocity_covariance=has_drift,
-        has_turn_rate=np.any(angular != 0.0, axis=1) | (twist_covariance[:, 5, 5] > 0.0),
+        has_turn_rate=_has_turn_rate(angular, twist_covariance[:, 5, 5]),
         turn_rate_radps=(axes @ angular[:, :, None])[:, :, 0],
         has_size=np.all(size > 0.01, axis=1),
         size_m=size,
@@ -112,6 +117,12 @@ def translate_tracked_objects(
     if not judge.good.all():
         tracks = tracks.select(judge.good)
     return Translation(tracks=tracks, received=len(arrays.position), refused=judge.refused)
+
+
+def _has_turn_rate(angular_radps: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """(N,) whether a yaw rate was measured: not without value and variance, nor with a huge one."""
+    some = np.any(angular_radps != 0.0, axis=1) | (variance > 0.0)
+    return np.asarray(some & (variance <= UNSUREST_TURN_RATE_RADPS**2))
 
 
 def _sizes(arrays: TrackedObjectsArrays, rows: np.ndarray) -> np.ndarray:

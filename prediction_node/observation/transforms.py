@@ -140,7 +140,8 @@ class TransformBuffer:
         if chain is not None:
             return chain
         up_from_target, up_from_source = self._ancestors(target), self._ancestors(source)
-        common = next((name for name in up_from_source if name in set(up_from_target)), None)
+        above_target = set(up_from_target)
+        common = next((name for name in up_from_source if name in above_target), None)
         if common is None:
             unknown = [name for name in (target, source) if name not in self.frames]
             raise FrameError(

@@ -208,6 +208,7 @@ class Drive:
     turn_rate_radps = 0.1
     sensor_latency_ns = 60 * MS
     odometry_latency_ns = 2 * MS
+    odometry_per_cycle = 5
 
     def __init__(
         self,
@@ -280,11 +281,11 @@ class Drive:
         start = self.true_ns
         out: list[tuple[int, Callable[[int], None]]] = []
         if self.with_odometry:
-            for i in range(5):
-                made = self.odometry(start + (i + 1) * 20 * MS - self.odometry_latency_ns)
-                out.append(
-                    (start + (i + 1) * 20 * MS, lambda at, m=made: self.observer.on_odometry(m, at))
-                )
+            period_ns = 100 * MS // self.odometry_per_cycle
+            for i in range(self.odometry_per_cycle):
+                arrival = start + (i + 1) * period_ns
+                made = self.odometry(arrival - self.odometry_latency_ns)
+                out.append((arrival, lambda at, m=made: self.observer.on_odometry(m, at)))
         if self.with_sensors:
             for source in self.sources:
                 arrival = start + 70 * MS

@@ -51,6 +51,24 @@ def test_a_jump_of_all_stamps_is_one_reset_and_good_within_two_cycles(
     assert len(drive.notices) == 1
 
 
+@pytest.mark.parametrize('jump_s', [-60, -1, 1, 60])
+def test_a_jump_with_odometry_as_slow_as_the_releases(drive: Any, jump_s: int) -> None:
+    drive.odometry_per_cycle = 1
+    drive.cycle(20)
+    drive.stamp_offset_ns += jump_s * S
+    drive.cycle()
+    for _ in range(10):
+        assert good(drive, drive.cycle())
+    assert len(drive.notices) == 1
+
+
+def test_a_jump_makes_no_source_look_faulty(drive: Any) -> None:
+    drive.cycle(20)
+    drive.stamp_offset_ns += 60 * S
+    drive.cycle(2)
+    assert {s.state for s in drive.observer.health(drive.now_ns).sources} == {State.OK}
+
+
 @pytest.mark.parametrize('jump_s', [-0.1, 0.1, -0.2, 0.2])
 def test_a_small_step_is_ridden_out(drive: Any, jump_s: float) -> None:
     drive.cycle(20)

@@ -295,6 +295,18 @@ def test_a_body_on_its_nose_has_no_heading(build: Any) -> None:
     assert tracks.orientation[0] == Orientation.UNAVAILABLE
 
 
+@pytest.mark.parametrize('kind', ['tracked', 'detections'])
+def test_a_heading_of_any_direction_is_none(build: Any, kind: str) -> None:
+    """Senders that measure no heading give it the variance of a whole circle, about 3.3."""
+    covariance = np.diag([0.5, 0.5, 0.1, 0.0, 0.0, np.pi**2 / 3])
+    fields = {'pose_covariance': covariance[None]} if kind == 'tracked' else {}
+    if kind == 'detections':
+        fields = {'covariance': covariance}
+    name = 'lidar' if kind == 'tracked' else 'camera'
+    tracks = observe(build, getattr(build, kind)(1, **fields), build.source(name))
+    assert tracks.orientation[0] == Orientation.UNAVAILABLE
+
+
 def test_the_result_is_in_the_map_frame_by_its_own_name(build: Any) -> None:
     parameters = ObservationParameters(map_frame='world', base_frame='rear_axle')
     tracks = observe(

@@ -114,6 +114,13 @@ def test_class_probabilities_keep_the_rest_unknown_and_never_exceed_one(build: A
     np.testing.assert_array_equal(tracks.has_class, [True, True, False])
 
 
+def test_a_yaw_rate_of_any_size_is_no_measurement(build: Any) -> None:
+    covariance = np.tile(np.diag([0.04, 0.09, 0.0, 0, 0, 0.0]), (3, 1, 1))
+    covariance[:, 5, 5] = [0.0, 0.01, 1.0]
+    arrays = build.tracked(3, twist_angular=np.zeros((3, 3)), twist_covariance=covariance)
+    np.testing.assert_array_equal(read(build, arrays, 'lidar').has_turn_rate, [False, True, False])
+
+
 # Detection3DArray
 
 
