@@ -1,6 +1,6 @@
 """The layers of prediction_node, and a walk over its imports that holds them.
 
-Bottom up: values, stages, composition, verbs, top. What a unit (a package or module directly below
+Bottom up: values, places, stages, composition, verbs, top. What a unit (a package or module directly below
 prediction_node) may import follows from its layer; the table names the few edges beyond that.
 """
 
@@ -16,10 +16,12 @@ PACKAGE = 'prediction_node'
 LAYERS: Mapping[str, frozenset[str]] = {
     # Frozen values that everything shares.
     'values': frozenset({'domain'}),
+    # Where the files that travel with the package lie.
+    'places': frozenset({'resources'}),
     # Each does one thing to values and knows of no other.
     'stages': frozenset(
         {'bags', 'cdr', 'fusion', 'inference', 'lanelet', 'markers', 'middleware'}
-        | {'network', 'observation', 'output', 'priority', 'raster', 'resources', 'scene'}
+        | {'network', 'observation', 'output', 'priority', 'raster', 'scene'}
         | {'schedule', 'simulation', 'tensors'}
     ),
     # Joins stages.
@@ -34,6 +36,8 @@ ORDER = tuple(LAYERS)
 SOCIABLE = frozenset({'composition', 'top'})
 # Edges beyond what the layers allow: importing unit -> imported units.
 EXCEPTIONS: Mapping[str, frozenset[str]] = {
+    # The type store reads interfaces/, wherever the package is installed.
+    'bags': frozenset({'resources'}),
     # Replay prints the same figures as evaluate: evaluation.metrics imports nothing above values.
     'replay': frozenset({'evaluation'}),
 }
