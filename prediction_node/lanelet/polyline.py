@@ -95,7 +95,7 @@ def _crossings(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     q, s = b[:-1, :2], np.diff(b[:, :2], axis=0)
     cross = r[:, None, 0] * s[None, :, 1] - r[:, None, 1] * s[None, :, 0]
     between = q[None] - p[:, None]
-    with np.errstate(divide='ignore', invalid='ignore'):
+    with np.errstate(divide='ignore', invalid='ignore', over='ignore'):
         t = (between[..., 0] * s[None, :, 1] - between[..., 1] * s[None, :, 0]) / cross
         u = (between[..., 0] * r[:, None, 1] - between[..., 1] * r[:, None, 0]) / cross
         hit = (cross != 0) & (t >= 0) & (t <= 1) & (u >= 0) & (u <= 1)
@@ -114,6 +114,6 @@ def _inside(outline: np.ndarray, points: np.ndarray) -> np.ndarray:
     x0, y0 = outline[:, 0], outline[:, 1]
     x1, y1 = np.roll(x0, -1), np.roll(y0, -1)
     spans = (y0 > y) != (y1 > y)
-    with np.errstate(divide='ignore', invalid='ignore'):
+    with np.errstate(divide='ignore', invalid='ignore', over='ignore'):
         at = x0 + (y - y0) * (x1 - x0) / (y1 - y0)
     return np.asarray((spans & (x < at)).sum(axis=1) % 2 == 1)

@@ -182,12 +182,17 @@ def _complete(
         row = int(np.flatnonzero(other)[0])
         raise MapError(
             f'{source}: point {points.id[row]} has no local_x and local_y, and too few other '
-            'points carry '
-            'both sorts of coordinates to place it'
+            'points carry both sorts of coordinates to place it'
         )
     turn, shift, scale, worst_m = _similarity(plane[both], points.local_m[both])
     if worst_m > _AGREEMENT_M:
         row = int(np.flatnonzero(other)[0])
+        if points.xyz_m is not None:  # whole, at least, and in the writer's frame
+            warning = (
+                f'point {points.id[row]} has no local_x and local_y, and those of the others do '
+                f'not fit the coordinates inside the archive by {worst_m:.1f} m; the latter count'
+            )
+            return Placed(points.xyz_m, (warning,))
         raise MapError(
             f'{source}: point {points.id[row]} has no local_x and local_y, and the projected '
             f'coordinates of the others differ from their local ones by up to {worst_m:.1f} m'

@@ -230,3 +230,35 @@ def test_coordinates_of_archives(rules_map: Any, make_archive: Any, tmp_path: Pa
         tmp_path / 'shifted.bin', projection=ProjectionParameters(coordinates='projected')
     )
     np.testing.assert_allclose(kept.centreline.points_m, plain.centreline.points_m, atol=1e-6)
+
+
+def with_generated_centreline(binary: Path, target: Path) -> None:
+    """As Autoware's map loader does: give the lanelets centrelines of points without any tags."""
+    core = lanelet2.core
+    loaded = lanelet2.io.load(str(binary), lanelet2.io.Origin(0, 0))
+    for lanelet in list(loaded.laneletLayer):
+        points = [
+            core.Point3d(core.getId(), point.x, point.y, point.z) for point in lanelet.centerline
+        ]
+        # In no layer of the map: the archive tells these points where it meets them.
+        lanelet.centerline = core.LineString3d(core.getId(), points)
+    lanelet2.io.write(str(target), loaded, lanelet2.io.Origin(0, 0))
+
+
+def test_points_that_the_publisher_made_itself(
+    map_text: Any, make_archive: Any, tmp_path: Path
+) -> None:
+    text = map_text()
+    text.straight(0.0, 60.0)
+    text.straight(10.0, 60.0, 20.0)
+    binary = make_archive(text.save(tmp_path / 'plain.osm'), tmp_path)
+    plain = load_map(binary)
+    target = tmp_path / 'published.bin'
+    with_generated_centreline(binary, target)
+    lane_map = load_map_bin(target.read_bytes())
+    np.testing.assert_allclose(lane_map.left_border.points_m, plain.left_border.points_m, atol=1e-6)
+    for lane in range(2):
+        np.testing.assert_allclose(
+            lane_map.centreline[lane][[0, -1]], plain.centreline[lane][[0, -1]], atol=1e-3
+        )
+    assert 'points without local_x and local_y placed by projection' in lane_map.warnings[0]
