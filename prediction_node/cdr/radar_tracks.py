@@ -36,17 +36,12 @@ def read_radar_tracks(data: Buffer, limit: int = DEFAULT_LIMIT) -> RadarTracksAr
     count = cursor.count(UUID.size + RADAR_STATE.size, limit, 'tracks')
     uuids, states = _offsets(cursor.offset, count)
     if count:
-        whole = (cursor.end - int(states[0])) // _STRIDE
-        remainder = cursor.end - int(states[0]) - whole * _STRIDE
-        complete = whole + (remainder >= RADAR_STATE.size)
-        if complete < count:
-            cursor.check(
-                int(uuids[complete]),
-                int(states[complete] - uuids[complete]) + RADAR_STATE.size,
-                'tracks[{}]',
-                complete,
-            )
-        cursor.offset = int(states[-1]) + RADAR_STATE.size
+        ends = states + RADAR_STATE.size
+        if ends[-1] > cursor.end:
+            first = int(np.searchsorted(ends, cursor.end, side='right'))
+            begin = int(uuids[first])
+            cursor.check(begin, int(ends[first]) - begin, 'tracks[{}]', first)
+        cursor.offset = int(ends[-1])
     cursor.finish()
     return RadarTracksArrays(
         stamp_ns=stamp_ns,

@@ -17,7 +17,7 @@ from prediction_node import cdr
 from prediction_node.domain.errors import MessageError
 
 settings_of_laws = settings(
-    max_examples=150,
+    max_examples=80,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -156,6 +156,89 @@ def test_an_error_names_field_and_byte(codecs: Any, messages: Any) -> None:
         with pytest.raises(MessageError, match=where + 'count 1000000 needs at least 8000000'):
             codec.read(lying)
         size = 24 + 8 * classes + 1024 + 12 * 4 + 24  # behind the first object there is no padding
+
+
+def cut_names(codec: Any, raw: bytes) -> list[str]:
+    """The fields that errors name as the cut moves to the end, each once, in order."""
+    names: list[str] = []
+    for length in range(4, len(raw)):
+        with pytest.raises(MessageError) as error:
+            codec.read(raw[:length])
+        name = str(error.value).split(': ')[1].split(' at byte ')[0]
+        if name not in names:
+            names.append(name)
+    return names
+
+
+def swell(message: Any, name: str) -> None:
+    """Make the first element large: else the count is refused before the last is looked at."""
+    if name in ('TrackedObjects', 'PredictedObjects'):
+        message.objects[0].classification *= 300
+    elif name == 'Detection3DArray':
+        message.detections[0].results *= 20
+    elif name == 'TFMessage':
+        message.transforms[0].header.frame_id *= 100
+
+
+# What errors name as the cut moves through the second and last element.
+CUTS = {
+    'TrackedObjects': [
+        'objects[1]',
+        'objects[1].classification',
+        'objects[1].kinematics',
+        'objects[1].shape.footprint',
+        'objects[1].shape.footprint.points',
+        'objects[1].shape.dimensions',
+    ],
+    'PredictedObjects': [
+        'objects[1]',
+        'objects[1].classification',
+        'objects[1].kinematics',
+        'objects[1].kinematics.predicted_paths',
+        'objects[1].kinematics.predicted_paths[0].path',
+        'objects[1].kinematics.predicted_paths[0]',
+        'objects[1].shape',
+        'objects[1].shape.footprint.points',
+        'objects[1].shape.dimensions',
+    ],
+    'Detection3DArray': [
+        'detections[1].header.frame_id',
+        'detections[1].results',
+        'detections[1].results[0]',
+        'detections[1].bbox',
+        'detections[1].id',
+    ],
+    'RadarTracks': ['tracks[1]'],
+    'TFMessage': [
+        'transforms[1].header.stamp',
+        'transforms[1].header.frame_id',
+        'transforms[1].child_frame_id',
+        'transforms[1].transform',
+    ],
+}
+
+
+@pytest.mark.parametrize('name', sorted(CUTS))
+def test_a_cut_is_named_by_the_field_it_hits(codecs: Any, messages: Any, name: str) -> None:
+    codec = codecs[name]
+    message, another = (messages.sample(codec, seed=9, count=1, text='abcdefg') for _ in range(2))
+    sequence = CUTS[name][0].split('[')[0]
+    getattr(message, sequence).extend(getattr(another, sequence))
+    swell(message, name)
+    names = cut_names(codec, messages.serialize(codec, message))
+    assert [n for n in names if '[1]' in n] == CUTS[name]
+
+
+def test_the_first_incomplete_track_is_named(codecs: Any, messages: Any) -> None:
+    """With many tracks the padding between them hides a missing one from the check of the count."""
+    codec = codecs['RadarTracks']
+    message = messages.sample(codec, seed=2, count=1, text='map')
+    message.tracks *= 120
+    raw = messages.serialize(codec, message)
+    for missing in range(1, 450):
+        last = 119 - (missing - 1) // 216
+        with pytest.raises(MessageError, match=rf'tracks\[{last}\] at byte \d+: needs'):
+            codec.read(raw[:-missing])
 
 
 def test_an_error_in_a_path_names_it(codecs: Any, messages: Any) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 # Fixtures here hold no state that an example changes.
 quick = settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
