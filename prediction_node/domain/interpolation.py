@@ -19,7 +19,7 @@ class Snapshot:
     position_m: np.ndarray  # (M, 3)
     yaw_rad: np.ndarray  # (M,)
     velocity_mps: np.ndarray  # (M, 2)
-    yaw_rate_radps: np.ndarray  # (M,) mean over the step around the instant
+    yaw_rate_radps: np.ndarray  # (M,) 0 where a single instant is all there is
     attributes: np.ndarray  # (M, ATTRIBUTE_COUNT) of the instant before
     has_attribute: np.ndarray  # (M, ATTRIBUTE_COUNT)
 
@@ -36,32 +36,36 @@ def snapshot(recording: Recording, stamp_ns: int) -> Snapshot:
         raise ValueError(f'{stamp_ns} lies outside of recording {recording.name}')
     before = int(np.searchsorted(stamps, stamp_ns, side='right')) - 1
     exact = int(stamps[before]) == stamp_ns
-    after = min(before + 1, len(stamps) - 1)
-    valid = recording.valid[:, before]
-    turning = valid & recording.valid[:, after]
-    if not exact:
-        valid = turning
-    row = np.flatnonzero(valid)
-    span_ns = int(stamps[after]) - int(stamps[before])
-    share = 0.0 if exact else (stamp_ns - int(stamps[before])) / span_ns
+    after = before if exact else before + 1
+    row = np.flatnonzero(recording.valid[:, before] & recording.valid[:, after])
+    share = 0.0 if exact else (stamp_ns - int(stamps[before])) / int(stamps[after] - stamps[before])
 
     def blend(values: np.ndarray) -> np.ndarray:
-        if exact:  # the next instant may be invalid, its values without meaning
-            return np.array(values[row, before])
         return np.asarray((1.0 - share) * values[row, before] + share * values[row, after])
 
-    turn_rad = np.where(
-        turning[row],
-        wrap_angle(recording.yaw_rad[row, after] - recording.yaw_rad[row, before]),
-        0.0,
-    )
+    turn_rad = wrap_angle(recording.yaw_rad[row, after] - recording.yaw_rad[row, before])
     return Snapshot(
         stamp_ns=stamp_ns,
         row=row,
         position_m=blend(recording.position_m),
         yaw_rad=wrap_angle(recording.yaw_rad[row, before] + share * turn_rad),
         velocity_mps=blend(recording.velocity_mps),
-        yaw_rate_radps=turn_rad / (span_ns * 1e-9) if span_ns else np.zeros(len(row)),
+        yaw_rate_radps=_yaw_rate(recording, row, before, exact),
         attributes=recording.attributes[row, before],
         has_attribute=recording.has_attribute[row, before],
     )
+
+
+def _yaw_rate(recording: Recording, row: np.ndarray, before: int, exact: bool) -> np.ndarray:
+    """(M,) over the step that the instant lies in; at an instant, over the step that led to it."""
+    rate = np.zeros(len(row))
+    known = np.zeros(len(row), dtype=bool)
+    for first in (before - 1, before) if exact else (before,):
+        if not 0 <= first < len(recording.stamp_ns) - 1:
+            continue
+        both = ~known & recording.valid[row, first] & recording.valid[row, first + 1]
+        turn = wrap_angle(recording.yaw_rad[row, first + 1] - recording.yaw_rad[row, first])
+        step_s = int(recording.stamp_ns[first + 1] - recording.stamp_ns[first]) * 1e-9
+        rate[both] = turn[both] / step_s
+        known |= both
+    return rate
