@@ -48,8 +48,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         'replay',
         help='predict for a recorded drive, and compare with what happened',
         description='Feeds a recording through the same pipeline as the live node, without a ROS '
-        'graph and with the same result every time. Writes predictions.mcap (inputs kept), '
-        'metrics.json, summary.json and report.html.',
+        'graph\nand with the same result every time. Writes predictions.mcap (inputs kept), '
+        'metrics.json,\nsummary.json and report.html.',
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -77,20 +77,17 @@ def _positive(text: str) -> float:
 
 def run(args: argparse.Namespace) -> int:
     """Replay. Returns 0, or 3 if the recording is damaged."""
-    from rich.console import Console
-
     from prediction_node.bags.reader import BagReader
     from prediction_node.config import Config, load_yaml
     from prediction_node.replay import console as terminal
     from prediction_node.replay.topics import load_overrides, map_topics, require_odometry
 
-    console = Console()
+    console = terminal.make_console()
     config = load_yaml(args.config) if args.config else Config()
     overrides = load_overrides(args.topics) if args.topics else {}
     _refuse_own_input(args.bag, args.out)
     with BagReader(args.bag) as bag:
         terminal.print_damage(console, bag.damage, bag.start_ns)
-        known_before = len(bag.damage)
         mapping = map_topics(bag.topics, config, overrides)
         terminal.print_mapping(console, mapping)
         require_odometry(mapping, args.bag)
@@ -98,11 +95,12 @@ def run(args: argparse.Namespace) -> int:
         map_file, lane_map = _load_map(args.map, mapping.config)
         counts, keeper = _replay(args, bag, mapping, lane_map, console)
         wall_s = time.monotonic() - started
-        terminal.print_damage(console, bag.damage[known_before:], bag.start_ns)
         _write_results(args, bag, mapping, map_file, counts, keeper)
         terminal.print_figures(console, keeper.scorer, args.engine)
         terminal.print_speed(console, counts, wall_s)
         terminal.print_files(console, args.out, report=not args.no_report)
+        # Once more, below everything: this must not scroll away.
+        terminal.print_damage(console, bag.damage, bag.start_ns)
         return DAMAGED if bag.damage else 0
 
 

@@ -18,14 +18,29 @@ from prediction_node.replay.run import Counts, OnProgress
 from prediction_node.replay.scorer import Scorer
 from prediction_node.replay.topics import TopicMapping
 
+FILE_WIDTH = 120
+FULL_TABLE_WIDTH = 110
+
+
+def make_console() -> Console:
+    """The terminal; where the output goes to a file or a pipe, lines as wide as the tables."""
+    plain = Console()
+    return plain if plain.is_terminal else Console(width=FILE_WIDTH)
+
 
 def print_mapping(console: Console, mapping: TopicMapping) -> None:
-    table = Table('input', 'topic', 'type', 'messages', 'how', title='Inputs')
-    table.columns[3].justify = 'right'
+    with_type = console.width >= FULL_TABLE_WIDTH
+    table = Table(title='Inputs')
+    table.add_column('input', no_wrap=True)
+    table.add_column('topic', overflow='fold')
+    if with_type:
+        table.add_column('type', no_wrap=True)
+    table.add_column('messages', justify='right')
+    table.add_column('how', no_wrap=True)
     for row in mapping.rows:
-        topic = row.topic or '-'
-        count = str(row.messages) if row.topic else '-'
-        table.add_row(row.name, escape(topic), escape(row.type), count, row.how)
+        cells = [row.name, escape(row.topic or '-')]
+        cells += [escape(row.type.split('/')[-1])] if with_type else []
+        table.add_row(*cells, str(row.messages) if row.topic else '-', row.how)
     console.print(table)
 
 
