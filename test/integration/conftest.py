@@ -35,7 +35,7 @@ def loopback() -> Iterator[None]:
     os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 100)
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
     os.environ.update(profile_environment(os.environ, share_path('config')))
-    yield
+    return
 
 
 class Process:
