@@ -9,14 +9,16 @@ from prediction_node.domain.lights import LightColour
 from prediction_node.inference.kinematic.hypotheses import NO_ROUTE, Hypotheses
 from prediction_node.inference.kinematic.movers import Movers
 from prediction_node.inference.kinematic.parameters import KinematicParameters
+from prediction_node.inference.kinematic.paths import LANE_CHANGE_M
 from prediction_node.inference.kinematic.road import Road
 
 NO_LEADER = -1
 # Lanes are told apart in one sort key by this many metres, more than any lane is long.
 _LANE_STRIDE_M = 1.0e6
 STOP_MARGIN_M = 1.0
-MIN_OVERLAP_M = 0.4
-LANE_HALF_WIDTH_M = 1.5
+MIN_OVERLAP_M = 0.3
+# Vehicles beside the way that are looked past, per lane, before the search gives up.
+PASSED_OVER = 3
 
 
 def leaders(
@@ -26,9 +28,7 @@ def leaders(
     leader = np.full(len(rows), NO_LEADER)
     gap = np.full(len(rows), np.inf)
     laned = np.flatnonzero(rows.route != NO_ROUTE)
-    width = movers.width_m[found.query]
-    blocks = np.abs(found.offset_m) < LANE_HALF_WIDTH_M + 0.5 * width - MIN_OVERLAP_M
-    blocks &= np.abs(found.beyond_m) < 0.5
+    blocks = np.abs(found.beyond_m) < 0.5
     # Oncoming traffic of an overlapping lane passes; who stands across does not.
     blocks &= (np.abs(found.heading_error_rad) < 1.0) | (movers.path_speed_mps[found.query] < 0.5)
     if not len(laned) or not blocks.any():
@@ -36,11 +36,13 @@ def leaders(
     occupant = found.query[blocks]
     key = found.lane[blocks] * _LANE_STRIDE_M + found.arc_length_m[blocks]
     order = np.lexsort((occupant, key))
-    # Two guards past the end: the search below may look two rows on.
-    occupant = np.concatenate([occupant[order], [NO_LEADER, NO_LEADER]])
-    lane = np.concatenate([found.lane[blocks][order], [-1, -1]])
-    arc = np.concatenate([found.arc_length_m[blocks][order], [0.0, 0.0]])
     key = key[order]
+    # Guards past the end: the search below may look some rows on.
+    guard = np.zeros(PASSED_OVER + 1)
+    occupant = np.concatenate([occupant[order], guard.astype(np.int64)])
+    lane = np.concatenate([found.lane[blocks][order], guard.astype(np.int64) - 1])
+    arc = np.concatenate([found.arc_length_m[blocks][order], guard])
+    offset = np.concatenate([found.offset_m[blocks][order], guard])
 
     route = rows.route[laned]
     mover = rows.mover[laned]
@@ -52,12 +54,19 @@ def leaders(
     from_arc = np.full(start.shape, -1.0)
     from_arc[:, 0] = place + 0.1
     at = np.searchsorted(key, leg_lane * _LANE_STRIDE_M + from_arc)
-    at = at + (occupant[at] == mover[:, None])
-    ahead = np.where(
-        (lane[at] == leg_lane) & (occupant[at] != mover[:, None]) & np.isfinite(start),
-        start + arc[at],
-        np.inf,
-    )
+    # Who follows keeps to its own side of the lane; who changes lane aims for the middle.
+    aside = rows.offset_m[laned]
+    aside = np.where(np.abs(aside) > LANE_CHANGE_M, 0.0, aside)[:, None]
+    half_width = 0.5 * movers.width_m
+
+    def blocks_way(at: np.ndarray) -> np.ndarray:
+        reach = half_width[mover][:, None] + half_width[occupant[at]] - MIN_OVERLAP_M
+        return (np.abs(offset[at] - aside) < reach) & (occupant[at] != mover[:, None])
+
+    for _ in range(PASSED_OVER):
+        at = at + ((lane[at] == leg_lane) & ~blocks_way(at))
+    in_way = (lane[at] == leg_lane) & blocks_way(at) & np.isfinite(start)
+    ahead = np.where(in_way, start + arc[at], np.inf)
     nearest = np.argmin(ahead, axis=1)
     row = np.arange(len(laned))
     distance = ahead[row, nearest]

@@ -23,88 +23,88 @@ class KinematicParameters:
         high=20.0,
     )
     lane_sigma_m: float = parameter(
-        1.1,
+        0.95,
         'Spread of the lateral offsets of vehicles from their lane.',
         unit='m',
         low=0.1,
         high=10.0,
     )
     heading_sigma_rad: float = parameter(
-        0.2, 'Spread of vehicle headings about their lane.', unit='rad', low=0.02, high=1.5
+        0.17, 'Spread of vehicle headings about their lane.', unit='rad', low=0.02, high=1.5
     )
     curvature_sigma_radps: float = parameter(
-        0.15, 'Spread of yaw rates about what the lane asks.', unit='rad/s', low=0.02, high=2.0
+        0.19, 'Spread of yaw rates about what the lane asks.', unit='rad/s', low=0.02, high=2.0
     )
     lateral_lookahead_s: float = parameter(
-        1.0, 'Lateral motion is carried on so long to judge the lane.', unit='s', low=0.0, high=5.0
+        0.65, 'Lateral motion is carried on so long to judge the lane.', unit='s', low=0.0, high=5.0
     )
     lane_change_weight: float = parameter(
         0.02, 'Weight of a change to a neighbouring lane without any sign of it.', low=0.0, high=1.0
     )
     turn_weight: float = parameter(
-        0.35, 'Weight of a turning branch beside a straight one of weight 1.', low=0.01, high=1.0
+        0.25, 'Weight of a turning branch beside a straight one of weight 1.', low=0.01, high=1.0
     )
     signal_gain: float = parameter(
         6.0, 'How many times likelier a lit turn signal makes its direction.', low=1.0, high=100.0
     )
     free_weight: float = parameter(
-        0.03, 'Weight of motion that ignores all lanes.', low=0.001, high=1.0
+        0.06, 'Weight of motion that ignores all lanes.', low=0.001, high=1.0
     )
     comfortable_acceleration_mps2: float = parameter(
-        1.4, 'Acceleration on a free road.', unit='m/s^2', low=0.1, high=5.0
+        1.5, 'Acceleration on a free road.', unit='m/s^2', low=0.1, high=5.0
     )
     comfortable_braking_mps2: float = parameter(
-        2.0, 'Braking for curves, lights and leaders.', unit='m/s^2', low=0.3, high=6.0
+        1.8, 'Braking for curves, lights and leaders.', unit='m/s^2', low=0.3, high=6.0
     )
-    time_gap_s: float = parameter(1.2, 'Wanted time behind a leader.', unit='s', low=0.1, high=5.0)
+    time_gap_s: float = parameter(1.8, 'Wanted time behind a leader.', unit='s', low=0.1, high=5.0)
     least_time_gap_s: float = parameter(
-        0.5,
+        0.25,
         'A driver already closer than time_gap_s is taken to want the present gap, down to this.',
         unit='s',
         low=0.0,
         high=5.0,
     )
     standstill_gap_m: float = parameter(
-        2.0, 'Wanted distance behind a standing leader.', unit='m', low=0.0, high=10.0
+        1.0, 'Wanted distance behind a standing leader.', unit='m', low=0.0, high=10.0
     )
     lateral_acceleration_mps2: float = parameter(
-        2.2, 'Accepted in curves.', unit='m/s^2', low=0.2, high=8.0
+        3.0, 'Accepted in curves.', unit='m/s^2', low=0.2, high=8.0
     )
     acceleration_gain: float = parameter(
-        0.4,
+        0.27,
         'How much of the measured acceleration, which is noisy, is believed.',
         low=0.0,
         high=1.0,
     )
     acceleration_decay_s: float = parameter(
-        1.0, 'How fast the present acceleration gives way.', unit='s', low=0.05, high=10.0
+        0.3, 'How fast the present acceleration gives way.', unit='s', low=0.05, high=10.0
     )
     yaw_rate_decay_s: float = parameter(
         1.5, 'How fast the present yaw rate fades without lanes.', unit='s', low=0.05, high=10.0
     )
     lane_keeping_s: float = parameter(
-        3.0, 'Time to return to the wanted place in the lane.', unit='s', low=0.5, high=10.0
+        4.3, 'Time to return to the wanted place in the lane.', unit='s', low=0.5, high=10.0
     )
     lane_change_s: float = parameter(
-        5.0, 'Time of a whole lane change.', unit='s', low=1.0, high=15.0
+        3.5, 'Time of a whole lane change.', unit='s', low=1.0, high=15.0
     )
     kept_offset: float = parameter(
-        0.4, 'Share of a small lateral offset that drivers keep.', low=0.0, high=1.0
+        0.48, 'Share of a small lateral offset that drivers keep.', low=0.0, high=1.0
     )
     kept_speed: float = parameter(
-        0.5,
+        0.32,
         'How much the wanted speed is the present one (1) rather than the speed limit (0).',
         low=0.0,
         high=1.0,
     )
     kept_excess: float = parameter(
-        0.8, 'How much of a speed above the limit drivers keep.', low=0.0, high=1.0
+        0.92, 'How much of a speed above the limit drivers keep.', low=0.0, high=1.0
     )
     standing_stays: float = parameter(
-        0.85, 'Weight of a standing vehicle to stay while nothing moves ahead.', low=0.0, high=1.0
+        0.8, 'Weight of a standing vehicle to stay while nothing moves ahead.', low=0.0, high=1.0
     )
     default_speed_limit_mps: float = parameter(
-        15.0,
+        17.0,
         'Wanted speed where the map has no limit; who is faster keeps it.',
         unit='m/s',
         low=1.0,
@@ -118,7 +118,7 @@ class KinematicParameters:
         high=4.0,
     )
     behaviour_weight: tuple[float, ...] = parameter(
-        (0.4, 0.16, 0.16, 0.12, 0.06, 0.1),
+        (0.285, 0.21, 0.165, 0.11, 0.03, 0.2),
         'Weights of the speed behaviours, one each.',
         low=0.0,
         high=1.0,
