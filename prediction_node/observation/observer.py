@@ -41,12 +41,12 @@ from prediction_node.domain.message_arrays import (
 )
 from prediction_node.domain.observations import SensorTracks
 from prediction_node.domain.stamps import seconds
+from prediction_node.observation.ego_motion import EgoMotion
 from prediction_node.observation.headers import check_stamp
 from prediction_node.observation.health import ObservationHealth, lost_modalities
 from prediction_node.observation.inbox import Inbox
 from prediction_node.observation.light_board import LightBoard
 from prediction_node.observation.monitor import InputMonitor
-from prediction_node.observation.odometry import EgoMotion
 from prediction_node.observation.parameters import (
     MountParameters,
     ObservationParameters,
@@ -147,7 +147,7 @@ class Observer:
                 monitor.refused(turned.reason, f'stamp {turned.stamp_ns} ns: {turned.reason}')
 
     def on_odometry(self, arrays: OdometryArrays, arrival_ns: int) -> None:
-        """Where the robotaxi is. It is judged at the next release."""
+        """Where the robotaxi is. Its stamp is judged at the next release."""
         with self._lock:
             self._monitors[ODOMETRY].heard(arrival_ns, int(arrays.stamp_ns), None)
             self._timeline.put(arrays, arrival_ns)

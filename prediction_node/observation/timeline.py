@@ -8,8 +8,9 @@ from prediction_node.domain.errors import FrameError
 from prediction_node.domain.message_arrays import OdometryArrays
 from prediction_node.domain.stamps import nanoseconds, seconds
 from prediction_node.observation.clock import SceneClock, SceneTime, Verdict
+from prediction_node.observation.ego_motion import EgoMotion, read_odometry
 from prediction_node.observation.monitor import InputMonitor
-from prediction_node.observation.odometry import EgoMotion, OdometryBuffer, read_odometry
+from prediction_node.observation.odometry import OdometryBuffer
 from prediction_node.observation.parameters import ObservationParameters
 from prediction_node.observation.reasons import Reason, Refused
 from prediction_node.observation.transforms import TransformBuffer
@@ -29,9 +30,7 @@ class EgoTimeline:
         self._monitor = monitor
         self._clock = SceneClock(parameters)
         self._buffer = OdometryBuffer(parameters)
-        self._waiting: deque[tuple[int, OdometryArrays]] = deque(
-            maxlen=parameters.odometry_messages
-        )
+        self._waiting: deque[tuple[int, EgoMotion]] = deque(maxlen=parameters.odometry_messages)
         self._aside: EgoMotion | None = None
         self._tolerance_ns = nanoseconds(parameters.jump_threshold_s)
         self._last_now_ns: int | None = None
@@ -49,10 +48,21 @@ class EgoTimeline:
         return self._buffer.at(stamp_ns)
 
     def put(self, arrays: OdometryArrays, arrival_ns: int) -> None:
-        """Queue a message for the next release; the oldest one makes room."""
+        """Judge the values of a message and queue it for the next release.
+
+        The oldest one makes room.
+        """
+        try:
+            motion = read_odometry(arrays, self._transforms, self._parameters)
+        except Refused as refusal:
+            self._monitor.refused(refusal.reason, str(refusal))
+            return
+        except FrameError as error:
+            self._monitor.refused(Reason.FRAME, str(error))
+            return
         if len(self._waiting) == self._waiting.maxlen:
             self._monitor.refused(Reason.OVERFLOW, 'more odometry than the buffer holds')
-        self._waiting.append((arrival_ns, arrays))
+        self._waiting.append((arrival_ns, motion))
 
     def driving_time(self, now_ns: int) -> tuple[int, bool]:
         """`now_ns` made monotonic, and whether the driving clock has gone back: all starts anew."""
@@ -81,13 +91,8 @@ class EgoTimeline:
         self._waiting.clear()
         self._waiting.extend(later)
         jumped = False
-        for arrival_ns, arrays in come:
-            try:
-                jumped |= self._take(arrays, arrival_ns)
-            except Refused as refusal:
-                self._monitor.refused(refusal.reason, str(refusal))
-            except FrameError as error:
-                self._monitor.refused(Reason.FRAME, str(error))
+        for arrival_ns, motion in come:
+            jumped |= self._take(motion, arrival_ns)
         time = self._clock.release(now_ns)
         if time.stamp_ns is None or time.lost:
             return time, None, jumped
@@ -98,9 +103,8 @@ class EgoTimeline:
             self._monitor.refused(Reason.FRAME, str(error))
             return time, None, jumped
 
-    def _take(self, arrays: OdometryArrays, arrival_ns: int) -> bool:
-        """Judge one message and keep it in its place; true if it began a new time line."""
-        motion = read_odometry(arrays, self._transforms, self._parameters)
+    def _take(self, motion: EgoMotion, arrival_ns: int) -> bool:
+        """Let the clock judge one message and keep it in its place; true for a new time line."""
         verdict = self._clock.offer(motion.stamp_ns, arrival_ns)
         if verdict is Verdict.ASIDE:
             self._refuse_aside()

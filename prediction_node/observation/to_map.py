@@ -10,9 +10,9 @@ import numpy as np
 from prediction_node.domain.frames import Transform
 from prediction_node.domain.kinds import Orientation
 from prediction_node.domain.observations import SensorTracks
+from prediction_node.observation.ego_motion import EgoMotion
 from prediction_node.observation.frame_tracks import FrameTracks
 from prediction_node.observation.judging import Judge
-from prediction_node.observation.odometry import EgoMotion
 from prediction_node.observation.parameters import ObservationParameters, SourceParameters
 from prediction_node.observation.reasons import Reason
 from prediction_node.observation.timeline import EgoTimeline

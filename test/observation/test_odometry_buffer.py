@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prediction_node.domain.errors import FrameError
 from prediction_node.domain.frames import Transform
-from prediction_node.observation.odometry import OdometryBuffer, read_odometry
+from prediction_node.observation.ego_motion import _usable, read_odometry
+from prediction_node.observation.judging import semidefinite
+from prediction_node.observation.odometry import OdometryBuffer
 from prediction_node.observation.parameters import ObservationParameters
 from prediction_node.observation.transforms import TransformBuffer
 
@@ -149,6 +151,21 @@ def test_ego_carries_size_and_motion(build: Any) -> None:
     assert ego.yaw_rate_radps == 0.2
     np.testing.assert_allclose(ego.size_m, [5.0, 1.9, 1.7])
     np.testing.assert_allclose(ego.centre_m, [0, 1.5], atol=1e-12)
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(st.floats(-3, 3), min_size=9, max_size=9),
+    st.sampled_from(['symmetric', 'product', 'any']),
+    st.sampled_from([1.0, 0.0, -1e-9, 1e11, np.nan, 1e308]),
+)
+def test_one_covariance_is_judged_like_many(values: list[float], kind: str, last: float) -> None:
+    matrix = np.array(values).reshape(3, 3)
+    matrix = {'symmetric': matrix + matrix.T, 'product': matrix @ matrix.T, 'any': matrix}[kind]
+    with np.errstate(over='ignore', invalid='ignore'):
+        matrix[2, 2] *= last
+        many = bool(semidefinite(matrix[None], 1e10)[0])
+    assert _usable(matrix, 1e10) == many
 
 
 def test_a_leading_slash_and_an_empty_child_are_forgiven(build: Any) -> None:
