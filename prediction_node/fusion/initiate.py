@@ -6,13 +6,13 @@ import uuid
 
 import numpy as np
 
-from prediction_node.domain.kinds import Orientation
+from prediction_node.domain.kinds import CLASS_COUNT, ObjectClass, Orientation
 from prediction_node.domain.observations import SensorTracks
-from prediction_node.fusion.classes import class_probabilities, fuse_classes
 from prediction_node.fusion.heading import facing, set_heading
 from prediction_node.fusion.parameters import FusionParameters
 from prediction_node.fusion.tracks import VX, VY, YAW, TrackTable, X, Y
 
+_NO_CLASS = np.eye(CLASS_COUNT)[ObjectClass.UNKNOWN]
 _SIDEWAYS_SIGMA_MPS = 0.5  # of a body whose heading is known
 
 
@@ -42,15 +42,10 @@ def start_tracks(
     born.height_m[:, 0] = reports.position_m[columns, 2]
     born.height_m[:, 1] = parameters.height_sigma_m[reports.modality] ** 2
 
-    evidence = fuse_classes(
-        born.class_evidence,
-        reports.class_probabilities[columns],
-        reports.has_class[columns],
-        parameters.class_trust[reports.modality],
-        parameters,
+    rumoured = np.where(
+        reports.has_class[columns, None], reports.class_probabilities[columns], _NO_CLASS
     )
-    probabilities = class_probabilities(evidence)
-    speed_variance = probabilities @ np.square(parameters.unseen_speed_sigma_mps)
+    speed_variance = np.exp(2.0 * rumoured @ np.log(parameters.unseen_speed_sigma_mps))
     rows = np.arange(len(columns))
     _start_motion(born, rows, reports, columns, speed_variance, parameters)
     return born, columns

@@ -24,13 +24,17 @@ from prediction_node.fusion.tracks import (
 )
 from prediction_node.fusion.update import Reports
 
+_VAGUEST_YAW_RAD = 0.6
 _YAW_RATE_SIGMA_RADPS = 0.3  # messages carry none for it
 
 
 def prepared(
     reports: SensorTracks, origin_m: np.ndarray, parameters: FusionParameters
 ) -> SensorTracks:
-    """The same reports relative to `origin_m` (3,), none surer than the parameters allow."""
+    """The same reports relative to `origin_m` (3,), none surer than the parameters allow.
+
+    A yaw that may be any is none: senders without one give it the variance of a full turn.
+    """
     floor = parameters.position_sigma_floor_m[reports.modality]
     velocity = reports.velocity_covariance
     if reports.has_velocity.any():
@@ -40,6 +44,9 @@ def prepared(
         position_m=reports.position_m - origin_m,
         position_covariance=_floored(reports.position_covariance, floor**2),
         velocity_covariance=velocity,
+        orientation=np.where(
+            reports.yaw_variance > _VAGUEST_YAW_RAD**2, Orientation.UNAVAILABLE, reports.orientation
+        ).astype(np.int8),
         yaw_variance=np.maximum(reports.yaw_variance, parameters.yaw_sigma_floor_rad**2),
     )
 
@@ -154,7 +161,7 @@ def _linearised(
         _add_no_slip(
             innovation, jacobian, independent, tracks, rows, noise, length_m, silence_s, parameters
         )
-    return Reports(innovation, jacobian, independent, shared), evidence
+    return Reports(innovation, jacobian, independent, shared, bool(content & 1)), evidence
 
 
 def _add_no_slip(

@@ -18,9 +18,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import chdtri
 
+from prediction_node.fusion.tracks import STATE_COUNT, VX, VY, X, Y
+
 # omega is searched on this grid, track by track: the cost is flat near its minimum.
 SURPRISING = 0.01  # share of innovations that are larger, if all is as modelled
 MAX_OPENING = 50.0
+WIDEST_M, WIDEST_MPS = 3.0, 10.0  # nothing is opened beyond these sigmas
 OMEGA_GRID = np.array([0.5, 0.7, 0.8, 0.87, 0.92, 0.96, 0.98, 0.99, 0.995, 1.0 - 1e-6])
 
 
@@ -32,6 +35,7 @@ class Reports:
     jacobian: np.ndarray  # (K, M, STATE_COUNT)
     independent: np.ndarray  # (K, M, M)
     shared: np.ndarray  # (K, M, M)
+    has_velocity: bool  # the third and the fourth are of velocity
 
 
 def omega_of(
@@ -69,10 +73,10 @@ def split_update(
     strong tracking filter, D. H. Zhou, P. M. Frank, Int. J. Control 65(2), 1996, with one factor a
     track).
     """
-    new_mean, new_independent, new_shared, ratio = _combine(mean, independent, shared, reports)
-    jumped = np.flatnonzero(ratio > 1.0)
+    new_mean, new_independent, new_shared, surprise = _combine(mean, independent, shared, reports)
+    jumped = np.flatnonzero(surprise > 1.0)
     if len(jumped):
-        opening = np.minimum(ratio[jumped], MAX_OPENING)[:, None, None]
+        opening = _opening(surprise[jumped], independent[jumped] + shared[jumped])
         new_mean[jumped], new_independent[jumped], new_shared[jumped], _ = _combine(
             mean[jumped],
             opening * independent[jumped],
@@ -82,15 +86,30 @@ def split_update(
                 reports.jacobian[jumped],
                 reports.independent[jumped],
                 reports.shared[jumped],
+                reports.has_velocity,
             ),
         )
     return new_mean, new_independent, new_shared
 
 
+def _opening(surprise: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """(K, 7, 7) factors for covariances (K, 7, 7) that open place and velocity, in bounds.
+
+    Only what jumped is opened. Acceleration and turning are seen too little to close again before
+    the next surprise, and without a bound a series of surprises would make everything possible.
+    """
+    scale = np.ones((len(surprise), STATE_COUNT))
+    for state, bound in ((X, WIDEST_M), (Y, WIDEST_M), (VX, WIDEST_MPS), (VY, WIDEST_MPS)):
+        room = bound**2 / np.maximum(covariance[:, state, state], 1e-12)
+        scale[:, state] = np.sqrt(np.clip(np.minimum(surprise, room), 1.0, MAX_OPENING))
+    factors: np.ndarray = scale[:, :, None] * scale[:, None, :]
+    return factors
+
+
 def _combine(
     mean: np.ndarray, independent: np.ndarray, shared: np.ndarray, reports: Reports
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """As split_update, and the squared normalised innovations (K,) in parts of their quantile."""
+    """As split_update, and how surprising (K,) place and velocity are, above 1: too much."""
     h, innovation = reports.jacobian, reports.innovation
     transposed = h.swapaxes(1, 2)
     cross_independent, cross_shared = h @ independent, h @ shared  # (K, M, 7)
@@ -102,27 +121,39 @@ def _combine(
         reports.independent[place],
         reports.shared[place],
     )[:, None, None]
-    told_shared = seen_shared / omega + reports.shared / (1.0 - omega)
-    told_independent = seen_independent + reports.independent
-    cross_shared /= omega
-    right = np.concatenate([cross_independent + cross_shared, innovation[:, :, None]], axis=2)
-    solved = np.linalg.solve(told_independent + told_shared, right)
-    gain_transposed = np.ascontiguousarray(solved[:, :, :-1])
-    gain = gain_transposed.swapaxes(1, 2)
+    noise_shared = reports.shared / (1.0 - omega)
+    told = seen_independent + seen_shared / omega + reports.independent + noise_shared
+    gain = np.linalg.solve(told, cross_independent + cross_shared / omega).swapaxes(1, 2)
     new_mean = mean + (gain @ innovation[:, :, None])[:, :, 0]
-    ratio = (innovation * solved[:, :, -1]).sum(axis=1) / chdtri(innovation.shape[1], SURPRISING)
+    surprise = _squared_distance(innovation[:, :2], told[:, :2, :2])
+    if reports.has_velocity:
+        velocity = _squared_distance(innovation[:, 2:4], told[:, 2:4, 2:4])
+        surprise = np.maximum(surprise, velocity)
+    kept = np.eye(STATE_COUNT) - gain @ h
     return (
         new_mean,
-        _reduced(independent, gain, cross_independent, told_independent),
-        _reduced(shared / omega, gain, cross_shared, told_shared),
-        ratio,
+        _joseph(independent, kept, reports.independent, gain),
+        _joseph(shared / omega, kept, noise_shared, gain),
+        surprise / chdtri(2, SURPRISING),
     )
 
 
-def _reduced(
-    covariance: np.ndarray, gain: np.ndarray, cross: np.ndarray, told: np.ndarray
+def _joseph(
+    covariance: np.ndarray, kept: np.ndarray, noise: np.ndarray, gain: np.ndarray
 ) -> np.ndarray:
-    """(I - K H) C (I - K H)' + K R K' multiplied out, with cross = H C and told = H C H' + R."""
-    half = gain @ (0.5 * told @ gain.swapaxes(1, 2) - cross)
-    reduced: np.ndarray = covariance + half + half.swapaxes(1, 2)
-    return reduced
+    """(I - K H) C (I - K H)' + K R K', kept = I - K H.
+
+    Multiplied out it would be cheaper, but not positive whatever the rounding; intersection divides
+    by omega at every report and would blow a small negative remainder up.
+    """
+    new = kept @ covariance @ kept.swapaxes(1, 2) + gain @ noise @ gain.swapaxes(1, 2)
+    symmetric: np.ndarray = 0.5 * (new + new.swapaxes(1, 2))
+    return symmetric
+
+
+def _squared_distance(offset: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """(K,) squared Mahalanobis distances of offsets (K, 2)."""
+    xx, yy, xy = covariance[:, 0, 0], covariance[:, 1, 1], covariance[:, 0, 1]
+    dx, dy = offset[:, 0], offset[:, 1]
+    squared: np.ndarray = (yy * dx * dx - 2.0 * xy * dx * dy + xx * dy * dy) / (xx * yy - xy * xy)
+    return squared
