@@ -37,8 +37,9 @@ class SharedBorders:
 def share_borders(lane_map: LaneMap) -> SharedBorders:
     """Join what neighbours, successors and lanes of the opposite direction have in common.
 
-    A border that two neighbours describe by different points becomes the right one's. Relations
-    between lanes that do not touch (more than 0.5 m apart) stay unshared and are named in `parted`.
+    A border that two neighbours describe by different points becomes that of the lane listed first.
+    Relations between lanes that do not touch (more than 0.5 m apart) stay unshared and are named in
+    `parted`.
     """
     parted: list[str] = []
     borders = [b for i in range(len(lane_map)) for b in _borders(lane_map, i)]  # 2 L of them
