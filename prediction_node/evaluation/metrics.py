@@ -73,7 +73,9 @@ def score(
         'brier_min_fde': min_fde + (1.0 - probability[rows, closest]) ** 2,
         'nll': np.full((n, len(steps)), np.nan)
         if sigma is None
-        else _nll(pose[:, :, steps], sigma[:, :, steps], probability, truth[:, steps]),
+        else negative_log_likelihood(
+            pose[:, :, steps], sigma[:, :, steps], probability, truth[:, steps]
+        ),
     }
     counts = valid[:, steps]
     result = {name: np.where(counts, values, np.nan) for name, values in result.items()}
@@ -88,10 +90,14 @@ def _last_steps(horizons_s: Sequence[float], step_s: float, available: int) -> n
     return steps
 
 
-def _nll(
+def negative_log_likelihood(
     pose: np.ndarray, sigma: np.ndarray, probability: np.ndarray, truth: np.ndarray
 ) -> np.ndarray:
-    """(N, H) negative log density of the truth (N, H, 2) under modes (N, K, H, ...)."""
+    """(N, H) negative log density of the truth in nats, at H instants.
+
+    pose (N, K, H, 2) and sigma (N, K, H, 3) of sigma_x, sigma_y, rho; probability (N, K); truth
+    (N, H, 2).
+    """
     used = probability > 0.0
     # Unused modes have no uncertainty worth the name: any that is valid will do, they weigh
     # nothing.
