@@ -29,14 +29,13 @@ from prediction_node.lanelet.rings import outer_ring
 
 _T = TypeVar('_T')
 _CHUNK = 1 << 20
-_DEEPEST = 16
 
 
 @dataclass(slots=True)
 class _Relation:
     line: int
     tags: Tags
-    members: list[tuple[str, str, int]] = field(default_factory=list)  # role, type, id
+    members: list[tuple[str, str, int]]  # role, type, id
 
     def with_role(self, role: str) -> list[tuple[str, int]]:
         return [(kind, ref) for r, kind, ref in self.members if r == role]
@@ -73,15 +72,14 @@ class _Scanner:
         self._limits = limits
         self._document = document
         self._bytes = 0
-        self._depth = 0
-        self._parents: list[str] = []
+        self._rooted = False
+        self._name = ''  # of the element that is being read
+        self._id: int | None = None
         self._tags: Tags = {}
-        self._refs: list[int] | None = None  # of the way that is open
-        self._relation: _Relation | None = None  # that is open
-        self._open = ''  # name of the open element, for messages
+        self._refs: list[int] = []
+        self._members: list[tuple[str, str, int]] = []  # role, type, id
         parser = expat.ParserCreate()
         parser.StartElementHandler = self._start
-        parser.EndElementHandler = self._end
         parser.StartDoctypeDeclHandler = self._refuse_doctype
         parser.EntityDeclHandler = self._refuse_doctype
         parser.ExternalEntityRefHandler = self._refuse_entity
@@ -102,7 +100,7 @@ class _Scanner:
         try:
             self._parser.Parse(chunk, final)
         except expat.ExpatError as error:
-            during = f' in {self._open}' if self._open else ''
+            during = f' in {self._open()}' if self._name else ''
             reason = expat.errors.messages.get(error.code, str(error.code))
             raise MapError(
                 f'{self._path}, line {error.lineno}{during}: not well-formed XML ({reason})'
@@ -118,91 +116,96 @@ class _Scanner:
         self._fail('external entities are refused')
 
     def _start(self, name: str, values: dict[str, str]) -> None:
-        self._depth += 1
+        # Most elements are tags, then nodes: this is where the time of a large map goes.
         if name == 'tag':
-            if len(self._tags) >= self._limits.max_tags:
-                self._fail(f'{self._open} has more than {self._limits.max_tags} tags')
+            tags = self._tags
             try:
-                self._tags[values['k']] = values['v']
+                tags[values['k']] = values['v']
             except KeyError as missing:
-                self._fail(f'a tag of {self._open} lacks {missing}')
+                self._fail(f'a tag of {self._open()} lacks {missing}')
+            if len(tags) > self._limits.max_tags:
+                self._fail(f'{self._open()} has more than {self._limits.max_tags} tags')
+        elif name == 'node':
+            self._start_node(values)
         elif name == 'nd':
-            if self._refs is not None:
-                self._bound_parts(len(self._refs))
-                self._refs.append(self._integer(values, 'ref', self._open))
+            self._bound_parts(len(self._refs))
+            self._refs.append(self._integer(values, 'ref'))
         elif name == 'member':
-            if self._relation is not None:
-                self._bound_parts(len(self._relation.members))
-                ref = self._integer(values, 'ref', self._open)
-                self._relation.members.append((values.get('role', ''), values.get('type', ''), ref))
-        elif name in ('node', 'way', 'relation'):
-            if self._depth != 2:
-                self._fail(f'<{name}> inside another element')
-            self._start_element(name, values)
-        elif self._depth == 1 and name != 'osm':
-            self._fail(f'the root element is <{name}>, a Lanelet2 map has <osm>')
-        elif self._depth > _DEEPEST:
-            self._fail(f'elements are nested deeper than {_DEEPEST}')
-
-    def _start_element(self, name: str, values: dict[str, str]) -> None:
-        id_ = self._integer(values, 'id', name)
-        self._open = f'{name} {id_}'
-        self._tags = {}
-        document = self._document
-        deleted = values.get('action') == 'delete'  # an editor's mark: the element is gone
-        if name == 'node':
-            if not deleted:
-                position = (self._degrees(values, 'lat', 90.0), self._degrees(values, 'lon', 180.0))
-                self._add(document.nodes, id_, (*position, self._tags), self._limits.max_points)
+            self._bound_parts(len(self._members))
+            ref = self._integer(values, 'ref')
+            self._members.append((values.get('role', ''), values.get('type', ''), ref))
         elif name == 'way':
-            self._refs = []
-            if not deleted:
-                way = (self._parser.CurrentLineNumber, self._refs, self._tags)
-                self._add(document.ways, id_, way, self._limits.max_elements)
-        else:
-            self._relation = _Relation(self._parser.CurrentLineNumber, self._tags)
-            if not deleted:
-                self._add(document.relations, id_, self._relation, self._limits.max_elements)
+            id_ = self._begin(name, values)
+            way = (self._parser.CurrentLineNumber, self._refs, self._tags)
+            self._add(self._document.ways, id_, way, values, self._limits.max_elements)
+        elif name == 'relation':
+            id_ = self._begin(name, values)
+            relation = _Relation(self._parser.CurrentLineNumber, self._tags, self._members)
+            self._add(self._document.relations, id_, relation, values, self._limits.max_elements)
+        elif name == 'osm' and not self._rooted:
+            self._rooted = True
+        elif not self._rooted:
+            self._fail(f'the root element is <{name}>, a Lanelet2 map has <osm>')
+        else:  # something of an editor's: what stands in it belongs to no element
+            self._name, self._id = name, None
+            self._tags, self._refs, self._members = {}, [], []
+
+    def _begin(self, name: str, values: dict[str, str]) -> int:
+        if not self._rooted:
+            self._fail(f'the root element is <{name}>, a Lanelet2 map has <osm>')
+        self._name, self._id = name, None
+        self._id = self._integer(values, 'id')
+        self._tags, self._refs, self._members = {}, [], []
+        return self._id
+
+    def _start_node(self, values: dict[str, str]) -> None:
+        id_ = self._begin('node', values)
+        latitude = self._degrees(values, 'lat', 90.0)
+        longitude = self._degrees(values, 'lon', 180.0)
+        node = (latitude, longitude, self._tags)
+        self._add(self._document.nodes, id_, node, values, self._limits.max_points)
 
     def _bound_parts(self, count: int) -> None:
         if count >= self._limits.max_parts:
-            self._fail(f'{self._open} has more than {self._limits.max_parts} parts')
+            self._fail(f'{self._open()} has more than {self._limits.max_parts} parts')
 
-    def _add(self, table: dict[int, _T], id_: int, value: _T, most: int) -> None:
+    def _add(
+        self, table: dict[int, _T], id_: int, value: _T, values: dict[str, str], most: int
+    ) -> None:
+        if values.get('action') == 'delete':  # an editor's mark: the element is gone
+            return
         if id_ in table:
-            self._fail(f'{self._open} occurs twice')
+            self._fail(f'{self._open()} occurs twice')
         if len(table) >= most:
-            self._fail(f'more than {most} elements like {self._open}')
+            self._fail(f'more than {most} elements like {self._open()}')
         table[id_] = value
 
-    def _end(self, name: str) -> None:
-        self._depth -= 1
-        if self._depth == 1:
-            self._open = ''
-            self._refs = None
-            self._relation = None
-            self._tags = {}
+    def _open(self) -> str:
+        """The element that is being read, for messages."""
+        return self._name if self._id is None else f'{self._name} {self._id}'
 
-    def _integer(self, values: dict[str, str], key: str, of: str) -> int:
-        text = values.get(key, '')
+    def _integer(self, values: dict[str, str], key: str) -> int:
         try:
-            value = int(text)
-        except ValueError:
-            self._fail(f'{key} of {of} is not a whole number: {text[:40]!r}')
+            value = int(values[key])
+        except (KeyError, ValueError):
+            text = values.get(key, '')[:40]
+            self._fail(f'{key} of {self._open()} is not a whole number: {text!r}')
         if not -(2**63) <= value < 2**63:
-            self._fail(f'{key} of {of} is out of range: {text[:40]}')
+            self._fail(f'{key} of {self._open()} is out of range: {values[key][:40]}')
         return value
 
     def _degrees(self, values: dict[str, str], key: str, bound: float) -> float:
-        text = values.get(key, '')
+        text = values.get(key)
         if not text:
             return math.nan
         try:
             value = float(text)
         except ValueError:
-            self._fail(f'{key} of {self._open} is not a number: {text[:40]!r}')
+            self._fail(f'{key} of {self._open()} is not a number: {text[:40]!r}')
         if not -bound <= value <= bound:
-            self._fail(f'{key} of {self._open} must be within +-{bound:g} degrees, got {text[:40]}')
+            self._fail(
+                f'{key} of {self._open()} must be within +-{bound:g} degrees, got {text[:40]}'
+            )
         return value
 
 

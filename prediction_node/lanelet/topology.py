@@ -126,7 +126,8 @@ class _Builder:
 
     def __init__(self, elements: Elements, xyz_m: np.ndarray) -> None:
         self._elements = elements
-        self._xyz_m = xyz_m
+        self._xyz_m = xyz_m.tolist()
+        self._ids = elements.points.id.tolist()
         self._points: dict[int, core.Point3d] = {}
         self._lines: dict[int, core.LineString3d] = {}
 
@@ -160,6 +161,7 @@ class _Builder:
     def _point(self, row: int) -> core.Point3d:
         point = self._points.get(row)
         if point is None:
-            point = core.Point3d(int(self._elements.points.id[row]), *self._xyz_m[row].tolist())
+            x, y, z = self._xyz_m[row]
+            point = core.Point3d(self._ids[row], x, y, z)
             self._points[row] = point
         return point
