@@ -36,6 +36,8 @@ from prediction_node.bags.values import Damage, Message, Topic
 _RECORD_HEAD = struct.Struct('<BQ')
 _MESSAGE_BODY = struct.Struct('<HIQQ')
 _CHUNK_BODY = struct.Struct('<QQQI')
+# Files of other writers may carry the same messages under no profile; rosbags refuses those unread.
+PROFILE = 'ros2'
 # A chunk may claim any size; beyond this it is taken for a lie, since recorders write some MB.
 CHUNK_LIMIT_BYTES = 1 << 30
 
@@ -73,6 +75,7 @@ class SalvagedMcap:
         self._channels: dict[int, _Channel] = {}
         self._schemas: dict[int, tuple[str, str]] = {}
         self._blocks: list[_Block] = []
+        self._profile = ''
         self.damage: list[Damage] = []
         self.start_ns: int | None = None
         self.end_ns: int | None = None
@@ -86,7 +89,7 @@ class SalvagedMcap:
             self.end_ns = max(b.entries[-1][0] for b in self._blocks)
         if not whole:
             self.damage.append(Damage(path.name, flaw or 'the file ends early', self.end_ns))
-        elif flaw or reason:
+        elif flaw or (reason and self._profile == PROFILE):
             text = flaw or f'its index cannot be used ({reason})'
             self.damage.append(Damage(path.name, text, self.end_ns, self.end_ns))
         self.topics = [
@@ -148,6 +151,8 @@ class SalvagedMcap:
             self._message(self._blocks[-1], fixed, body, length)
         elif opcode in (SCHEMA, CHANNEL):
             self._describe(opcode, file.read(length))
+        elif opcode == HEADER:
+            self._profile, _ = _text(file.read(length), 0)
 
     def _chunk(self, file: BinaryIO, body: int, length: int, *, whole: bool) -> None:
         """Take a chunk into account; of a cut or flawed one, the messages that come out whole."""
