@@ -315,3 +315,16 @@ def test_a_stall_of_the_node_is_no_jump() -> None:
     after = clock.release(1900 * MS)
     assert not after.reset
     assert after.stamp_ns == EPOCH_NS + 1899 * MS
+
+
+def test_two_clocks_on_the_odometry_topic_never_take_turns(drive: Any, build: Any) -> None:
+    """A second publisher on another clock is refused, message by message; the first goes on."""
+    drive.cycle(20)
+    for _ in range(20):
+        for k in range(5):
+            stamp_ns = 77 * S + drive.true_ns + k * 20 * MS
+            at_ns = drive.now_ns + k * 20 * MS + 10 * MS
+            drive.observer.on_odometry(build.odometry(stamp_ns), at_ns)
+        assert good(drive, drive.cycle())
+    assert drive.notices == []
+    assert drive.observer.health(drive.now_ns).odometry.refused[Reason.JUMP] >= 99
