@@ -140,7 +140,8 @@ def _write(
 
 
 def _suite(args: argparse.Namespace) -> SuiteParameters:
-    from prediction_node.simulation.sensors.parameters import SuiteParameters, load_suite
+    from prediction_node.simulation.sensors.parameters import SuiteParameters
+    from prediction_node.simulation.sensors.suite_file import load_suite
 
     suite = SuiteParameters() if args.sensors is None else load_suite(args.sensors)
     return dataclasses.replace(suite, night=True) if args.night else suite

@@ -12,7 +12,6 @@ from prediction_node.domain.lane_map import (
     LaneMap,
     Polylines,
     Relation,
-    Rule,
     Turn,
 )
 from prediction_node.importers.commonroad_junctions import (
@@ -21,12 +20,10 @@ from prediction_node.importers.commonroad_junctions import (
     read_junctions,
     yielding,
 )
+from prediction_node.importers.commonroad_signs import other_signs, signal_groups, speed_limits
 from prediction_node.importers.commonroad_stop_lines import StopLines, join_stop_lines
 from prediction_node.importers.polyline import centreline_of
 from prediction_node.importers.xml_document import Node
-
-SIGNAL_HEIGHT_M = 5.0
-SIGNAL_HALF_WIDTH_M = 0.4
 
 _KINDS = {
     'crosswalk': LaneKind.CROSSWALK,
@@ -53,8 +50,6 @@ _BORDERS = {
     'no_marking': BorderKind.VIRTUAL,
     'unknown': BorderKind.OTHER,
 }
-# Signs of a highest speed by country; format 2020a gives their value in metres per second.
-_SPEED_SIGNS = ('R2-1', '274', '274.1', 'R301', 'r301')
 
 
 @dataclass
@@ -99,9 +94,9 @@ def read_lane_map(root: Node) -> LaneMap:
         _drop_unknown(lane, index, warnings)
     roads = _roads(lanelets, index)
     junctions = read_junctions(root, index, roads)
-    limits = _speed_limits(root)
+    limits = speed_limits(root)
     stops = join_stop_lines(lanelets, index)
-    groups, heads = _signal_groups(root, lanelets)
+    groups, heads = signal_groups(root, lanelets)
     group_lanes = [[index[lane.id] for lane in lanelets if g in lane.lights] for g in groups]
     rank = {g: k for k, g in enumerate(groups)}
     speed = [
@@ -137,7 +132,7 @@ def read_lane_map(root: Node) -> LaneMap:
         light_position=Polylines.of(heads),
         stop_lines=Polylines.of(stops.lines_m),
         stop_line_lanes=Relation.of(stops.lanes),
-        rules=tuple(_other_signs(root, lanelets, index)),
+        rules=tuple(other_signs(root, lanelets, index)),
         source=str(root.file),
         warnings=tuple(warnings),
     )
@@ -240,58 +235,6 @@ def _turns(lanelets: list[Lanelet], junctions: list[tuple[Entry, ...]]) -> np.nd
             if turn[lane] == Turn.NONE:
                 turn[lane] = way.turn
     return turn
-
-
-def _signs(root: Node) -> list[tuple[int, str, Node]]:
-    """Sign id, what it says, and its element: one row for each part of a sign."""
-    return [
-        (sign.integer('id'), part.child('trafficSignID').text, part)
-        for sign in root.all('trafficSign')
-        for part in sign.all('trafficSignElement')
-    ]
-
-
-def _speed_limits(root: Node) -> dict[int, float]:
-    limits: dict[int, float] = {}
-    for sign, meaning, part in _signs(root):
-        if meaning in _SPEED_SIGNS:
-            value = part.number('additionalValue')
-            if value <= 0.0:
-                raise part.error(f'a highest speed must be positive, got {value}')
-            limits[sign] = min(value, limits.get(sign, np.inf))
-    return limits
-
-
-def _other_signs(root: Node, lanelets: list[Lanelet], index: dict[int, int]) -> list[Rule]:
-    return [
-        Rule(sign, f'sign {meaning}', tuple(index[k.id] for k in lanelets if sign in k.signs), {})
-        for sign, meaning, _ in _signs(root)
-        if meaning not in _SPEED_SIGNS
-    ]
-
-
-def _signal_groups(root: Node, lanelets: list[Lanelet]) -> tuple[list[int], list[np.ndarray]]:
-    """Ids of all lights, and (2, 3) base lines of their heads across the approach they face."""
-    groups, heads = [], []
-    for light in root.all('trafficLight'):
-        number = light.integer('id')
-        ruled = [lane for lane in lanelets if number in lane.lights]
-        position = light.find('position')
-        point = None if position is None else position.find('point')
-        if point is not None:
-            centre = np.array([point.number('x'), point.number('y'), SIGNAL_HEIGHT_M])
-        elif ruled:
-            centre = np.array([*ruled[0].centre_m[-1, :2], SIGNAL_HEIGHT_M])
-        else:
-            continue  # rules nothing and stands nowhere
-        across = np.array([0.0, SIGNAL_HALF_WIDTH_M, 0.0])
-        if ruled:
-            ahead = ruled[0].centre_m[-1, :2] - ruled[0].centre_m[-2, :2]
-            ahead /= np.linalg.norm(ahead)
-            across = SIGNAL_HALF_WIDTH_M * np.array([-ahead[1], ahead[0], 0.0])
-        groups.append(number)
-        heads.append(np.stack([centre - across, centre + across]))
-    return groups, heads
 
 
 def _stop_line_of(lanes: list[int], stops: StopLines) -> list[int]:

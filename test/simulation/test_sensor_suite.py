@@ -15,10 +15,13 @@ from prediction_node.domain.recording import Recording
 from prediction_node.simulation.sensors.parameters import (
     SuiteParameters,
     default_sensor,
-    load_suite,
-    suite_from,
 )
-from prediction_node.simulation.sensors.suite import SensorMessage, simulate_sensors
+from prediction_node.simulation.sensors.suite import (
+    SensorMessage,
+    rows_in_view,
+    simulate_sensors,
+)
+from prediction_node.simulation.sensors.suite_file import load_suite, suite_from
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -165,6 +168,36 @@ def test_sensors_are_silent_while_the_robotaxi_is_away(world: Recording) -> None
     away.valid[0, :10] = False
     stamps = [m.arrays.stamp_ns for m in messages(away, SuiteParameters())]
     assert min(stamps) >= world.stamp_ns[10]
+
+
+def test_rows_in_view_are_the_ones_that_are_reported(world_of: Any, circle: Any) -> None:
+    """Without dropouts a sensor reports exactly who is in view; behind a bus nobody is."""
+    places = np.concatenate([circle(7, 30.0), 2.0 * circle(7, 30.0), 5.0 * circle(7, 30.0)])
+    world = world_of(places, size_m=(12.0, 2.5, 3.2))
+    suite = SuiteParameters(
+        sensors={
+            name: dataclasses.replace(sensor, dropout=0.0)
+            for name, sensor in SuiteParameters().sensors.items()
+        }
+    )
+    for message in messages(world, suite):
+        rows = rows_in_view(world, suite, message.arrays.stamp_ns)[message.source]
+        assert len(message.arrays.position) == len(rows)
+        assert 0 not in rows
+    first = rows_in_view(world, suite, int(world.stamp_ns[0]))
+    assert set(first['lidar']) == set(range(1, 8))
+
+
+def test_nobody_is_in_view_of_an_absent_robotaxi(world: Recording) -> None:
+    away = dataclasses.replace(world, valid=world.valid.copy())
+    away.valid[0, 3] = False
+    rows = rows_in_view(away, SuiteParameters(), int(world.stamp_ns[3]))
+    assert {name: len(found) for name, found in rows.items()} == {
+        'camera': 0,
+        'lidar': 0,
+        'radar': 0,
+        'thermal': 0,
+    }
 
 
 def test_no_robotaxi_is_an_error(world: Recording) -> None:

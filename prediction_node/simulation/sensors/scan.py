@@ -81,7 +81,7 @@ def scan(
     uniform = rng.random((n, 4 + ATTRIBUTE_COUNT))
     order = rng.random(n)
 
-    inside = np.flatnonzero(_in_view(sensor, suite, recording, truth, map_from_sensor))
+    inside = np.flatnonzero(in_view(sensor, suite, recording, truth, map_from_sensor))
     row = truth.row[inside]
     kept = uniform[row, 0] >= sensor.dropout
     inside, row = inside[kept], row[kept]
@@ -115,14 +115,14 @@ def scan(
     )
 
 
-def _in_view(
+def in_view(
     sensor: SensorParameters,
     suite: SuiteParameters,
     recording: Recording,
     truth: Snapshot,
     map_from_sensor: Transform,
 ) -> np.ndarray:
-    """(M,) bool: in range, in the field of view, warm if need be, and not hidden."""
+    """(M,) bool of `truth`: in range, in the field of view, warm if need be, and not hidden."""
     offset = map_from_sensor.inverse().apply(truth.position_m)
     distance = np.hypot(offset[:, 0], offset[:, 1])
     reach = sensor.range_m * (sensor.night_range_factor if suite.night else 1.0)

@@ -20,7 +20,7 @@ from prediction_node.simulation.sensors.parameters import (
     SuiteParameters,
     frame_of,
 )
-from prediction_node.simulation.sensors.scan import scan
+from prediction_node.simulation.sensors.scan import in_view, scan
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,6 +73,24 @@ def simulate_sensors(
         _stream(name, sensor, recording, suite, seed) for name, sensor in suite.sensors.items()
     ]
     return heapq.merge(*streams, key=lambda message: (message.arrival_ns, message.source))
+
+
+def rows_in_view(
+    recording: Recording, suite: SuiteParameters, stamp_ns: int
+) -> dict[str, np.ndarray]:
+    """For each sensor the rows of the recording that it could report at an instant, dropouts apart.
+
+    What a tracker can be asked for: nobody sees behind a bus. Empty while the robotaxi is not
+    there.
+    """
+    map_from_base = base_pose(recording, stamp_ns, suite.centre_offset_m)
+    if map_from_base is None:
+        return {name: np.zeros(0, dtype=np.int64) for name in suite.sensors}
+    truth = snapshot(recording, stamp_ns)
+    return {
+        name: truth.row[in_view(sensor, suite, recording, truth, map_from_base @ mount_of(sensor))]
+        for name, sensor in suite.sensors.items()
+    }
 
 
 def _stream(
