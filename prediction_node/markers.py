@@ -93,8 +93,11 @@ def truth_markers(future_m: np.ndarray, valid: np.ndarray, origin_m: np.ndarray)
 
 def _origin(ego: Ego | None, agents: Agents) -> np.ndarray:
     if ego is not None:
-        return np.floor(ego.map_from_base.translation_m)
-    return np.floor(agents.position_m[0]) if len(agents) else np.zeros(3)
+        place = ego.map_from_base.translation_m
+    else:
+        place = agents.position_m[0] if len(agents) else np.zeros(3)
+    origin: np.ndarray = np.floor(place)
+    return origin
 
 
 def _lines(
@@ -120,7 +123,8 @@ def box_corners(centre: np.ndarray, yaw_rad: np.ndarray, size: np.ndarray) -> np
     cos, sin = np.cos(yaw_rad)[..., None], np.sin(yaw_rad)[..., None]
     x = cos * local[..., 0] - sin * local[..., 1]
     y = sin * local[..., 0] + cos * local[..., 1]
-    return np.asarray(centre)[..., None, :] + np.stack([x, y], -1)
+    corners: np.ndarray = np.asarray(centre)[..., None, :] + np.stack([x, y], -1)
+    return corners
 
 
 def _boxes(

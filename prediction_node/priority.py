@@ -18,7 +18,8 @@ def closest_approach_m(agents: Agents, ego: Ego) -> np.ndarray:
     relative = agents.velocity_mps - ego_velocity
     speed_squared = np.maximum(np.einsum('ni,ni->n', relative, relative), 1e-6)
     time = np.clip(-np.einsum('ni,ni->n', offset, relative) / speed_squared, 0.0, _HORIZON_S)
-    return np.hypot(*(offset + relative * time[:, None]).T)
+    closest: np.ndarray = np.hypot(*(offset + relative * time[:, None]).T)
+    return closest
 
 
 def most_at_risk(agents: Agents, ego: Ego, count: int) -> np.ndarray:

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 from prediction_node.domain.agents import Agents
+from prediction_node.domain.frames import rotation_2d, wrap_angle
 from prediction_node.domain.kinds import ATTRIBUTE_COUNT, CLASS_COUNT, MODALITY_COUNT, ObjectClass
+from prediction_node.domain.lights import LightStates
+from prediction_node.domain.recording import Recording
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED_DATA = REPOSITORY.parent / 'shared' / 'data'
@@ -53,3 +56,61 @@ def make_agents(
 def agents_of() -> Any:
     """The builder `make_agents` as a fixture."""
     return make_agents
+
+
+STEP_NS = 100_000_000
+
+
+def make_recording(
+    seconds: float = 5.0, *, turn_rad: float = 0.0, shift_m: tuple[float, float] = (0.0, 0.0)
+) -> Recording:
+    """A robotaxi (row 0) among cars, a cyclist and a walker on open ground, 10 Hz.
+
+    `turn_rad` and `shift_m` turn the whole world about the origin, then move it.
+    """
+    steps = round(seconds * 10) + 1
+    time_s = 0.1 * np.arange(steps)
+    #        x, y, yaw, speed, yaw rate, class, length, width, height
+    bodies = [
+        (0.0, 0.0, 0.0, 8.0, 0.0, ObjectClass.CAR, 4.9, 1.9, 1.7),
+        (25.0, 0.0, 0.0, 8.0, 0.0, ObjectClass.CAR, 4.5, 1.8, 1.5),
+        (60.0, 3.5, np.pi, 10.0, 0.0, ObjectClass.CAR, 4.6, 1.8, 1.5),
+        (30.0, -20.0, np.pi / 2, 6.0, 0.15, ObjectClass.TRUCK, 8.5, 2.5, 3.2),
+        (20.0, 8.0, 0.0, 0.0, 0.0, ObjectClass.CAR, 4.4, 1.8, 1.5),
+        (15.0, -6.0, 0.1, 4.5, 0.0, ObjectClass.BICYCLE, 1.8, 0.6, 1.7),
+        (40.0, 10.0, -np.pi / 2, 1.4, 0.0, ObjectClass.PEDESTRIAN, 0.6, 0.6, 1.7),
+    ]
+    n = len(bodies)
+    table = np.array([b[:5] for b in bodies])
+    yaw = table[:, 2:3] + table[:, 4:5] * time_s
+    velocity = table[:, 3, None, None] * np.stack([np.cos(yaw), np.sin(yaw)], -1)
+    middle = 0.5 * (velocity[:, 1:] + velocity[:, :-1]) * 0.1
+    path = table[:, None, :2] + np.concatenate(
+        [np.zeros((n, 1, 2)), np.cumsum(middle, axis=1)], axis=1
+    )
+    rotation = rotation_2d(np.float64(turn_rad))
+    size = np.array([b[6:] for b in bodies])
+    position = np.empty((n, steps, 3))
+    position[..., :2] = path @ rotation.T + np.array(shift_m)
+    position[..., 2] = 0.5 * size[:, None, 2]
+    return Recording(
+        name='open ground',
+        stamp_ns=1_000_000_000_000_000_000 + STEP_NS * np.arange(steps),
+        track_id=tuple(f'body {i}' for i in range(n)),
+        label=np.array([b[5] for b in bodies], np.int8),
+        size_m=size,
+        position_m=position,
+        yaw_rad=wrap_angle(yaw + turn_rad),
+        velocity_mps=velocity @ rotation.T,
+        valid=np.ones((n, steps), bool),
+        attributes=np.zeros((n, steps, ATTRIBUTE_COUNT)),
+        has_attribute=np.zeros((n, steps, ATTRIBUTE_COUNT), bool),
+        ego=0,
+        lights=tuple(LightStates.none() for _ in range(steps)),
+    )
+
+
+@pytest.fixture(scope='session')
+def recording_of() -> Any:
+    """The builder `make_recording` as a fixture."""
+    return make_recording

@@ -116,41 +116,12 @@ def run(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
 
 
 def _listen(cycles: int) -> dict[str, Any]:
-    import rclpy
+    from prediction_node.ros.monitor import watch  # rclpy is needed from here on only
 
-    from prediction_node.cdr import read_predicted_objects
-    from prediction_node.ros.monitor import Monitor
-
-    context = rclpy.context.Context()
-    rclpy.init(context=context)
-    monitor = Monitor(context, '/perception/object_recognition/objects')
-    try:
-        monitor.keep_data = True
-        started = monitor.spin_until(
-            lambda: (
-                bool(monitor.objects)
-                and len(read_predicted_objects(monitor.objects[-1].data).object_id) > 0
-            ),
-            timeout_s=60.0,
-        )
-        if not started:
-            raise PredictionNodeError(
-                'the node published no objects within 60 s; see its output above'
-            )
-        monitor.keep_data = False
-        monitor.objects.clear()
-        wanted = _WARM_UP_CYCLES + cycles
-        monitor.spin_until(
-            lambda: len(monitor.responses_ms) >= wanted, timeout_s=0.1 * wanted + 30.0
-        )
-    finally:
-        monitor.close()
-        rclpy.shutdown(context=context)
-    return _figures(
-        np.array(monitor.responses_ms[_WARM_UP_CYCLES:wanted]),
-        np.array([r.received_ns for r in monitor.objects[_WARM_UP_CYCLES:wanted]]),
-        cycles,
+    responses_ms, received_ns = watch(
+        '/perception/object_recognition/objects', _WARM_UP_CYCLES, cycles
     )
+    return _figures(np.array(responses_ms), np.array(received_ns), cycles)
 
 
 def _figures(responses_ms: np.ndarray, received_ns: np.ndarray, cycles: int) -> dict[str, Any]:

@@ -77,7 +77,8 @@ def _lanes_near(lane_map: LaneMap, centre: np.ndarray) -> np.ndarray:
     road = np.flatnonzero(lane_map.kind == LaneKind.ROAD)
     middle = np.array([lane_map.centreline[int(i)].mean(axis=0) for i in road])
     order = np.argsort(np.hypot(*(middle - centre)[:, :2].T))
-    return road[order[: max(8, len(road) // 2)]]
+    near: np.ndarray = road[order[: max(8, len(road) // 2)]]
+    return near
 
 
 def _route(lane_map: LaneMap, lane: int, rng: np.random.Generator) -> np.ndarray:
@@ -94,7 +95,8 @@ def _route(lane_map: LaneMap, lane: int, rng: np.random.Generator) -> np.ndarray
         pieces.append(lane_map.centreline[lane])
     line = np.concatenate(pieces)
     step = np.hypot(*np.diff(line[:, :2], axis=0).T)
-    return line[np.concatenate([[True], step > 0.05])]
+    kept: np.ndarray = line[np.concatenate([[True], step > 0.05])]
+    return kept
 
 
 def _lights(lane_map: LaneMap, stamp_ns: int, step: int) -> LightStates:

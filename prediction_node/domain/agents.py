@@ -64,14 +64,15 @@ class Agents:
     @property
     def label(self) -> np.ndarray:
         """(N,) most probable class, kinds.ObjectClass."""
-        return np.argmax(self.class_probabilities, axis=1)
+        label: np.ndarray = np.argmax(self.class_probabilities, axis=1)
+        return label
 
     @property
     def speed_mps(self) -> np.ndarray:
         """(N,) speed along the heading, negative when reversing."""
-        return self.velocity_mps[:, 0] * np.cos(self.yaw_rad) + self.velocity_mps[:, 1] * np.sin(
-            self.yaw_rad
-        )
+        cos, sin = np.cos(self.yaw_rad), np.sin(self.yaw_rad)
+        speed: np.ndarray = self.velocity_mps[:, 0] * cos + self.velocity_mps[:, 1] * sin
+        return speed
 
     def select(self, index: np.ndarray) -> Agents:
         """The rows that `index` (bool mask or integers) picks."""

@@ -14,13 +14,15 @@ BASE_LINK = 'base_link'
 
 def wrap_angle(angle_rad: np.ndarray) -> np.ndarray:
     """The same angles in [-pi, pi)."""
-    return (np.asarray(angle_rad) + np.pi) % (2.0 * np.pi) - np.pi
+    wrapped: np.ndarray = (np.asarray(angle_rad) + np.pi) % (2.0 * np.pi) - np.pi
+    return wrapped
 
 
 def yaw_from_quaternion(quaternion_xyzw: np.ndarray) -> np.ndarray:
     """(..., 4) unit quaternions x, y, z, w to (...) yaw about z (Z-Y-X Euler convention)."""
     x, y, z, w = np.moveaxis(np.asarray(quaternion_xyzw, dtype=np.float64), -1, 0)
-    return np.arctan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
+    yaw: np.ndarray = np.arctan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
+    return yaw
 
 
 def quaternion_from_yaw(yaw_rad: np.ndarray) -> np.ndarray:
@@ -32,7 +34,7 @@ def quaternion_from_yaw(yaw_rad: np.ndarray) -> np.ndarray:
     return out
 
 
-def rotation_2d(yaw_rad: np.ndarray) -> np.ndarray:
+def rotation_2d(yaw_rad: np.ndarray | float) -> np.ndarray:
     """(...) angles to (..., 2, 2) matrices that turn column vectors counter-clockwise."""
     cos, sin = np.cos(yaw_rad), np.sin(yaw_rad)
     return np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], -2)
@@ -40,7 +42,8 @@ def rotation_2d(yaw_rad: np.ndarray) -> np.ndarray:
 
 def rotate_covariance(covariance: np.ndarray, rotation: np.ndarray) -> np.ndarray:
     """(..., D, D) covariances expressed after the rotations (..., D, D): R C R^T."""
-    return rotation @ covariance @ np.swapaxes(rotation, -1, -2)
+    turned: np.ndarray = rotation @ covariance @ np.swapaxes(rotation, -1, -2)
+    return turned
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +80,7 @@ class Transform:
     @classmethod
     def from_xyz_yaw(cls, xyz_m: np.ndarray, yaw_rad: float) -> Transform:
         rotation = np.eye(3)
-        rotation[:2, :2] = rotation_2d(np.float64(yaw_rad))
+        rotation[:2, :2] = rotation_2d(yaw_rad)
         return cls(rotation, np.asarray(xyz_m, dtype=np.float64).copy())
 
     @property
@@ -87,11 +90,12 @@ class Transform:
     @property
     def rotation_2d(self) -> np.ndarray:
         """(2, 2) turn by the yaw alone: what horizontal vectors undergo on nearly flat ground."""
-        return rotation_2d(np.float64(self.yaw_rad))
+        return rotation_2d(self.yaw_rad)
 
     def apply(self, points_m: np.ndarray) -> np.ndarray:
         """Map (..., 3) points from the source to the target frame."""
-        return np.asarray(points_m) @ self.rotation.T + self.translation_m
+        mapped: np.ndarray = np.asarray(points_m) @ self.rotation.T + self.translation_m
+        return mapped
 
     def inverse(self) -> Transform:
         return Transform(self.rotation.T, -self.rotation.T @ self.translation_m)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -62,7 +63,7 @@ class Polylines:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
-    def __getitem__(self, i: int) -> np.ndarray:
+    def __getitem__(self, i: int | np.integer[Any]) -> np.ndarray:
         return self.points_m[self.offsets[i] : self.offsets[i + 1]]
 
 
@@ -86,7 +87,7 @@ class Relation:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
-    def __getitem__(self, i: int) -> np.ndarray:
+    def __getitem__(self, i: int | np.integer[Any]) -> np.ndarray:
         return self.targets[self.offsets[i] : self.offsets[i + 1]]
 
 

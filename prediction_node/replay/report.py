@@ -164,13 +164,15 @@ def _lanes_near_drive(lane_map: LaneMap, log: ReplayLog) -> list[int]:
 def _lamp(lane_map: LaneMap, group: int) -> np.ndarray:
     """(3,) where a signal group is drawn: on its stop line, else where its first lane begins."""
     stops = lane_map.light_stop_line[group]
-    if len(stops):
-        middle: np.ndarray = lane_map.stop_lines[int(stops[0])].mean(axis=0)
-        return middle
     lanes = lane_map.light_lanes[group]
-    if len(lanes):
-        return lane_map.centreline[int(lanes[0])][0]
-    return lane_map.light_position[group].mean(axis=0)  # type: ignore[no-any-return]
+    place: np.ndarray
+    if len(stops):
+        place = lane_map.stop_lines[stops[0]].mean(axis=0)
+    elif len(lanes):
+        place = lane_map.centreline[lanes[0]][0]
+    else:
+        place = lane_map.light_position[group].mean(axis=0)
+    return place
 
 
 def _line(points_m: np.ndarray, origin_m: np.ndarray) -> list[int]:

@@ -20,9 +20,9 @@ from prediction_node.domain.errors import MapError, PredictionNodeError
 from prediction_node.domain.lane_map import LaneMap
 from prediction_node.domain.stamps import STEP_NS
 from prediction_node.map_source import map_from_file
+from prediction_node.observation.observer import ODOMETRY
 from prediction_node.pipeline import (
     NOMINAL,
-    ODOMETRY,
     TF,
     TF_STATIC,
     VECTOR_MAP,
@@ -44,7 +44,7 @@ _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.
 _DIAGNOSTICS_PERIOD_NS = 500_000_000
 
 
-class PredictionNode(LifecycleNode):  # type: ignore[misc]
+class PredictionNode(LifecycleNode):
     """See architecture.md, Interfaces. Parameters take effect at configure."""
 
     def __init__(self, **node_arguments: Any) -> None:

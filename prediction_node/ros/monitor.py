@@ -11,6 +11,8 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 
+from prediction_node.cdr import read_predicted_objects
+from prediction_node.domain.errors import PredictionNodeError
 from prediction_node.ros import quality
 
 _DEEP = QoSProfile(depth=200, reliability=ReliabilityPolicy.RELIABLE)
@@ -59,6 +61,37 @@ class Monitor:
             self._executor.spin_once(timeout_sec=0.1)
         return True
 
+    def sees_somebody(self) -> bool:
+        """Whether the newest predictions are of somebody."""
+        return (
+            bool(self.objects) and len(read_predicted_objects(self.objects[-1].data).object_id) > 0
+        )
+
     def close(self) -> None:
         self._executor.shutdown()
         self._node.destroy_node()
+
+
+def watch(objects_topic: str, warm_up: int, cycles: int) -> tuple[list[float], list[int]]:
+    """Responses (ms) and reception instants (monotonic ns) of `cycles` cycles after `warm_up`
+    cycles that predicted somebody. Raises PredictionNodeError if the node stays silent.
+    """
+    context = rclpy.context.Context()
+    rclpy.init(context=context)
+    monitor = Monitor(context, objects_topic)
+    try:
+        monitor.keep_data = True
+        if not monitor.spin_until(monitor.sees_somebody, timeout_s=90.0):
+            raise PredictionNodeError('the node predicted nobody within 90 s; see its output above')
+        monitor.keep_data = False
+        monitor.objects.clear()
+        monitor.responses_ms.clear()
+        wanted = warm_up + cycles
+        monitor.spin_until(
+            lambda: len(monitor.responses_ms) >= wanted, timeout_s=0.1 * wanted + 30.0
+        )
+    finally:
+        monitor.close()
+        rclpy.shutdown(context=context)
+    received = [r.received_ns for r in monitor.objects]
+    return monitor.responses_ms[warm_up:wanted], received[warm_up:wanted]
