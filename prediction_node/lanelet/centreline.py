@@ -17,6 +17,8 @@ from prediction_node.lanelet.polyline import (
     without_repeats,
 )
 
+_JOINT_M = 0.1  # what a drawn centreline may lack at its lanelet's ends
+
 
 def between(left: np.ndarray, right: np.ndarray, step_m: float) -> np.ndarray:
     """(n, 3) midpoints of equal fractions of both borders, `step_m` apart or a little less."""
@@ -61,6 +63,10 @@ def completed(drawn: np.ndarray, left: np.ndarray, right: np.ndarray, step_m: fl
     along = arc_length(computed)
     before = computed[along < s[0] - step_m / 2]
     after = computed[along > s[-1] + step_m / 2]
+    if not len(before) and s[0] > _JOINT_M:
+        before = computed[:1]
+    if not len(after) and s[-1] < along[-1] - _JOINT_M:
+        after = computed[-1:]
     return without_repeats(np.concatenate([before, line, after]))
 
 

@@ -145,7 +145,7 @@ def _aligned(
         return None
     for name, directed in (('left', left), ('right', right)):
         line = walk(elements, xyz_m, directed)
-        length_m = arc_length(line)[-1]
+        length_m = arc_length(line)[-1] if len(line) else 0.0
         if not _SHORTEST_BORDER_M <= length_m <= _LONGEST_BORDER_M:
             elements.faults.append(
                 f'the {name} border of lanelet {lanelet.id}, way {directed.way}, is '

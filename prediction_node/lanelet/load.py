@@ -65,9 +65,9 @@ def load_map_bin(
 
 def _file_elements(path: Path, limits: MapLimits) -> Elements:
     try:
-        if path.suffix == '.osm':
+        if path.suffix.lower() == '.osm':
             return read_osm(path, limits)
-        if path.suffix == '.bin':
+        if path.suffix.lower() == '.bin':
             size = path.stat().st_size
             if size > limits.max_bytes:
                 raise MapError(f'{path}: {size} bytes are over the limit of {limits.max_bytes}')

@@ -174,7 +174,8 @@ def _joined(lines: tuple[np.ndarray, ...]) -> np.ndarray:
 
 def _facing(lanes: Lanes, rule: Rule) -> list[int]:
     """Lanes that a light rules: of a two-way lane only the direction that drives towards it."""
-    marks = rule.geometry.get('ref_line') or rule.geometry.get('refers')
+    marks = [line for line in rule.geometry.get('ref_line', ()) if len(line)]
+    marks = marks or [line for line in rule.geometry.get('refers', ()) if len(line)]
     facing = []
     for row in rule.lanes:
         if not lanes.one_way[row] and marks and lanes.kind[row] not in ON_FOOT:

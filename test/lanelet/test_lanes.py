@@ -116,6 +116,16 @@ class TestCentreline:
         np.testing.assert_allclose(drawn[:, :2], [[20.0, 0.5], [30.0, 0.7], [40.0, 0.5]], atol=1e-9)
         assert np.all(np.diff(line[:, 0]) > 0)
 
+    def test_a_drawn_one_that_almost_reaches_the_ends(self, map_text: Any, load: Any) -> None:
+        text = map_text()
+        left, right = text.way([(0.0, 2.0), (60.0, 2.0)]), text.way([(0.0, -2.0), (60.0, -2.0)])
+        centre = text.way([(0.4, 0.3), (59.3, 0.3)])
+        text.lanelet(left, right, centreline=centre)
+        line = load(text).centreline[0]
+        np.testing.assert_allclose(
+            line[:, :2], [[0.0, 0.0], [0.4, 0.3], [59.3, 0.3], [60.0, 0.0]], atol=1e-9
+        )
+
     def test_a_drawn_one_ends_with_its_lanelet(self, map_text: Any, load: Any) -> None:
         text = map_text()
         left, right = text.way([(0.0, 2.0), (60.0, 2.0)]), text.way([(0.0, -2.0), (60.0, -2.0)])
