@@ -74,7 +74,8 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.progress import Progress
 
-    from prediction_node.simulation.sensors.parameters import SuiteParameters, load_suite
+    from prediction_node.simulation.sensors.parameters import SuiteParameters
+    from prediction_node.simulation.sensors.suite_file import load_suite
 
     suite = load_suite(args.sensors) if args.sensors is not None else SuiteParameters()
     sets = _sets(args.data, args.limit)
