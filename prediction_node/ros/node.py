@@ -23,9 +23,11 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
+    from prediction_node.allocator import keep_freed_memory
     from prediction_node.domain.errors import PredictionNodeError
     from prediction_node.ros.lifecycle import PredictionNode
 
+    keep_freed_memory()
     rclpy.init(args=arguments)  # SIGINT and SIGTERM from here on end the context, and so the spin
     executor = SingleThreadedExecutor()
     try:
