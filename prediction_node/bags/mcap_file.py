@@ -105,10 +105,8 @@ class McapFile:
         self._chunk_index: list[bytes] = []
         self._first_ns = 0
         self._last_ns = 0
+        self._has_messages = False
         self._bio.write(MAGIC + _record(HEADER, _text('ros2') + _text(LIBRARY)))
-
-    def new_chunk(self) -> Chunk:
-        return Chunk()
 
     def write_chunk(self, chunk: Chunk) -> None:
         """Compress and append a chunk, and the index of its messages."""
@@ -136,9 +134,10 @@ class McapFile:
             + struct.pack('<QQ', len(packed), len(content))
         )
         if chunk.index:
-            first = len(self._chunk_index) == 1 or not self._last_ns
+            first = not self._has_messages
             self._first_ns = chunk.first_ns if first else min(self._first_ns, chunk.first_ns)
             self._last_ns = max(self._last_ns, chunk.last_ns)
+            self._has_messages = True
 
     def finish(self, topics: list[TopicRecord], metadata_text: str) -> None:
         """Append summary and footer, and close."""

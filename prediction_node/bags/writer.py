@@ -18,7 +18,7 @@ from types import TracebackType
 from rosbags.interfaces import Qos
 
 from prediction_node.bags import metadata, qos, types
-from prediction_node.bags.mcap_file import McapFile, TopicRecord
+from prediction_node.bags.mcap_file import Chunk, McapFile, TopicRecord
 from prediction_node.domain.errors import BagError
 
 CHUNK_BYTES = 1 << 20
@@ -63,7 +63,9 @@ class BagWriter:
         except OSError as error:
             self._worker.shutdown()
             raise BagError(f'{self._folder} cannot be written: {error.strerror}') from error
-        self._chunk = self._file.new_chunk()
+        self._chunk = Chunk()
+        self._late_chunk = Chunk()
+        self._described = False
 
     @property
     def path(self) -> Path:
@@ -107,9 +109,18 @@ class BagWriter:
         self._chunk.add_topic(record)
 
     def write(
-        self, topic: str, log_ns: int, data: bytes | memoryview, publish_ns: int | None = None
+        self,
+        topic: str,
+        log_ns: int,
+        data: bytes | memoryview,
+        publish_ns: int | None = None,
+        *,
+        late: bool = False,
     ) -> None:
         """Append one serialised message. `publish_ns` is by default `log_ns`.
+
+        `late`: its log time lies well before that of its neighbours. Late messages have chunks of
+        their own, so that readers who go by time need not hold all chunks between at once.
 
         Raises BagError for an undeclared topic, a negative time, and when an earlier chunk failed.
         """
@@ -120,16 +131,21 @@ class BagWriter:
             raise BagError(f'topic {topic} of {self.path} was not declared')
         if not 0 <= log_ns < 1 << 63:
             raise BagError(f'log time of {topic} must be in [0, 2^63) ns, got {log_ns}')
-        self._chunk.add_message(
-            record.id, log_ns, log_ns if publish_ns is None else publish_ns, data
-        )
+        chunk = self._late_chunk if late else self._chunk
+        chunk.add_message(record.id, log_ns, log_ns if publish_ns is None else publish_ns, data)
         record.count += 1
         self._total.add(log_ns)
-        if self._chunk.size >= CHUNK_BYTES:
-            self._flush()
+        if chunk.size >= CHUNK_BYTES:
+            self._flush(late=late)
 
-    def _flush(self) -> None:
-        chunk, self._chunk = self._chunk, self._file.new_chunk()
+    def _flush(self, *, late: bool) -> None:
+        if late and self._chunk.size and not self._described:
+            self._flush(late=False)  # it describes the topics, and must come before their messages
+        if late:
+            chunk, self._late_chunk = self._late_chunk, Chunk()
+        else:
+            chunk, self._chunk = self._chunk, Chunk()
+            self._described = True
         self._pending.append(self._worker.submit(self._file.write_chunk, chunk))
         while len(self._pending) > PENDING_CHUNKS:
             self._wait_for_one()
@@ -145,8 +161,9 @@ class BagWriter:
         if self._closed:
             return
         try:
-            if self._chunk.size:
-                self._flush()
+            for late in (False, True):
+                if (self._late_chunk if late else self._chunk).size:
+                    self._flush(late=late)
             while self._pending:
                 self._wait_for_one()
             text = metadata.dump(

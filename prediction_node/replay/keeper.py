@@ -16,8 +16,10 @@ import numpy as np
 from prediction_node import cdr
 from prediction_node.bags.values import Message
 from prediction_node.domain.errors import MessageError
+from prediction_node.domain.frames import MAP
 from prediction_node.domain.kinds import CLASS_COUNT
 from prediction_node.domain.message_arrays import TrackedObjectsArrays
+from prediction_node.markers import truth_markers
 from prediction_node.pipeline import Release
 from prediction_node.replay.log import MAX_FRAMES, ReplayLog, frame_of
 from prediction_node.replay.recorder import Recorder
@@ -37,6 +39,8 @@ class Keeper:
         self._recorder = recorder
         self._truth_topic = truth_topic
         self._has_origin = False
+        # By key of the prediction: log time and stamp of its release, and where it was.
+        self._awaiting: dict[int, tuple[int, int, np.ndarray]] = {}
         self._worker = ThreadPoolExecutor(1, thread_name_prefix='keeper')
         self._pending: list[Future[None]] = []
 
@@ -97,9 +101,14 @@ class Keeper:
         if release.ego is not None:
             if self.scorer.own_truth:
                 self.scorer.add_own_truth(release.agents)
+            place = np.floor(release.ego.map_from_base.translation_m)
+            self._awaiting[key] = (release.release_ns, release.stamp_ns, place)
             self.scorer.add_prediction(key, release.prediction)
 
     def _on_truth(self, key: int, position_m: np.ndarray, known: np.ndarray) -> None:
+        release_ns, stamp_ns, place = self._awaiting.pop(key)
+        marker = truth_markers(position_m, known, place)
+        self._recorder.record_truth(release_ns, cdr.write_marker_array([marker], stamp_ns, MAP))
         frames = self.log.frames
         if key < len(frames):
             relative = np.where(known[..., None], position_m - self.log.origin_m, 0.0)

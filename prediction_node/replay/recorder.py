@@ -15,6 +15,7 @@ from prediction_node.pipeline import Release
 from prediction_node.replay.topics import (
     MARKERS_TOPIC,
     TRACKS_TOPIC,
+    TRUTH_MARKERS_TOPIC,
     UNCERTAINTY_TOPIC,
     TopicMapping,
 )
@@ -56,6 +57,7 @@ class Recorder:
         self._bag.add_topic(TRACKS_TOPIC, 'autoware_perception_msgs/msg/TrackedObjects')
         self._bag.add_topic(UNCERTAINTY_TOPIC, 'std_msgs/msg/Float32MultiArray')
         self._bag.add_topic(MARKERS_TOPIC, 'visualization_msgs/msg/MarkerArray')
+        self._bag.add_topic(TRUTH_MARKERS_TOPIC, 'visualization_msgs/msg/MarkerArray')
 
     @property
     def path(self) -> Path:
@@ -73,6 +75,10 @@ class Recorder:
         self._bag.write(TRACKS_TOPIC, instant, release.tracks_cdr)
         self._bag.write(UNCERTAINTY_TOPIC, instant, release.uncertainty_cdr)
         self._bag.write(MARKERS_TOPIC, instant, release.markers_cdr)
+
+    def record_truth(self, release_ns: int, markers: bytes) -> None:
+        """Add what became of a release, some seconds later, at the log time of the release."""
+        self._bag.write(TRUTH_MARKERS_TOPIC, release_ns, markers, late=True)
 
     def close(self) -> None:
         self._bag.close()

@@ -29,6 +29,7 @@ GROUND_TRUTH_TYPE = 'autoware_perception_msgs/msg/TrackedObjects'
 TRACKS_TOPIC = '/prediction/output/tracks'
 UNCERTAINTY_TOPIC = '/prediction/output/uncertainty'
 MARKERS_TOPIC = '/prediction/debug/markers'
+TRUTH_MARKERS_TOPIC = '/prediction/debug/truth'
 
 BY_NAME, BY_TYPE, BY_USER, ABSENT = 'by name', 'by type', 'by --topics', 'not in the recording'
 
@@ -93,7 +94,13 @@ def map_topics(
     Raises ParameterError for an override that names an unknown input, a topic that the recording
     lacks, or one whose type does not fit.
     """
-    outputs = (config.topics.objects, TRACKS_TOPIC, UNCERTAINTY_TOPIC, MARKERS_TOPIC)
+    outputs = (
+        config.topics.objects,
+        TRACKS_TOPIC,
+        UNCERTAINTY_TOPIC,
+        MARKERS_TOPIC,
+        TRUTH_MARKERS_TOPIC,
+    )
     usable = {
         t.name: t for t in recorded if t.count > 0 and not t.foreign and t.name not in outputs
     }

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rosbags.rosbag2 import Reader
 
 from prediction_node.bags import types
 from prediction_node.bags.reader import BagReader
@@ -85,6 +86,38 @@ def test_wrong_use_is_refused(tmp_path: Path, recordings: Any) -> None:
             bag.write('/other', recordings.START_NS, b'')
         with pytest.raises(BagError, match='must be in'):
             bag.write('/text', -1, b'')
+
+
+def test_late_messages_have_chunks_of_their_own(tmp_path: Path, recordings: Any) -> None:
+    """They come back by log time, and no other chunk spans their delay."""
+    messages = recordings.content(300, 20_000)
+    with BagWriter(tmp_path / 'bag', level=0) as bag:
+        for name in ('/even', '/odd'):
+            bag.add_topic(name, recordings.STRING)
+        odd = [m for m in messages if m.topic == '/odd']
+        for i, m in enumerate(m for m in messages if m.topic == '/even'):
+            bag.write(m.topic, m.log_ns, m.data)
+            if i >= 60:
+                bag.write('/odd', odd[i - 60].log_ns, odd[i - 60].data, late=True)
+        for m in odd[-60:]:
+            bag.write(m.topic, m.log_ns, m.data, late=True)
+    with BagReader(tmp_path / 'bag') as reader:
+        assert list(reader.messages()) == messages
+    with Reader(tmp_path / 'bag' / 'bag_0.mcap') as chunks:
+        spans = [c.message_end_time - c.message_start_time for c in chunks.storage.chunks]
+    assert len(spans) >= 6
+    assert max(spans) <= 110 * recordings.STEP_NS
+
+
+def test_topics_are_described_before_late_messages(tmp_path: Path, recordings: Any) -> None:
+    with BagWriter(tmp_path / 'bag') as bag:
+        bag.add_topic('/text', recordings.STRING)
+        large = recordings.text_message('x' * 2_000_000)
+        bag.write('/text', recordings.START_NS, large, late=True)
+    file = tmp_path / 'bag' / 'bag_0.mcap'
+    file.write_bytes(file.read_bytes()[:-30])
+    with BagReader(file) as reader:
+        assert [m.data for m in reader.messages()] == [large]
 
 
 def test_an_empty_recording_is_a_recording(tmp_path: Path, recordings: Any) -> None:

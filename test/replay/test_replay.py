@@ -27,6 +27,7 @@ OBJECTS = '/perception/object_recognition/objects'
 TRACKS = '/prediction/output/tracks'
 UNCERTAINTY = '/prediction/output/uncertainty'
 MARKERS = '/prediction/debug/markers'
+TRUTH_MARKERS = '/prediction/debug/truth'
 FIGURES = {'ade', 'fde', 'min_ade', 'min_fde', 'miss_rate', 'brier_min_fde', 'windows'}
 
 
@@ -57,7 +58,7 @@ def test_inputs_are_kept_and_every_release_is_added(
     assert releases[0] == drive.START_NS + STEP_NS  # the first tenth after the first odometry
     assert set(np.diff(releases)) == {STEP_NS}
     assert len(releases) == 41
-    for topic in (TRACKS, UNCERTAINTY):
+    for topic in (TRACKS, UNCERTAINTY, MARKERS, TRUTH_MARKERS):
         assert [log_ns for log_ns, _ in found[topic]] == releases
 
 
@@ -147,7 +148,7 @@ def test_every_topic_is_read_by_its_recorded_definition(
         for connection, _, data in bag.messages():
             if connection.topic not in first:
                 first[connection.topic] = bag.deserialize(data, connection.msgtype)
-    assert {OBJECTS, TRACKS, UNCERTAINTY, MARKERS} <= set(first)
+    assert {OBJECTS, TRACKS, UNCERTAINTY, MARKERS, TRUTH_MARKERS} <= set(first)
 
 
 def test_a_replay_of_a_replay_predicts_the_same(
