@@ -101,6 +101,11 @@ def _lane_map(
     used = np.zeros(len(elements.points), bool)
     for way in elements.ways.values():
         used[way.rows] = True
+    for rule in elements.rules.values():
+        for members in rule.members.values():
+            for member in members:
+                if member.kind == 'point':
+                    used[elements.points.row_of()[member.id]] = True
     placed = place(elements.points, used, projection, elements.source)
     lanes = build_lanes(elements, placed.xyz_m, reading)
     if elements.faults and reading.strict:

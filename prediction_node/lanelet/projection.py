@@ -130,22 +130,33 @@ def place(
 
     Raises MapError naming the first used point that carries no coordinates of the demanded sort.
     """
-    placed = _place(points, used, parameters, source)
-    wrong = used & ~(np.abs(placed.xyz_m) <= _FARTHEST_M).all(axis=1)
-    if wrong.any():
-        row = int(np.flatnonzero(wrong)[0])
-        x, y, z = placed.xyz_m[row]
-        raise MapError(
-            f'{source}: point {points.id[row]} lies at ({x:.6g}, {y:.6g}, {z:.6g}) m; coordinates '
-            f'must be within +-{_FARTHEST_M:g} m'
-        )
+    has_local = used & np.isfinite(points.local_m).all(axis=1)
+    _bound(points, points.local_m, has_local, source)
+    if points.xyz_m is not None:
+        _bound(points, points.xyz_m, used, source)
+    placed = _place(points, used, has_local, parameters, source)
+    _bound(points, placed.xyz_m, used, source)
     return placed
 
 
+def _bound(points: Points, metres: np.ndarray, used: np.ndarray, source: str) -> None:
+    wrong = used & ~(np.abs(metres) <= _FARTHEST_M).all(axis=1)
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        at = ', '.join(f'{value:.6g}' for value in metres[row])
+        raise MapError(
+            f'{source}: point {points.id[row]} lies at ({at}) m; coordinates must be within '
+            f'+-{_FARTHEST_M:g} m'
+        )
+
+
 def _place(
-    points: Points, used: np.ndarray, parameters: ProjectionParameters, source: str
+    points: Points,
+    used: np.ndarray,
+    has_local: np.ndarray,
+    parameters: ProjectionParameters,
+    source: str,
 ) -> Placed:
-    has_local = np.isfinite(points.local_m).all(axis=1)
     if parameters.coordinates == 'local' and not has_local[used].all():
         row = int(np.flatnonzero(used & ~has_local)[0])
         raise MapError(f'{source}: point {points.id[row]} has no local_x and local_y')
