@@ -1,4 +1,6 @@
-"""A predictor that always answers: the first engine if it can, the fallback in the same cycle if not."""
+"""A predictor that always answers: the first engine if it can, the fallback in the same cycle if
+not.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,8 @@ def fault_of(prediction: Prediction, scene: Scene) -> str | None:
 class Guarded:
     """Runs `engine`; when it raises or answers what no planner may see, `fallback` answers instead.
 
-    `faults` counts the cycles lost, `last_fault` says why, `failing` whether the newest cycle was one.
+    `faults` counts the cycles lost, `last_fault` says why, `failing` whether the newest cycle was
+    one.
     """
 
     def __init__(self, engine: Engine, fallback: Engine) -> None:
@@ -54,7 +57,7 @@ class Guarded:
         try:
             prediction = self._engine.predict(scene)
             fault = fault_of(prediction, scene)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             prediction, fault = None, f'{type(error).__name__}: {error}'
         self.failing = fault is not None
         if prediction is not None and fault is None:

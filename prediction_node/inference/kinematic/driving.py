@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from prediction_node.domain.kinds import ATTRIBUTE_INDEX
 from prediction_node.domain.prediction import MODE_COUNT, POSE_COUNT
 from prediction_node.inference.kinematic.hypotheses import (
     ROUTES_PER_MOVER,
@@ -25,6 +26,9 @@ from prediction_node.inference.kinematic.speeds import STANDING_MPS, Speeds, dri
 # Modes are told apart by where they are at these knots of the speed profiles: 2.5 and 5 s.
 COMPARED_KNOTS = (5, 10)
 FARTHEST_APART_M = 25.0
+# Lit brake lights make slower behaviours so many times likelier, and one more.
+BRAKE_LIGHT_GAIN = 1.0
+PARKED_STAYS = 0.97
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +64,8 @@ def drive_movers(
         rows = hypotheses(movers, found, road, parameters)
         leader, gap = leaders(movers, rows, found, road)
         stop = light_stops(movers, rows, colours, road, parameters)
+        on_call = movers.attribute(ATTRIBUTE_INDEX['emergency_active']) > 0.5
+        stop = np.where(on_call[rows.mover], np.inf, stop)
     paths = paths_of(movers, rows, road, parameters)
     wanted, needed_braking = wanted_speeds(movers, rows, paths, parameters)
     weight = _feasible(rows, needed_braking, len(movers), parameters)
@@ -93,9 +99,15 @@ def _heaviest(rows: Hypotheses, weight: np.ndarray, n: int) -> np.ndarray:
 
 def _behaviour_shares(movers: Movers, parameters: KinematicParameters) -> np.ndarray:
     """(N, behaviours) weights: who stands mostly goes on standing, the nominal behaviour."""
-    usual = np.array(parameters.behaviour_weight) / sum(parameters.behaviour_weight)
-    standing = (1.0 - parameters.standing_stays) * usual
-    standing[0] += parameters.standing_stays
+    weight = np.array(parameters.behaviour_weight)
+    brakes = movers.attribute(ATTRIBUTE_INDEX['brake'])[:, None]
+    slower = np.array(parameters.behaviour_acceleration_mps2) < 0.0
+    usual = weight * np.where(slower, 1.0 + BRAKE_LIGHT_GAIN * brakes, 1.0)
+    usual /= usual.sum(axis=1, keepdims=True)
+    parked = movers.attribute(ATTRIBUTE_INDEX['parked'])
+    stays = np.maximum(parameters.standing_stays, PARKED_STAYS * parked)[:, None]
+    standing = (1.0 - stays) * usual
+    standing[:, :1] += stays
     stands = movers.path_speed_mps < STANDING_MPS
     return np.where(stands[:, None], standing, usual)
 

@@ -42,7 +42,8 @@ class LaneGeometry:
         origin = finite.mean(axis=0) if len(finite) else np.zeros(2)
         points = np.where(np.isfinite(points), points - origin, 0.0)
         arc, length = _arc_lengths(points, line)
-        count = np.clip(np.ceil(length / SPACING_M), 1, None).astype(np.int64) + 1
+        # Rounding must not decide how a lane of a whole number of spacings is sampled.
+        count = np.clip(np.ceil(length / SPACING_M - 1e-6), 1, None).astype(np.int64) + 1
         if count.sum() > MAX_SAMPLES:
             raise ValueError(f'centrelines need {count.sum()} samples, the bound is {MAX_SAMPLES}')
         spacing = length / (count - 1)

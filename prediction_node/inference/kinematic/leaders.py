@@ -61,7 +61,8 @@ def leaders(
 
     def blocks_way(at: np.ndarray) -> np.ndarray:
         reach = half_width[mover][:, None] + half_width[occupant[at]] - MIN_OVERLAP_M
-        return (np.abs(offset[at] - aside) < reach) & (occupant[at] != mover[:, None])
+        beside = np.abs(offset[at] - aside) >= reach
+        return np.asarray(~beside & (occupant[at] != mover[:, None]))
 
     for _ in range(PASSED_OVER):
         at = at + ((lane[at] == leg_lane) & ~blocks_way(at))

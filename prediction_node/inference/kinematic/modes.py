@@ -8,6 +8,7 @@ from prediction_node.domain.prediction import MODE_COUNT
 
 # A mode that brings the expected nearest end closer by less than this is not worth having.
 MIN_GAIN_M = 0.02
+UNIT_PARTS = 2.0**40
 
 
 def representatives(
@@ -58,13 +59,12 @@ def representatives(
 
 
 def normalised(weight: np.ndarray) -> np.ndarray:
-    """Rows scaled to sum to one; the largest entry takes what rounding leaves over."""
-    probability = weight / weight.sum(axis=1, keepdims=True)
-    row = np.arange(len(weight))
-    largest = np.argmax(probability, axis=1)
-    for _ in range(4):
-        rest = 1.0 - probability.sum(axis=1)
-        if not rest.any():
-            break
-        probability[row, largest] += rest
-    return np.asarray(probability)
+    """Rows scaled to sum to exactly one, in whichever order they are added.
+
+    Probabilities are multiples of 2^-40, so sums are exact; the largest entry takes the remainder.
+    """
+    share = weight / weight.sum(axis=1, keepdims=True)
+    parts = np.round(share * UNIT_PARTS)
+    largest = np.argmax(parts, axis=1)
+    parts[np.arange(len(parts)), largest] += UNIT_PARTS - parts.sum(axis=1)
+    return np.asarray(parts / UNIT_PARTS)

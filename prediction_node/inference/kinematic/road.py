@@ -12,6 +12,9 @@ from prediction_node.inference.kinematic.lane_geometry import LaneGeometry
 from prediction_node.inference.kinematic.parameters import KinematicParameters
 from prediction_node.inference.kinematic.routes import RouteTable
 
+# A stop line need not reach across every lane it belongs to.
+MAX_STOP_LINE_GAP_M = 6.0
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Road:
@@ -65,12 +68,27 @@ def _light_stops(lane_map: LaneMap, geometry: LaneGeometry) -> np.ndarray:
         line = lane_map.stop_lines[int(lines[0])][:, :2] - geometry.origin_m
         if not len(line):
             continue
-        a, b = line[0], line[-1]
         for lane in lane_map.light_lanes[group]:
             first, count = geometry.first[lane], geometry.count[lane]
-            xy = np.stack([geometry.x_m, geometry.y_m], axis=-1)[first : first + count]
-            span = b - a
-            share = np.clip((xy - a) @ span / max(float(span @ span), 1e-9), 0.0, 1.0)
-            away = np.hypot(*(xy - a - share[:, None] * span).T)
-            stop[lane] = geometry.spacing_m[lane] * np.argmin(away)
+            picked = slice(first, first + count)
+            xy = np.stack([geometry.x_m[picked], geometry.y_m[picked]], axis=-1)
+            stop[lane] = geometry.spacing_m[lane] * _place_of_line(xy, line[0], line[-1])
     return stop
+
+
+def _place_of_line(xy: np.ndarray, a: np.ndarray, b: np.ndarray) -> float:
+    """Where a polyline (n, 2) meets the segment from a to b, in steps from its start.
+
+    If it does not cross the segment's line near the segment, its point closest to the segment.
+    """
+    span = b - a
+    square = max(float(span @ span), 1e-9)
+    share = np.clip((xy - a) @ span / square, 0.0, 1.0)
+    away = np.hypot(*(xy - a - share[:, None] * span).T)
+    side = (xy[:, 0] - a[0]) * span[1] - (xy[:, 1] - a[1]) * span[0]
+    crossing = np.flatnonzero((side[1:] > 0.0) != (side[:-1] > 0.0))
+    crossing = crossing[np.minimum(away[crossing], away[crossing + 1]) < MAX_STOP_LINE_GAP_M]
+    if not len(crossing):
+        return float(np.argmin(away))
+    k = crossing[np.argmin(away[crossing] + away[crossing + 1])]
+    return float(k + side[k] / (side[k] - side[k + 1]))

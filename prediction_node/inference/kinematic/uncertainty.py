@@ -52,8 +52,8 @@ def present_variance(covariance: np.ndarray) -> np.ndarray:
 TIME_S = STEP_S * np.arange(POSE_COUNT)
 
 
-# Spreads of steered bodies: metres by which modes missed recorded vehicles (docs/evaluation.md), the
-# part that standing ones have too and the part that motion adds.
+# Spreads of steered bodies, from how far the nearest modes missed recorded vehicles
+# (docs/evaluation.md): the part that standing ones have too, and the part that motion adds.
 ALONG_STANDING = (0.07, 0.03)  # per s, per s^2
 ALONG_MOVING = (0.30, 0.03)
 ACROSS_STANDING_MPS = 0.03

@@ -37,9 +37,11 @@ def walk(agents: Agents, road: Road | None) -> tuple[np.ndarray, np.ndarray]:
 
     Yaw turns from the body's to the direction of motion; whoever stands keeps facing the same way.
     """
-    velocity = np.clip(np.nan_to_num(agents.velocity_mps), -MAX_SPEED_MPS, MAX_SPEED_MPS)
-    speed = np.hypot(velocity[:, 0], velocity[:, 1])
-    course = np.arctan2(velocity[:, 1], velocity[:, 0])
+    velocity = np.nan_to_num(agents.velocity_mps)
+    speed = np.minimum(np.hypot(velocity[:, 0], velocity[:, 1]), MAX_SPEED_MPS)
+    # Who stands walks off, if at all, the way the body faces.
+    moves = speed > 1e-3
+    course = np.where(moves, np.arctan2(velocity[:, 1], velocity[:, 0]), agents.yaw_rad)
     # Turning and changing pace take a moment, then the new motion holds.
     turned = BEHAVIOURS[:, 1, None] * (1.0 - np.exp(-TIME_S / TURN_S))
     pace = 1.0 + (BEHAVIOURS[:, 0, None] - 1.0) * (1.0 - np.exp(-TIME_S / SPEED_S))
