@@ -20,7 +20,12 @@ from prediction_node.domain.lane_map import (
     Relation,
     Turn,
 )
-from prediction_node.importers.polyline import centreline_of, headings_rad
+from prediction_node.importers.polyline import (
+    LONGEST_LANE_M,
+    arc_length_m,
+    centreline_of,
+    headings_rad,
+)
 
 TURN_RAD = np.deg2rad(30.0)
 MAX_BYTES = 256 * 1024 * 1024
@@ -242,4 +247,6 @@ def _line(file: Path, where: str, value: dict[str, Any], key: str) -> np.ndarray
     keep = np.concatenate([[True], np.any(np.diff(points, axis=0) != 0.0, axis=1)])
     if keep.sum() < 2:
         raise DataError(f'{file}: {where}: {key} needs two different points')
+    if not arc_length_m(points)[-1] <= LONGEST_LANE_M:
+        raise DataError(f'{file}: {where}: {key} must be at most {LONGEST_LANE_M:.0f} m long')
     return np.asarray(points[keep])

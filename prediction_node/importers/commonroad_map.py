@@ -22,7 +22,7 @@ from prediction_node.importers.commonroad_junctions import (
 )
 from prediction_node.importers.commonroad_signs import other_signs, signal_groups, speed_limits
 from prediction_node.importers.commonroad_stop_lines import StopLines, join_stop_lines
-from prediction_node.importers.polyline import centreline_of
+from prediction_node.importers.polyline import LONGEST_LANE_M, arc_length_m, centreline_of
 from prediction_node.importers.xml_document import Node
 
 _KINDS = {
@@ -181,6 +181,8 @@ def _border(node: Node) -> tuple[np.ndarray, BorderKind]:
     keep = np.concatenate([[True], np.any(np.diff(points, axis=0) != 0.0, axis=1)])
     if keep.sum() < 2:
         raise node.error('all points of the border are the same')
+    if not arc_length_m(points)[-1] <= LONGEST_LANE_M:
+        raise node.error(f'a border must be at most {LONGEST_LANE_M:.0f} m long')
     return points[keep], _BORDERS[name]
 
 

@@ -12,6 +12,7 @@ from xml.parsers import expat
 from prediction_node.domain.errors import DataError
 
 MAX_BYTES = 256 * 1024 * 1024
+LARGEST = 1e9  # beyond any coordinate, duration or speed
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ class Node:
             raise node.error(f'must be a number, got {node.text!r}') from None
         if not math.isfinite(value):
             raise node.error(f'must be finite, got {node.text}')
+        if abs(value) > LARGEST:
+            raise node.error(f'must lie in [-{LARGEST:.0e}, {LARGEST:.0e}], got {node.text}')
         return value
 
     def attribute(self, name: str) -> str:
@@ -77,9 +80,12 @@ class Node:
         """The attribute `name` as an integer."""
         value = self.attribute(name)
         try:
-            return int(value)
+            number = int(value)
         except ValueError:
             raise self.error(f'attribute {name} must be an integer, got {value!r}') from None
+        if abs(number) >= 2**62:
+            raise self.error(f'attribute {name} must be below 2**62, got {value}')
+        return number
 
     def _name(self, tag: str, label: str) -> str:
         name = f'{tag} {label}'.rstrip()
