@@ -14,7 +14,7 @@ BENCHMARK_OUT := out/benchmark
 AGENTS := 64
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint benchmark clean
+.PHONY: help demo test lint config benchmark clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ lint: ## ruff and mypy alone
 	@$(IN_TEST) -m ruff check .
 	@$(IN_TEST) -m ruff format --check .
 	@$(IN_TEST) -m mypy
+
+config: ## write config/prediction.yaml anew from the declared parameters
+	@$(SETUP) demo
+	@$(SETUP) --quiet demo -- -c "from prediction_node import config; print(config.to_yaml(), end='')" > config/prediction.yaml
 
 benchmark: ## time codec, fusion and the node's cycle on this machine
 	@$(SETUP) ros
