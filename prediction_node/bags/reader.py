@@ -28,8 +28,12 @@ class BagReader:
     metadata.yaml names a file outside the folder.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, types_read: Collection[str] | None = None) -> None:
+        """`types_read`: message types whose layout must be the one this package knows; None: all
+        that it knows. Topics of other types are passed through unjudged.
+        """
         self.path = Path(path)
+        self._types_read = types_read
         self._stack = ExitStack()
         self._damage: list[Damage] = []
         self._metadata: metadata.Metadata | None = None
@@ -188,6 +192,8 @@ class BagReader:
 
     def _judged(self, topic: Topic) -> Topic:
         """The topic, `foreign` if its messages are laid out otherwise than this package reads."""
+        if self._types_read is not None and topic.type not in self._types_read:
+            return topic
         known = types.type_hash(topic.type)
         if known is None:
             return topic

@@ -48,6 +48,7 @@ def type_hash(message_type: str) -> str | None:
     return store.hash_rihs01(message_type)
 
 
+@lru_cache(maxsize=256)
 def hash_of_definition(message_type: str, text: str) -> str | None:
     """The hash of a recorded definition of `message_type`; None if the text does not define it."""
     own = get_typestore(Stores.EMPTY)

@@ -80,13 +80,18 @@ def run(args: argparse.Namespace) -> int:
     from prediction_node.bags.reader import BagReader
     from prediction_node.config import Config, load_yaml
     from prediction_node.replay import console as terminal
-    from prediction_node.replay.topics import load_overrides, map_topics, require_odometry
+    from prediction_node.replay.topics import (
+        load_overrides,
+        map_topics,
+        require_odometry,
+        types_read,
+    )
 
     console = terminal.make_console()
     config = load_yaml(args.config) if args.config else Config()
     overrides = load_overrides(args.topics) if args.topics else {}
     _refuse_own_input(args.bag, args.out)
-    with BagReader(args.bag) as bag:
+    with BagReader(args.bag, types_read(config)) as bag:
         terminal.print_damage(console, bag.damage, bag.start_ns)
         mapping = map_topics(bag.topics, config, overrides)
         terminal.print_mapping(console, mapping)

@@ -215,5 +215,10 @@ def require_odometry(mapping: TopicMapping, bag: Path) -> str:
     return topic
 
 
+def types_read(config: Config) -> frozenset[str]:
+    """Message types that a replay reads itself; all others it only copies."""
+    return frozenset({*SOURCE_TYPES, GROUND_TRUTH_TYPE, *(i.type for i in inputs(config))})
+
+
 def has_map(mapping: TopicMapping) -> bool:
     return mapping.topic_of(VECTOR_MAP) is not None

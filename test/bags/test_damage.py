@@ -266,6 +266,9 @@ def test_a_definition_with_other_fields_makes_a_topic_foreign(
     with BagWriter(tmp_path / 'bag') as bag:
         bag.add_topic('/text', 'std_msgs/msg/String', definition='int64 data\n', type_hash='x')
         bag.write('/text', recordings.START_NS, bytes(12))
+    with BagReader(tmp_path / 'bag', {'std_msgs/msg/Bool'}) as unread:
+        assert not unread.topics[0].foreign
+        assert unread.damage == []
     with BagReader(tmp_path / 'bag') as reader:
         assert reader.topics[0].foreign
         assert 'its definition of std_msgs/msg/String is another' in reader.damage[0].reason
