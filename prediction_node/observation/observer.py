@@ -191,7 +191,7 @@ class Observer:
                     monitor.forget_times()
             time, motion, jumped = self._timeline.release(now_ns)
             if back or jumped:
-                self._transforms.clear_moving()
+                self._transforms.forget_after(time.stamp_ns or 0)
                 self._inbox.forget_taken()
                 self._lights.forget()
                 for monitor in self._monitors.values():

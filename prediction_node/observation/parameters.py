@@ -72,6 +72,9 @@ class ObservationParameters:
     transform_frames: int = parameter(
         256, 'Frames kept; transforms to further ones are refused.', low=4, high=10_000
     )
+    transform_gap_s: float = parameter(
+        1.0, 'Longest gap between two samples to interpolate.', unit='s', low=0.05, high=60
+    )
     transform_tolerance_s: float = parameter(
         0.2,
         'A moving transform is held this long beyond its first or last sample.',

@@ -80,10 +80,9 @@ def to_map(
 
     covariance = (rotation @ tracks.position_covariance @ rotation.T)[:, :2, :2]
     trace = covariance[:, 0, 0] + covariance[:, 1, 1]
-    determinant = covariance[:, 0, 0] * covariance[:, 1, 1] - covariance[:, 0, 1] ** 2
     judge = Judge(n)
     judge.require(
-        ~tracks.has_position_covariance | (determinant > 1e-9 * trace * trace),
+        ~tracks.has_position_covariance | (_determinant(covariance) > 1e-9 * trace * trace),
         Reason.POSITION_COVARIANCE,
     )
     if not tracks.has_position_covariance.all():
@@ -111,6 +110,11 @@ def to_map(
         np.eye(2) * source.velocity_sigma_mps**2,
     )
     velocity_covariance = velocity_covariance + np.eye(2) * parameters.min_sigma_mps**2
+    # The floor mends a variance of zero, but not the rounding errors of a huge one.
+    judge.require(
+        ~tracks.has_velocity | (_determinant(velocity_covariance) > 0.0),
+        Reason.VELOCITY_COVARIANCE,
+    )
     if source.velocity_reference == 'relative_to_sensor' and view.ego is not None:
         velocity = velocity + view.ego.point_velocity_mps(view.sensor_m)[:2]
         if view.ego.velocity_covariance is not None:
@@ -149,6 +153,11 @@ def to_map(
     if not judge.good.all():
         in_map = in_map.select(judge.good)
     return in_map, judge.refused
+
+
+def _determinant(covariance: np.ndarray) -> np.ndarray:
+    """(N,) of symmetric (N, 2, 2)."""
+    return np.asarray(covariance[:, 0, 0] * covariance[:, 1, 1] - covariance[:, 0, 1] ** 2)
 
 
 def _sight_covariance(sight_m: np.ndarray, source: SourceParameters) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -26,8 +27,27 @@ class _Edge:
     parent: str
     fixed: Transform | None = None
     by_parameter: bool = False
-    stamps: list[int] = field(default_factory=list)
-    samples: list[Transform] = field(default_factory=list)
+    stamps: list[int] = field(default_factory=list)  # sorted
+    samples: list[Transform] = field(default_factory=list)  # in the order of `stamps`
+    come: deque[int] = field(default_factory=deque)  # the stamps in the order they came
+
+    def add(self, stamp_ns: int, sample: Transform, capacity: int) -> None:
+        """Keep a sample; the one that came first makes room, as stamps may have jumped back."""
+        index = bisect.bisect_left(self.stamps, stamp_ns)
+        if index < len(self.stamps) and self.stamps[index] == stamp_ns:
+            return
+        self.stamps.insert(index, stamp_ns)
+        self.samples.insert(index, sample)
+        self.come.append(stamp_ns)
+        if len(self.stamps) > capacity:
+            first = bisect.bisect_left(self.stamps, self.come.popleft())
+            del self.stamps[first], self.samples[first]
+
+    def forget_after(self, stamp_ns: int) -> None:
+        """Drop the samples with later stamps."""
+        index = bisect.bisect_right(self.stamps, stamp_ns)
+        del self.stamps[index:], self.samples[index:]
+        self.come = deque(known for known in self.come if known <= stamp_ns)
 
 
 class TransformBuffer:
@@ -45,6 +65,7 @@ class TransformBuffer:
         self._max_frames = parameters.transform_frames
         self._max_position_m = parameters.max_position_m
         self._tolerance_ns = nanoseconds(parameters.transform_tolerance_s)
+        self._gap_ns = nanoseconds(parameters.transform_gap_s)
         self._edges: dict[str, _Edge] = {}
         self._fixed_chains: dict[tuple[str, str], Transform] = {}
         for mount in mounts:
@@ -60,11 +81,10 @@ class TransformBuffer:
         """All frames that any transform has named."""
         return frozenset(self._edges) | {edge.parent for edge in self._edges.values()}
 
-    def clear_moving(self) -> None:
-        """Forget the samples of moving transforms: their clock has jumped."""
+    def forget_after(self, stamp_ns: int) -> None:
+        """Time has jumped to `stamp_ns`: forget moving transforms of what is the future now."""
         for edge in self._edges.values():
-            edge.stamps.clear()
-            edge.samples.clear()
+            edge.forget_after(stamp_ns + self._tolerance_ns)
 
     def insert_all(self, arrays: TransformsArrays, *, static: bool) -> tuple[FrameError, ...]:
         """Insert each transform of a message; returns the errors of those that were refused."""
@@ -124,13 +144,7 @@ class TransformBuffer:
             return
         if edge.fixed is not None:
             raise FrameError(f'{child} is fixed to {parent}, a moving transform is refused')
-        index = bisect.bisect_left(edge.stamps, stamp_ns)
-        if index < len(edge.stamps) and edge.stamps[index] == stamp_ns:
-            return
-        edge.stamps.insert(index, stamp_ns)
-        edge.samples.insert(index, transform)
-        if len(edge.stamps) > self._capacity:
-            del edge.stamps[0], edge.samples[0]
+        edge.add(stamp_ns, transform, self._capacity)
 
     def lookup(self, target: str, source: str, stamp_ns: int) -> Transform:
         """`target_from_source` at a stamp. FrameError: unknown, unconnected, or out of time."""
@@ -194,19 +208,21 @@ class TransformBuffer:
         return transform, fixed
 
     def _sample(self, child: str, edge: _Edge, stamp_ns: int) -> Transform:
-        """A moving transform at a stamp: interpolated, or held a little beyond its ends."""
+        """A moving transform at a stamp: interpolated, or held a little beyond its last samples."""
         if not edge.stamps:
             raise FrameError(f'{child} moves in {edge.parent}, and no sample of it is known')
         index = bisect.bisect_left(edge.stamps, stamp_ns)
-        if index == 0 or index == len(edge.stamps):
-            nearest = min(index, len(edge.stamps) - 1)
-            off_ns = abs(stamp_ns - edge.stamps[nearest])
-            if off_ns > self._tolerance_ns:
-                raise FrameError(
-                    f'the transform of {child} in {edge.parent} is known only {seconds(off_ns):.3f}'
-                    f' s from the stamp, allowed are {seconds(self._tolerance_ns):.3f} s'
-                )
-            return edge.samples[nearest]
-        start, end = edge.stamps[index - 1], edge.stamps[index]
-        share = seconds(stamp_ns - start) / seconds(end - start)
-        return interpolate(edge.samples[index - 1], edge.samples[index], share)
+        if 0 < index < len(edge.stamps):
+            start, end = edge.stamps[index - 1], edge.stamps[index]
+            if end - start <= self._gap_ns:
+                share = seconds(stamp_ns - start) / seconds(end - start)
+                return interpolate(edge.samples[index - 1], edge.samples[index], share)
+        around = range(max(index - 1, 0), min(index + 1, len(edge.stamps)))
+        nearest = min(around, key=lambda i: abs(edge.stamps[i] - stamp_ns))
+        off_ns = abs(stamp_ns - edge.stamps[nearest])
+        if off_ns > self._tolerance_ns:
+            raise FrameError(
+                f'the transform of {child} in {edge.parent} is known only {seconds(off_ns):.3f} s '
+                f'from the stamp, allowed are {seconds(self._tolerance_ns):.3f} s'
+            )
+        return edge.samples[nearest]

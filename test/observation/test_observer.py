@@ -80,6 +80,10 @@ def test_lights_of_before_a_jump_are_forgotten(drive: Any, build: Any) -> None:
     assert len(drive.cycle().lights) == 1
     drive.stamp_offset_ns -= 1000 * MS
     assert len(drive.cycle(2).lights) == 0
+    # Their stamps, later now than any that come, must not stand in the way of new ones.
+    stamp_ns = drive.true_ns + drive.stamp_offset_ns
+    drive.observer.on_traffic_lights(build.lights((5, 3), stamp_ns=stamp_ns), drive.now_ns)
+    np.testing.assert_array_equal(drive.cycle().lights.colour, [3])
 
 
 def test_the_same_messages_give_the_same_bytes(drive_with: Any) -> None:

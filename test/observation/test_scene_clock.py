@@ -152,6 +152,17 @@ def test_a_bag_that_loops_with_the_driving_clock_is_one_reset(drive: Any) -> Non
     assert len(drive.notices) == 1
 
 
+def test_what_waits_when_the_driving_clock_goes_back_is_dropped(drive: Any) -> None:
+    """It would come out again once the clock is there, as if it were new."""
+    drive.cycle(20)
+    lidar = next(s for s in drive.sources if s.name == 'lidar')
+    drive.observer.on_tracks('lidar', drive.seen(lidar, drive.true_ns), drive.now_ns + 150 * MS)
+    drive.sources = [s for s in drive.sources if s.name != 'lidar']
+    drive.true_ns = 0
+    for _ in range(25):
+        assert 'lidar' not in [t.source for t in drive.cycle().observations]
+
+
 def test_both_clocks_leaping_ahead_is_one_reset(drive: Any) -> None:
     """A seek ahead in a bag under use_sim_time: stamps and driving clock agree all along."""
     drive.cycle(20)
@@ -328,3 +339,22 @@ def test_two_clocks_on_the_odometry_topic_never_take_turns(drive: Any, build: An
         assert good(drive, drive.cycle())
     assert drive.notices == []
     assert drive.observer.health(drive.now_ns).odometry.refused[Reason.JUMP] >= 99
+
+
+def test_a_queue_half_read_is_no_jump() -> None:
+    """After a stall the first release may see the oldest of the queue only: wait once."""
+    clock = SceneClock(ObservationParameters())
+    for i in range(50):
+        clock.offer(EPOCH_NS + i * 20 * MS, i * 20 * MS)
+    before = clock.release(1000 * MS)
+    clock.release(1800 * MS)
+    for i in range(50, 55):
+        clock.offer(EPOCH_NS + i * 20 * MS, 1850 * MS)
+    half = clock.release(1900 * MS)
+    assert not half.reset
+    assert half.stamp_ns == EPOCH_NS + 1800 * MS > before.stamp_ns
+    for i in range(55, 96):
+        clock.offer(EPOCH_NS + i * 20 * MS, 1950 * MS)
+    after = clock.release(2000 * MS)
+    assert not after.reset
+    assert after.stamp_ns == EPOCH_NS + 1950 * MS

@@ -228,3 +228,19 @@ def test_an_intermittent_source_comes_and_goes(drive: Any) -> None:
     assert states[9] is State.SILENT
     assert states[14] is State.OK
     assert states[19] is State.SILENT
+
+
+def test_late_copies_of_used_messages_are_no_fault(drive: Any) -> None:
+    """A network that repeats everything a while later."""
+    before: list[Any] = []
+    for _ in range(10):
+        messages = drive.messages()
+        for _, deliver in messages + before * 4:
+            deliver(drive.now_ns + 90 * MS)
+        before = messages
+        drive.true_ns += 100 * MS
+        observed = drive.observer.release(drive.now_ns)
+        assert len(observed.observations) == 4
+    health = drive.observer.health(drive.now_ns)
+    assert all(source.state is State.OK for source in health.sources)
+    assert health.odometry.state is State.OK

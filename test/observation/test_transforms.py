@@ -212,7 +212,7 @@ def test_stale_samples_are_held_briefly_and_refused_then() -> None:
     for stamp_ns in (EPOCH_NS + 221 * MS, EPOCH_NS - 201 * MS):
         with pytest.raises(FrameError, match='b in a'):
             tree.lookup('a', 'b', stamp_ns)
-    tree.clear_moving()
+    tree.forget_after(EPOCH_NS - 3600 * 1000 * MS)
     with pytest.raises(FrameError, match='no sample'):
         tree.lookup('a', 'b', EPOCH_NS)
 
@@ -237,6 +237,50 @@ def test_frames_and_samples_are_bounded() -> None:
     for i in range(100):
         moving.insert('a', 'b', EPOCH_NS + i * 100 * MS, ORIGIN, NO_TURN, static=False)
     assert len(moving._edges['b'].stamps) == len(moving._edges['b'].samples) == 5
+
+
+def test_long_gaps_are_not_bridged() -> None:
+    tree = buffer(transform_gap_s=1.0, transform_tolerance_s=0.2)
+    for offset_ms in (0, 900, 5000):
+        position = np.array([offset_ms * 1.0, 0.0, 0.0])
+        tree.insert('a', 'b', EPOCH_NS + offset_ms * MS, position, NO_TURN, static=False)
+    for at_ms, x_m in ((450, 450.0), (1000, 900.0), (4900, 5000.0)):
+        got = tree.lookup('a', 'b', EPOCH_NS + at_ms * MS)
+        assert got.translation_m[0] == pytest.approx(x_m)
+    with pytest.raises(FrameError, match='b in a'):
+        tree.lookup('a', 'b', EPOCH_NS + 3000 * MS)
+
+
+@pytest.mark.parametrize('jump_ms', [-60_000, -1000, 60_000])
+def test_a_sensor_on_a_moving_mount_survives_a_jump(
+    drive_with: Any, build: Any, jump_ms: int
+) -> None:
+    """With its history full, the samples of the new time must not be the ones that are dropped."""
+    drive = drive_with(ObservationParameters(transform_samples=8))
+    lidar = next(s for s in drive.sources if s.name == 'lidar')
+    drive.sources = [s for s in drive.sources if s.name != 'lidar']
+
+    def cycle() -> bool:
+        for i in range(4):
+            stamp_ns = drive.true_ns + drive.stamp_offset_ns + i * 25 * MS
+            edge = ('base_link', 'turret', (1.0, 0.0, 1.9), 0.1)
+            drive.observer.on_transforms(
+                build.transforms(edge, stamp_ns=stamp_ns), static=False, arrival_ns=drive.now_ns
+            )
+        seen = drive.seen(lidar, drive.true_ns + 10 * MS)
+        arrays = replace(seen, frame_id='turret')
+        drive.observer.on_tracks('lidar', arrays, drive.now_ns + 70 * MS)
+        observed = drive.cycle()
+        names = [t.source for t in observed.observations]
+        return 'lidar' in names and drive.error_m(observed) < 0.05
+
+    for _ in range(10):
+        cycle()
+    assert cycle()
+    drive.stamp_offset_ns += jump_ms * MS
+    cycle()
+    for _ in range(10):
+        assert cycle()
 
 
 def test_a_fixed_transform_may_be_corrected_but_not_be_moved(build: Any) -> None:

@@ -49,6 +49,10 @@ def test_the_twist_of_a_tracked_object_is_in_its_own_axes(build: Any) -> None:
     np.testing.assert_allclose(
         tracks.velocity_covariance[1][:2, :2], np.diag([0.09, 0.04]), atol=1e-9
     )
+    # Across a diagonal heading the larger variance lies across it: the axes are correlated.
+    np.testing.assert_allclose(
+        tracks.velocity_covariance[3][:2, :2], [[0.065, 0.025], [0.025, 0.065]], atol=1e-9
+    )
     np.testing.assert_allclose(tracks.turn_rate_radps[:, 2], 0.1)
     assert tracks.has_turn_rate.all()
 

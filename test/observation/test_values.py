@@ -165,6 +165,18 @@ def test_position_variance_of_zero_in_one_direction_is_refused(build: Any, kind:
     assert len(tracks) == N - 1
 
 
+def test_a_huge_velocity_covariance_that_rounding_has_spoiled_is_refused(build: Any) -> None:
+    covariance = np.tile(np.diag([0.04, 0.09, 0.0, 0, 0, 0.0]), (N, 1, 1))
+    covariance[2, :2, :2] = 1e6 * np.array([[1.0, 1.0 + 4e-6], [1.0 + 4e-6, 1.0]])
+    covariance[3, :2, :2] = np.diag([0.04, 0.0])  # a speed known along the heading only
+    source = build.source('lidar')
+    out = translate(build.tracked(N, twist_covariance=covariance), source, PARAMETERS)
+    tracks, refused = in_map(out.tracks, source)
+    assert refused == {Reason.VELOCITY_COVARIANCE: 1}
+    assert len(tracks) == N - 1
+    assert np.all(np.linalg.eigvalsh(tracks.velocity_covariance) > 0.0)
+
+
 def test_covariances_of_zero_are_the_noise_of_the_source_along_the_line_of_sight(
     build: Any,
 ) -> None:
