@@ -7,26 +7,23 @@ bytes. An archive holds the rules as plain data (id, attributes, members by role
 walks the same layout itself: every kind survives, and every count is checked against the bytes
 that are left.
 
-Layout (boost::archive::binary_oarchive on a little-endian 64-bit machine,
-lanelet2_io/io_handlers/Serialize.h): a signature with the library version; then the layers point,
-line string, polygon, area, lanelet, rule, each a uint64 count and its objects. The first object
-of each class is preceded by its class information (tracking byte, uint32 version). A shared
-pointer is an int16 class id, for the first of its class the class information, and a uint32
-object id: the first use of an object id is followed by the data, later ones stand alone. Lanelet2
-before and after its change to boost's map serialisation differ by a uint32 after the count of
-every attribute map; both are read. An int64 may end the archive: the
-writer's id counter, which Autoware and newer Lanelet2 append.
+Layout (lanelet2_io/io_handlers/Serialize.h): the layers point, line string, polygon, area,
+lanelet, rule, each a count and its objects; what lies behind a pointer is told where it is first
+met. Lanelet2 before and after its change to boost's own map serialisation differ by a uint32 after
+the count of every attribute map; both are read. An int64 may end the archive: the writer's id
+counter, which Autoware and newer Lanelet2 append.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Generator
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from prediction_node.domain.errors import MapError
+from prediction_node.lanelet.archive_stream import ArchiveError, ArchiveStream
 from prediction_node.lanelet.elements import (
     AreaElement,
     Directed,
@@ -40,22 +37,10 @@ from prediction_node.lanelet.elements import (
 )
 from prediction_node.lanelet.parameters import MapLimits
 
-_SIGNATURE = b'serialization::archive'
-_OLDEST_LIBRARY, _NEWEST_LIBRARY = 10, 32
-_SIZES = bytes((4, 8, 4, 8))  # of int, long, float and double where the archive was written
-_LONGEST_TEXT = 1 << 16
 _POINT_REFERENCE = np.dtype([('class_id', '<i2'), ('object_id', '<u4')])
 _VARIANTS = ('point', 'way', 'polygon', 'lanelet', 'area')
 
 _Steps = Generator[Any, Any, Any]
-
-
-class ArchiveError(Exception):
-    """The bytes at `offset` are not what the layout promises."""
-
-    def __init__(self, message: str, offset: int) -> None:
-        super().__init__(message)
-        self.offset = offset
 
 
 def read_archive(data: bytes | memoryview, source: str, limits: MapLimits) -> Elements:
@@ -76,20 +61,14 @@ def read_archive(data: bytes | memoryview, source: str, limits: MapLimits) -> El
 
 
 class _Reader:
-    """One pass over the bytes; `_at` is the next unread one."""
+    """Lanelet2's layers out of one archive."""
 
     def __init__(self, data: bytes, source: str, limits: MapLimits, *, item_versions: bool) -> None:
-        self._data = data
+        self._in = ArchiveStream(data, limits)
         self._source = source
         self._limits = limits
         self._item_versions = item_versions
-        self._at = 0
-        self._classes: set[str] = set()  # whose class information was read
-        self._members_tracked = False
-        self._class_ids: dict[str, int] = {}  # of classes behind pointers
-        self._objects: dict[int, tuple[str, int]] = {}  # object id -> class, key
         self._row_of: dict[int, int] = {}  # object id -> row, points only
-        self._doing = 'the header'  # for messages
         self._point_ids: list[int] = []
         self._xyz: list[tuple[float, float, float]] = []
         self._local: list[tuple[float, float]] = []
@@ -102,13 +81,13 @@ class _Reader:
 
     def read(self) -> Elements:
         try:
-            self._header()
+            self._in.header()
             self._layers()
         except struct.error:
-            self._fail(f'the archive ends within {self._doing}')
-        trailing = len(self._data) - self._at
+            self._in.fail(f'the archive ends within {self._in.doing}')
+        trailing = len(self._in.data) - self._in.at
         if trailing not in (0, 8):  # 8: the writer's id counter
-            self._fail(f'{trailing} unexpected bytes after the map')
+            self._in.fail(f'{trailing} unexpected bytes after the map')
         n = len(self._point_ids)
         xyz = np.array(self._xyz, dtype=float).reshape(n, 3)
         if not np.isfinite(xyz).all():
@@ -136,168 +115,64 @@ class _Reader:
 
     # Layers
 
-    def _header(self) -> None:
-        length = self._u64()
-        if length != len(_SIGNATURE) or self._data[8:30] != _SIGNATURE:
-            self._fail('not a boost archive', 0)
-        self._at = 30
-        (library,) = self._take('<H')
-        if not _OLDEST_LIBRARY <= library <= _NEWEST_LIBRARY:
-            self._fail(
-                f'boost archive version {library} is not between {_OLDEST_LIBRARY} and '
-                f'{_NEWEST_LIBRARY}'
-            )
-        sizes = self._data[self._at : self._at + 4]
-        self._at += 4
-        (one,) = self._take('<i')
-        if sizes != _SIZES or one != 1:
-            self._fail('the archive was written on a machine of another word size or byte order')
-
     def _layers(self) -> None:
-        self._class('LaneletMap')
-        self._doing = 'the points'
-        count = self._count(12, self._limits.max_points)
+        self._in.expect_class('LaneletMap')
+        self._in.doing = 'the points'
+        count = self._in.count(12, self._limits.max_points)
         for _ in range(count):
             self._point()
-        self._doing = 'the line strings'
-        for _ in range(self._count(7)):
+        self._in.doing = 'the line strings'
+        for _ in range(self._in.count(7)):
             self._line()
-        self._doing = 'the polygons'
-        for _ in range(self._count(7)):
+        self._in.doing = 'the polygons'
+        for _ in range(self._in.count(7)):
             self._line(polygon=True)
-        self._doing = 'the areas'
-        for _ in range(self._count(6)):
+        self._in.doing = 'the areas'
+        for _ in range(self._in.count(6)):
             _run(self._area())
-        self._doing = 'the lanelets'
-        for _ in range(self._count(7)):
+        self._in.doing = 'the lanelets'
+        for _ in range(self._in.count(7)):
             _run(self._lanelet())
-        self._doing = 'the regulatory elements'
-        for _ in range(self._count(8)):
+        self._in.doing = 'the regulatory elements'
+        for _ in range(self._in.count(8)):
             _run(self._rule())
 
-    # Primitives
-
-    def _fail(self, message: str, offset: int | None = None) -> NoReturn:
-        raise ArchiveError(message, self._at if offset is None else offset)
-
-    def _take(self, layout: str) -> tuple[Any, ...]:
-        values = struct.unpack_from(layout, self._data, self._at)
-        self._at += struct.calcsize(layout)
-        return values
-
-    def _u64(self) -> int:
-        (value,) = struct.unpack_from('<Q', self._data, self._at)
-        self._at += 8
-        return int(value)
-
-    def _i64(self) -> int:
-        (value,) = struct.unpack_from('<q', self._data, self._at)
-        self._at += 8
-        return int(value)
-
-    def _flag(self) -> bool:
-        (value,) = self._take('<B')
-        if value > 1:
-            self._fail(f'a flag of {self._doing} is {value}', self._at - 1)
-        return bool(value)
-
-    def _text(self) -> str:
-        (length,) = struct.unpack_from('<Q', self._data, self._at)
-        start = self._at + 8
-        end = start + length
-        if length > _LONGEST_TEXT or end > len(self._data):
-            self._fail(f'a text of {self._doing} claims {length} bytes')
-        self._at = end
-        try:
-            return self._data[start:end].decode()
-        except UnicodeDecodeError:
-            self._fail(f'a text of {self._doing} is not UTF-8', start)
-
-    def _count(self, least_bytes: int, most: int | None = None) -> int:
-        """A count of objects that take at least so many bytes each."""
-        count = self._u64()
-        most = self._limits.max_elements if most is None else most
-        if count > most:
-            self._fail(f'{self._doing} are {count}, over the limit of {most}', self._at - 8)
-        if count * least_bytes > len(self._data) - self._at + 64:
-            self._fail(
-                f'{self._doing} claim to be {count}, more than the bytes can hold', self._at - 8
-            )
-        return count
-
-    def _class(self, name: str) -> None:
-        """Class information precedes the first object of each class."""
-        if name not in self._classes:
-            tracking, _ = self._take('<BI')
-            if tracking > (name == 'member'):
-                self._fail(f'class information of {name} expected', self._at - 5)
-            if tracking:
-                self._members_tracked = True
-            self._classes.add(name)
-
-    def _pointer(self, name: str) -> tuple[int, bool]:
-        """The object id behind a shared pointer, and whether its data follow."""
-        self._class(f'pointer to {name}')
-        (class_id,) = self._take('<h')
-        known = self._class_ids.get(name)
-        if known is None:
-            tracking, _ = self._take('<BI')
-            if tracking != 1 or class_id < 0 or class_id in self._class_ids.values():
-                self._fail(f'a pointer to {name} expected within {self._doing}')
-            self._class_ids[name] = class_id
-        elif class_id != known:
-            self._fail(f'a pointer to {name} expected within {self._doing}', self._at - 2)
-        (object_id,) = self._take('<I')
-        held = self._objects.get(object_id)
-        if held is None:
-            return object_id, True
-        if held[0] != name:
-            self._fail(f'{held[0]} where {name} belongs, within {self._doing}', self._at - 4)
-        return object_id, False
-
     def _map_count(self) -> int:
-        count = self._u64()
+        count = self._in.u64()
         if self._item_versions:
-            self._at += 4
+            self._in.at += 4
         if count > self._limits.max_tags:
-            self._fail(
-                f'{count} attributes on {self._doing}, over the limit of {self._limits.max_tags}'
+            self._in.fail(
+                f'{count} attributes on {self._in.doing}, over the limit of {self._limits.max_tags}'
             )
         return count
 
     def _tags(self) -> Tags:
-        self._class('attributes')
+        self._in.expect_class('attributes')
         tags: Tags = {}
         for _ in range(self._map_count()):
-            self._class('named attribute')
-            key = self._text()
-            self._class('attribute')
-            tags[key] = self._text()
+            self._in.expect_class('named attribute')
+            key = self._in.text()
+            self._in.expect_class('attribute')
+            tags[key] = self._in.text()
         return tags
-
-    def _vector_count(self, name: str, least_bytes: int, most: int | None = None) -> int:
-        self._class(name)
-        count = self._count(least_bytes, most)
-        self._at += 4  # item version
-        return count
 
     # Points and lines
 
     def _point(self) -> int:
         """Row of the point that stands here."""
-        self._class('point')
-        object_id, fresh = self._pointer('point data')
+        self._in.expect_class('point')
+        object_id, fresh = self._in.pointer('point data')
         if not fresh:
             return self._row_of[object_id]
         row = len(self._point_ids)
         if row >= self._limits.max_points:
-            self._fail(f'more than {self._limits.max_points} points')
-        id_ = self._i64()
-        self._doing = f'point {id_}'
+            self._in.fail(f'more than {self._limits.max_points} points')
+        id_ = self._in.i64()
+        self._in.doing = f'point {id_}'
         tags = self._tags()
-        x, y, z = struct.unpack_from('<ddd', self._data, self._at)
-        self._at += 24
-        self._objects[object_id] = ('point data', id_)
+        x, y, z = self._in.take('<ddd')
+        self._in.objects[object_id] = ('point data', id_)
         self._row_of[object_id] = row
         self._point_ids.append(id_)
         self._xyz.append((x, y, z))
@@ -313,22 +188,22 @@ class _Reader:
         except ValueError:
             value = np.inf
         if not np.isfinite(value):
-            self._fail(f'{key} of {self._doing} is not a number: {text[:40]!r}')
+            self._in.fail(f'{key} of {self._in.doing} is not a number: {text[:40]!r}')
         return value
 
     def _line(self, *, polygon: bool = False) -> Directed:
-        self._class('polygon' if polygon else 'line string')
-        inverted = self._flag()
-        object_id, fresh = self._pointer('line string data')
+        self._in.expect_class('polygon' if polygon else 'line string')
+        inverted = self._in.flag()
+        object_id, fresh = self._in.pointer('line string data')
         if not fresh:
-            way = self._ways[self._objects[object_id][1]]
+            way = self._ways[self._in.objects[object_id][1]]
             way.polygon |= polygon
             return Directed(way.id, inverted)
-        id_ = self._i64()
-        self._doing = f'line string {id_}'
+        id_ = self._in.i64()
+        self._in.doing = f'line string {id_}'
         if id_ in self._ways:
-            self._fail(f'line string {id_} occurs twice')
-        self._objects[object_id] = ('line string data', id_)
+            self._in.fail(f'line string {id_} occurs twice')
+        self._in.objects[object_id] = ('line string data', id_)
         tags = self._tags()
         rows = self._point_rows()
         if not len(rows):
@@ -337,17 +212,14 @@ class _Reader:
         return Directed(id_, inverted)
 
     def _point_rows(self) -> np.ndarray:
-        count = self._vector_count('points', 6, self._limits.max_parts)
-        end = self._at + count * _POINT_REFERENCE.itemsize
-        if {'point', 'pointer to point data'} <= self._classes and end <= len(self._data):
+        count = self._in.vector_count('points', 6, self._limits.max_parts)
+        end = self._in.at + count * _POINT_REFERENCE.itemsize
+        if self._in.knows('pointer to point data') and end <= len(self._in.data):
             # Usually their layer has told all points: then this is a plain table of references.
-            references = np.frombuffer(self._data, _POINT_REFERENCE, count, self._at)
+            references = np.frombuffer(self._in.data, _POINT_REFERENCE, count, self._in.at)
             rows = [self._row_of.get(i, -1) for i in references['object_id'].tolist()]
-            if (
-                -1 not in rows
-                and (references['class_id'] == self._class_ids.get('point data', -1)).all()
-            ):
-                self._at = end
+            if -1 not in rows and (references['class_id'] == self._in.class_id('point data')).all():
+                self._in.at = end
                 return np.array(rows, dtype=np.int64)
         return np.array([self._point() for _ in range(count)], dtype=np.int64)
 
@@ -355,14 +227,14 @@ class _Reader:
     # recursion
 
     def _lanelet(self) -> _Steps:
-        self._class('lanelet')
-        inverted = self._flag()
-        object_id, fresh = self._pointer('lanelet data')
+        self._in.expect_class('lanelet')
+        inverted = self._in.flag()
+        object_id, fresh = self._in.pointer('lanelet data')
         if not fresh:
-            return Member('lanelet', self._objects[object_id][1])
-        id_ = self._i64()
-        self._objects[object_id] = ('lanelet data', id_)
-        self._doing = f'lanelet {id_}'
+            return Member('lanelet', self._in.objects[object_id][1])
+        id_ = self._in.i64()
+        self._in.objects[object_id] = ('lanelet data', id_)
+        self._in.doing = f'lanelet {id_}'
         tags = self._tags()
         left, right = self._line(), self._line()
         if inverted:
@@ -371,23 +243,23 @@ class _Reader:
                 Directed(left.way, not left.inverted),
             )
         rules = yield self._rule_list()
-        self._doing = f'lanelet {id_}'
-        centreline = self._line() if self._flag() else None
+        self._in.doing = f'lanelet {id_}'
+        centreline = self._line() if self._in.flag() else None
         if id_ in self._lanelets:
-            self._fail(f'lanelet {id_} occurs twice')
+            self._in.fail(f'lanelet {id_} occurs twice')
         self._lanelets[id_] = LaneletElement(id_, tags, left, right, centreline, rules)
         return Member('lanelet', id_)
 
     def _area(self) -> _Steps:
-        self._class('area')
-        object_id, fresh = self._pointer('area data')
+        self._in.expect_class('area')
+        object_id, fresh = self._in.pointer('area data')
         if not fresh:
-            return Member('area', self._objects[object_id][1])
-        id_ = self._i64()
-        self._objects[object_id] = ('area data', id_)
-        self._doing = f'area {id_}'
+            return Member('area', self._in.objects[object_id][1])
+        id_ = self._in.i64()
+        self._in.objects[object_id] = ('area data', id_)
+        self._in.doing = f'area {id_}'
         tags = self._tags()
-        for _ in range(self._vector_count('rings', 12)):
+        for _ in range(self._in.vector_count('rings', 12)):
             self._ring()
         outer = self._ring()
         rules = yield self._rule_list()
@@ -396,58 +268,58 @@ class _Reader:
 
     def _ring(self) -> tuple[Directed, ...]:
         return tuple(
-            self._line() for _ in range(self._vector_count('ring', 7, self._limits.max_parts))
+            self._line() for _ in range(self._in.vector_count('ring', 7, self._limits.max_parts))
         )
 
     def _rule_list(self) -> _Steps:
         rules = []
-        for _ in range(self._count(8, self._limits.max_parts)):
+        for _ in range(self._in.count(8, self._limits.max_parts)):
             rules.append((yield self._rule()))
         return tuple(rules)
 
     def _rule(self) -> _Steps:
-        self._class('regulatory element')
-        id_ = self._i64()
+        self._in.expect_class('regulatory element')
+        id_ = self._in.i64()
         if id_ in self._rules:
             return id_  # written in full once, by its id alone afterwards
-        self._doing = f'regulatory element {id_}'
-        object_id, fresh = self._pointer('regulatory element data')
+        self._in.doing = f'regulatory element {id_}'
+        object_id, fresh = self._in.pointer('regulatory element data')
         if not fresh:
-            self._fail(f'regulatory element {id_} shares the data of another')
-        self._objects[object_id] = ('regulatory element data', id_)
-        own_id = self._i64()
+            self._in.fail(f'regulatory element {id_} shares the data of another')
+        self._in.objects[object_id] = ('regulatory element data', id_)
+        own_id = self._in.i64()
         if own_id != id_:
-            self._fail(f'regulatory element {id_} holds the data of {own_id}', self._at - 8)
+            self._in.fail(f'regulatory element {id_} holds the data of {own_id}', self._in.at - 8)
         rule = RuleElement(id_, self._tags())
         self._rules[id_] = rule
         name = f'regulatory element {id_} ({rule.kind or "no subtype"})'
-        self._doing = name
+        self._in.doing = name
         if not rule.kind:
             self._warnings.append(f'regulatory element {id_} has no subtype')
-        self._class('members')
+        self._in.expect_class('members')
         for _ in range(self._map_count()):
-            self._class('named members')
-            role = self._text()
+            self._in.expect_class('named members')
+            role = self._in.text()
             members = rule.members.setdefault(role, [])
-            for _ in range(self._vector_count('member list', 4, self._limits.max_parts)):
-                self._doing = name
+            for _ in range(self._in.vector_count('member list', 4, self._limits.max_parts)):
+                self._in.doing = name
                 members.append((yield self._member()))
-            self._doing = name
+            self._in.doing = name
         return id_
 
     def _member(self) -> _Steps:
-        self._class('member')
-        if self._members_tracked:  # boost tracks every variant: an object id precedes it
-            self._at += 4
-        (which,) = self._take('<i')
+        self._in.expect_tracked_class('member')  # newer boost tracks every variant
+        (which,) = self._in.take('<i')
         if not 0 <= which < len(_VARIANTS):
-            self._fail(f'a member of {self._doing} is of unknown class {which}', self._at - 4)
+            self._in.fail(
+                f'a member of {self._in.doing} is of unknown class {which}', self._in.at - 4
+            )
         kind = _VARIANTS[which]
         if kind == 'point':
             return Member('point', self._point_ids[self._point()])
         if kind in ('way', 'polygon'):
             return Member('way', self._line(polygon=kind == 'polygon').way)
-        self._class(f'weak {kind}')
+        self._in.expect_class(f'weak {kind}')
         return (yield self._lanelet() if kind == 'lanelet' else self._area())
 
 

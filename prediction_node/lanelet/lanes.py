@@ -12,9 +12,10 @@ import numpy as np
 
 from prediction_node.domain.lane_map import BorderKind, LaneKind, Turn
 from prediction_node.lanelet import centreline, meaning
-from prediction_node.lanelet.elements import Directed, Elements, LaneletElement, RuleElement
+from prediction_node.lanelet.elements import Directed, Elements, LaneletElement
 from prediction_node.lanelet.parameters import ReadingParameters
 from prediction_node.lanelet.polyline import arc_length, middle, side_of, without_repeats
+from prediction_node.lanelet.speeds import speed_limits
 from prediction_node.lanelet.topology import ON_FOOT, Topology, topology
 
 _TURN_RAD = math.radians(45.0)
@@ -96,7 +97,7 @@ def build_lanes(elements: Elements, xyz_m: np.ndarray, parameters: ReadingParame
             centre.append(centre[row][::-1])
     backward = [row >= forward for row in range(len(kept))]
     found = topology(elements, kept, borders, xyz_m, kinds, one_way, backward)
-    speed, has_speed = _speeds(elements, kept, kinds, found)
+    speed, has_speed = speed_limits(elements, kept, kinds, found.default_speed_mps)
     lanes = Lanes(
         id=ids,
         elements=kept,
@@ -213,52 +214,6 @@ def _border_kinds(
         tags = elements.ways[directed.way].tags
         kinds.append(meaning.border_kind(tags, on_left=on_left, inverted=directed.inverted))
     return kinds
-
-
-def _speeds(
-    elements: Elements,
-    lanelets: Sequence[LaneletElement],
-    kinds: Sequence[LaneKind],
-    found: Topology,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Sign before tag before the location's default, as in Lanelet2's traffic rules."""
-    speed = found.default_speed_mps.copy()
-    has_speed = np.isfinite(speed)
-    for row, (lanelet, kind) in enumerate(zip(lanelets, kinds, strict=True)):
-        limit = _signed_speed(elements, lanelet)
-        text = meaning.speed_tag(lanelet.tags, kind)
-        if limit is None and text is not None:
-            limit = meaning.speed_mps(text)
-            if limit is None:
-                elements.warnings.append(
-                    f'speed_limit {text[:40]!r} of lanelet {lanelet.id} is not a speed and left out'
-                )
-        if limit is not None:
-            speed[row], has_speed[row] = limit, True
-    return speed, has_speed
-
-
-def _signed_speed(elements: Elements, lanelet: LaneletElement) -> float | None:
-    for id_ in lanelet.rules:
-        rule = elements.rules.get(id_)
-        if rule is not None and rule.kind == 'speed_limit':
-            for sign in _sign_types(elements, rule):
-                speed = meaning.sign_speed_mps(sign)
-                if speed is not None:
-                    return speed
-            warning = f'regulatory element {id_} (speed_limit) tells no speed'
-            if warning not in elements.warnings:
-                elements.warnings.append(warning)
-    return None
-
-
-def _sign_types(elements: Elements, rule: RuleElement) -> list[str]:
-    signs = [rule.tags['sign_type']] if 'sign_type' in rule.tags else []
-    for member in rule.members.get('refers', ()):
-        if member.kind == 'way' and member.id in elements.ways:
-            tags = elements.ways[member.id].tags
-            signs += [tags[key] for key in ('sign_type', 'subtype') if key in tags]
-    return signs
 
 
 def _derive_turns(lanes: Lanes) -> None:

@@ -12,12 +12,13 @@ import numpy as np
 from prediction_node.domain.errors import MapError
 from prediction_node.domain.lane_map import LaneMap, Polylines, Relation
 from prediction_node.lanelet.archive import read_archive
+from prediction_node.lanelet.areas import areas
 from prediction_node.lanelet.elements import Elements
 from prediction_node.lanelet.lanes import build_lanes
 from prediction_node.lanelet.osm import read_osm
 from prediction_node.lanelet.parameters import MapLimits, ProjectionParameters, ReadingParameters
 from prediction_node.lanelet.projection import place
-from prediction_node.lanelet.rules import areas, regulation
+from prediction_node.lanelet.rules import regulation
 
 _FAULTS_SHOWN = 5
 _REPETITION = 4  # how often a lane map may repeat each point

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from prediction_node.domain.lane_map import Area, LaneKind, Rule
-from prediction_node.lanelet.elements import Directed, Elements, Member, RuleElement, Way
-from prediction_node.lanelet.lanes import Lanes, walk
+from prediction_node.domain.lane_map import LaneKind, Rule
+from prediction_node.lanelet.areas import open_ring, ring
+from prediction_node.lanelet.elements import Elements, Member, RuleElement
+from prediction_node.lanelet.lanes import Lanes
 from prediction_node.lanelet.polyline import arc_length, crossings
 from prediction_node.lanelet.topology import ON_FOOT
 
@@ -73,31 +74,6 @@ def regulation(elements: Elements, xyz_m: np.ndarray, lanes: Lanes) -> Regulatio
     return found
 
 
-def areas(elements: Elements, xyz_m: np.ndarray) -> list[Area]:
-    """Polygons, multipolygon relations and parking spaces, in order of ids."""
-    found = [
-        Area(area.id, area.tags.get('subtype') or 'area', _ring(elements, xyz_m, area.outer))
-        for area in elements.areas.values()
-    ]
-    for way in elements.ways.values():
-        kind = way.tags.get('type', '')
-        if way.polygon:
-            found.append(Area(way.id, kind or 'polygon', _open_ring(xyz_m[way.rows])))
-        elif kind == 'parking_space' and len(way.rows) >= 2:
-            outline = _widened(way, xyz_m)
-            if outline is not None:
-                found.append(Area(way.id, kind, outline))
-    found.sort(key=lambda area: area.id)
-    return [Area(area.id, area.kind, _counterclockwise(area.outline_m)) for area in found]
-
-
-def _counterclockwise(outline: np.ndarray) -> np.ndarray:
-    """The same ring from the same first point."""
-    x, y = outline[:, 0] - outline[:1, 0], outline[:, 1] - outline[:1, 1]
-    clockwise = float(x @ np.roll(y, -1) - y @ np.roll(x, -1)) < 0
-    return np.concatenate([outline[:1], outline[:0:-1]]) if clockwise else outline
-
-
 def _rule(
     elements: Elements,
     xyz_m: np.ndarray,
@@ -130,42 +106,16 @@ def _shape(
         return xyz_m[[elements.points.row_of()[member.id]]]
     if member.kind == 'way':
         way = elements.ways[member.id]
-        return _open_ring(xyz_m[way.rows]) if way.polygon else xyz_m[way.rows]
+        return open_ring(xyz_m[way.rows]) if way.polygon else xyz_m[way.rows]
     if member.kind == 'area':
         area = elements.areas.get(member.id)
-        return None if area is None else _ring(elements, xyz_m, area.outer)
+        return None if area is None else ring(elements, xyz_m, area.outer)
     rows = rows_of.get(member.id)
     return lanes.outline(rows[0]) if rows else None
 
 
 def _lane_rows(members: list[Member], rows_of: dict[int, list[int]]) -> list[int]:
     return [row for m in members if m.kind == 'lanelet' for row in rows_of.get(m.id, ())]
-
-
-def _ring(elements: Elements, xyz_m: np.ndarray, outer: tuple[Directed, ...]) -> np.ndarray:
-    parts = [walk(elements, xyz_m, directed)[:-1] for directed in outer]
-    return np.concatenate(parts) if parts else np.zeros((0, 3))
-
-
-def _open_ring(outline: np.ndarray) -> np.ndarray:
-    """Without the first point's repetition at the end."""
-    closed = len(outline) > 1 and np.array_equal(outline[0], outline[-1])
-    return outline[:-1] if closed else outline
-
-
-def _widened(way: Way, xyz_m: np.ndarray) -> np.ndarray | None:
-    """A parking space is a line with a width: its rectangle."""
-    try:
-        half_m = float(way.tags.get('width', '')) / 2
-    except ValueError:
-        return None
-    start, end = xyz_m[way.rows[0]], xyz_m[way.rows[-1]]
-    along = end - start
-    length_m = float(np.hypot(along[0], along[1]))
-    if not (np.isfinite(half_m) and half_m > 0 and length_m > 0):
-        return None
-    across = np.array([-along[1], along[0], 0.0]) / length_m * half_m
-    return np.stack([start + across, start - across, end - across, end + across])
 
 
 def _joined(lines: tuple[np.ndarray, ...]) -> np.ndarray:

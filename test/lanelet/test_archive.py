@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from prediction_node.domain.errors import MapError
 from prediction_node.lanelet import archive
+from prediction_node.lanelet.archive_stream import ArchiveStream
 from prediction_node.lanelet.load import load_map, load_map_bin
 from prediction_node.lanelet.parameters import MapLimits, ProjectionParameters
 
@@ -118,7 +119,7 @@ def test_archives_of_older_lanelet2(
     read_count = archive._Reader._map_count
 
     def noting(reader: Any) -> int:
-        places.append(reader._at + 8)
+        places.append(reader._in.at + 8)
         return read_count(reader)
 
     monkeypatch.setattr(archive._Reader, '_map_count', noting)
@@ -154,14 +155,14 @@ def test_a_lying_member_names_its_rule(
     binary = make_archive(rules_map(['detection_area']).save(tmp_path / 'm.osm'), tmp_path)
     data = bytearray(binary.read_bytes())
     where: list[int] = []
-    take = archive._Reader._take
+    take = ArchiveStream.take
 
     def noting(reader: Any, layout: str) -> tuple[Any, ...]:
         if layout == '<i':
-            where.append(reader._at)
+            where.append(reader.at)
         return take(reader, layout)
 
-    monkeypatch.setattr(archive._Reader, '_take', noting)
+    monkeypatch.setattr(ArchiveStream, 'take', noting)
     lane_map = load_map_bin(bytes(data))
     monkeypatch.undo()
     data[where[-1]] = 9

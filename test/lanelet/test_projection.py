@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 
 from prediction_node.domain.errors import MapError, ParameterError
 from prediction_node.lanelet.elements import Points
-from prediction_node.lanelet.load import load_map
-from prediction_node.lanelet.parameters import ProjectionParameters
-from prediction_node.lanelet.projection import (
+from prediction_node.lanelet.geodesy import (
     local_cartesian,
     mgrs_square,
-    place,
     transverse_mercator,
     utm,
     utm_zone,
 )
+from prediction_node.lanelet.load import load_map
+from prediction_node.lanelet.parameters import ProjectionParameters
+from prediction_node.lanelet.projection import place
 
 PLACES = st.tuples(st.floats(-79.0, 83.0), st.floats(-179.0, 179.0))
 
