@@ -21,7 +21,7 @@ from prediction_node.inference.kinematic.movers import Movers
 from prediction_node.inference.kinematic.parameters import KinematicParameters
 from prediction_node.inference.kinematic.paths import Paths, Place, paths_of
 from prediction_node.inference.kinematic.road import Road
-from prediction_node.inference.kinematic.speeds import STANDING_MPS, Speeds, drive, wanted_speeds
+from prediction_node.inference.kinematic.speeds import Speeds, drive, wanted_speeds
 
 # Modes are told apart by where they are at these knots of the speed profiles: 2.5 and 5 s.
 COMPARED_KNOTS = (5, 10)
@@ -108,8 +108,7 @@ def _behaviour_shares(movers: Movers, parameters: KinematicParameters) -> np.nda
     stays = np.maximum(parameters.standing_stays, PARKED_STAYS * parked)[:, None]
     standing = (1.0 - stays) * usual
     standing[:, :1] += stays
-    stands = movers.path_speed_mps < STANDING_MPS
-    return np.where(stands[:, None], standing, usual)
+    return np.where(movers.stands[:, None], standing, usual)
 
 
 def _slots(rows: Hypotheses, weight: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:

@@ -72,7 +72,7 @@ class KinematicEngine:
         probability: np.ndarray,
     ) -> None:
         agents, road = scene.agents, self._road
-        movers = Movers.of(agents, rows, self._parameters.comfortable_acceleration_mps2)
+        movers = Movers.of(scene, rows, self._parameters.comfortable_acceleration_mps2)
         colours = None
         if road is not None:
             colours = colours_by_lane(road.lane_map, scene.lights, scene.stamp_ns)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prediction_node.domain.agents import Agents
 from prediction_node.domain.kinds import ATTRIBUTE_COUNT
 from prediction_node.domain.prediction import POSE_COUNT, STEP_S
+from prediction_node.domain.scene import Scene
 
 MAX_SPEED_MPS = 100.0
 MAX_ACCELERATION_MPS2 = 5.0
@@ -16,6 +16,12 @@ MAX_YAW_RATE_RADPS = 1.5
 REVERSING_MPS = 0.5
 HORIZON_S = STEP_S * (POSE_COUNT - 1)
 MIN_REACH_M = 30.0
+STANDING_MPS = 0.3
+# A speed that may be noise, and how slow the past second must have been for it to be noise.
+DOUBTFUL_MPS = 0.8
+CREEPING_MPS = 0.25
+LOOK_BACK_STEPS = 10
+MIN_LOOK_BACK_STEPS = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +32,8 @@ class Movers:
     xy_m: np.ndarray  # (N, 2) map frame
     path_yaw_rad: np.ndarray  # (N,) direction of motion
     reversing: np.ndarray  # (N,) bool
-    path_speed_mps: np.ndarray  # (N,) not negative
+    path_speed_mps: np.ndarray  # (N,) not negative, 0 for who stands
+    stands: np.ndarray  # (N,) bool
     acceleration_mps2: np.ndarray  # (N,) along the path
     yaw_rate_radps: np.ndarray  # (N,)
     length_m: np.ndarray  # (N,)
@@ -39,10 +46,13 @@ class Movers:
         return len(self.row)
 
     @classmethod
-    def of(cls, agents: Agents, row: np.ndarray, acceleration_mps2: float) -> Movers:
+    def of(cls, scene: Scene, row: np.ndarray, acceleration_mps2: float) -> Movers:
         """The agents in `row`; values beyond what bodies do are limited to it."""
-        picked = agents.select(row)
+        picked = scene.agents.select(row)
         speed = np.clip(_finite(picked.speed_mps), -MAX_SPEED_MPS, MAX_SPEED_MPS)
+        stands = np.abs(speed) < STANDING_MPS
+        stands |= (np.abs(speed) < DOUBTFUL_MPS) & (_past_speed(scene, row) < CREEPING_MPS)
+        speed = np.where(stands, 0.0, speed)
         reversing = speed < -REVERSING_MPS
         sign = np.where(reversing, -1.0, 1.0)
         path_speed = np.maximum(sign * speed, 0.0)
@@ -61,6 +71,7 @@ class Movers:
             path_yaw_rad=picked.yaw_rad + np.where(reversing, np.pi, 0.0),
             reversing=reversing,
             path_speed_mps=path_speed,
+            stands=stands,
             acceleration_mps2=acceleration,
             yaw_rate_radps=np.clip(yaw_rate, -MAX_YAW_RATE_RADPS, MAX_YAW_RATE_RADPS),
             length_m=np.clip(_finite(picked.size_m[:, 0]), 0.3, 40.0),
@@ -73,6 +84,18 @@ class Movers:
     def attribute(self, index: int) -> np.ndarray:
         """(N,) value of one attribute, 0 where it was not reported."""
         return np.asarray(self.attributes[:, index])
+
+
+def _past_speed(scene: Scene, row: np.ndarray) -> np.ndarray:
+    """(N,) mean speed of net motion over the last second as far as known; inf if hardly known."""
+    history = scene.history
+    valid = history.valid[row, -LOOK_BACK_STEPS - 1 :]
+    steps = valid.shape[1] - 1 - np.argmax(valid, axis=1)
+    then = history.position_m[row, history.valid.shape[1] - 1 - steps]
+    moved = history.position_m[row, -1] - then
+    distance = np.hypot(moved[:, 0], moved[:, 1])
+    known = valid[:, -1] & (steps >= MIN_LOOK_BACK_STEPS)
+    return np.where(known, distance / np.maximum(STEP_S * steps, STEP_S), np.inf)
 
 
 def _finite(value: np.ndarray) -> np.ndarray:

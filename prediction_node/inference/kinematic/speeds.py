@@ -25,7 +25,6 @@ KNOT_S = KNOT_STEPS * STEP_S
 KNOTS = (POSE_COUNT - 1) // KNOT_STEPS + 1
 HARDEST_BRAKING_MPS2 = 6.0
 MIN_WANTED_MPS = 1.0
-STANDING_MPS = 0.3
 DRIVES_OFF_MPS = 1.0
 
 
@@ -106,7 +105,7 @@ def drive(
     s = np.zeros((b, m))
     speed[0] = v
     # Whoever stands has a reason: only a leader that drives off, or an eager behaviour, ends it.
-    stands = (v < STANDING_MPS) & (behaviour <= 0.0)
+    stands = movers.stands[rows.mover] & (behaviour <= 0.0)
     for knot in range(1, KNOTS):
         node = np.minimum((s * per_step).astype(np.int64), NODES - 1)
         wanted = flat_wanted[node_base + node]
