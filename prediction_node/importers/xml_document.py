@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, TreeBuilder
@@ -15,36 +14,44 @@ MAX_BYTES = 256 * 1024 * 1024
 LARGEST = 1e9  # beyond any coordinate, duration or speed
 
 
-@dataclass(frozen=True)
 class Node:
     """An element that knows where it stands; `where` reads `dynamicObstacle 17: trajectory`."""
 
-    element: Element
-    where: str
-    file: Path
+    __slots__ = ('_parent', '_place', 'element', 'file')
+
+    def __init__(
+        self, element: Element, file: Path, parent: Node | None = None, place: int | None = None
+    ) -> None:
+        self.element = element
+        self.file = file
+        self._parent = parent
+        self._place = place  # among its brothers, if it has some
+
+    @property
+    def where(self) -> str:
+        if self._parent is None:
+            return ''
+        label = self.element.get('id') or ('' if self._place is None else str(self._place))
+        name = f'{self.element.tag} {label}'.rstrip()
+        return f'{self._parent.where}: {name}'.removeprefix(': ')
 
     def error(self, problem: str) -> DataError:
-        return DataError(f'{self.file}: {self.where}: {problem}')
+        return DataError(': '.join(part for part in (str(self.file), self.where, problem) if part))
 
     @property
     def tag(self) -> str:
         return self.element.tag
 
     def all(self, tag: str) -> list[Node]:
-        """Every direct child with this tag, named by its id if it has one, else by its place."""
+        """Every direct child with this tag."""
         found = self.element.findall(tag)
-        return [
-            Node(e, self._name(tag, e.get('id') or (str(i) if len(found) > 1 else '')), self.file)
-            for i, e in enumerate(found)
-        ]
-
-    def children(self) -> list[Node]:
-        return [Node(e, self._name(e.tag, e.get('id') or ''), self.file) for e in self.element]
+        several = len(found) > 1
+        return [Node(e, self.file, self, i if several else None) for i, e in enumerate(found)]
 
     def find(self, tag: str) -> Node | None:
         """The first direct child with this tag."""
         e = self.element.find(tag)
-        return None if e is None else Node(e, self._name(tag, e.get('id') or ''), self.file)
+        return None if e is None else Node(e, self.file, self)
 
     def child(self, tag: str) -> Node:
         """As `find`, but a missing child is a DataError."""
@@ -87,10 +94,6 @@ class Node:
             raise self.error(f'attribute {name} must be below 2**62, got {value}')
         return number
 
-    def _name(self, tag: str, label: str) -> str:
-        name = f'{tag} {label}'.rstrip()
-        return f'{self.where}: {name}' if self.where else name
-
 
 def read_xml(path: Path, root_tag: str) -> Node:
     """The root of an XML file. Raises DataError for a file that is not plain XML with that root.
@@ -123,4 +126,4 @@ def read_xml(path: Path, root_tag: str) -> Node:
     root = builder.close()
     if root.tag != root_tag:
         raise DataError(f'{path}: the root element must be {root_tag}, got {root.tag}')
-    return Node(root, '', path)
+    return Node(root, path)
