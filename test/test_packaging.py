@@ -173,6 +173,28 @@ def test_every_import_is_locked() -> None:
     assert {name for name in third_party() if DISTRIBUTIONS.get(name, name) not in locked} == set()
 
 
+def test_every_import_of_the_tests_is_locked() -> None:
+    names = set()
+    for folder in ('test', 'tools'):
+        for path in (ROOT / folder).rglob('*.py'):
+            for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+                if isinstance(node, ast.Import):
+                    names |= {alias.name.split('.')[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                    names.add(node.module.split('.')[0])
+    ours = {architecture.PACKAGE, 'tools', *sys.stdlib_module_names}
+    foreign = {name for name in names - ours if not architecture.is_ros(name)}
+    locked = {*pins(ROOT / 'requirements/runtime.txt'), *pins(ROOT / 'requirements/test.txt')}
+    assert {name for name in foreign if DISTRIBUTIONS.get(name, name) not in locked} == set()
+
+
+def test_nothing_is_asked_for_that_is_not_imported() -> None:
+    """A demo on a fresh machine waits for each of these."""
+    wishes = (ROOT / 'requirements/runtime.in').read_text(encoding='utf-8').split()
+    imported = {DISTRIBUTIONS.get(name, name) for name in third_party()}
+    assert set(wishes) - imported == set()
+
+
 def test_a_vehicle_gets_every_import_from_rosdep_or_its_lock(manifest: ET.Element) -> None:
     keys, locked = dependencies(manifest), pins(ROOT / 'requirements/vehicle.txt')
     # Reading Argoverse logs is a matter of the desk, not of the vehicle.

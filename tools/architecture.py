@@ -1,7 +1,8 @@
 """The layers of prediction_node, and a walk over its imports that holds them.
 
-Bottom up: values, places, stages, composition, verbs, top. What a unit (a package or module directly below
-prediction_node) may import follows from its layer; the table names the few edges beyond that.
+Bottom up: values, places, stages, composition, verbs, top. What a unit (a package or module
+directly below prediction_node) may import follows from its layer; the table names the few edges
+beyond that.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ LAYERS: Mapping[str, frozenset[str]] = {
     'places': frozenset({'resources'}),
     # Each does one thing to values and knows of no other.
     'stages': frozenset(
-        {'bags', 'cdr', 'fusion', 'inference', 'lanelet', 'markers', 'middleware'}
+        {'allocator', 'bags', 'cdr', 'fusion', 'inference', 'lanelet', 'markers', 'middleware'}
         | {'network', 'observation', 'output', 'priority', 'raster', 'scene'}
         | {'schedule', 'simulation', 'tensors'}
     ),
@@ -36,8 +37,6 @@ ORDER = tuple(LAYERS)
 SOCIABLE = frozenset({'composition', 'top'})
 # Edges beyond what the layers allow: importing unit -> imported units.
 EXCEPTIONS: Mapping[str, frozenset[str]] = {
-    # The type store reads interfaces/, wherever the package is installed.
-    'bags': frozenset({'resources'}),
     # Replay prints the same figures as evaluate: evaluation.metrics imports nothing above values.
     'replay': frozenset({'evaluation'}),
 }

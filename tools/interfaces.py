@@ -83,12 +83,25 @@ def write_manifest(manifest: Path, work: Path) -> None:
 
 
 def remove_listed(manifest: Path, environment: Path) -> None:
-    """Remove the files of an earlier build, only such as lie in the environment."""
-    with contextlib.suppress(FileNotFoundError):
-        for line in manifest.read_text(encoding='utf-8').split('\n'):
-            if line and Path(line).is_relative_to(environment):
-                Path(line).unlink(missing_ok=True)
-        manifest.unlink()
+    """Remove the files of an earlier build that lie in the environment, and emptied folders.
+
+    An emptied Python package would still be importable, as a namespace.
+    """
+    if not manifest.is_file():
+        return
+    listed = [Path(line) for line in manifest.read_text(encoding='utf-8').split('\n') if line]
+    removed = [path for path in listed if path.is_relative_to(environment)]
+    for path in removed:
+        path.unlink(missing_ok=True)
+    for folder in {path.parent for path in removed}:
+        shutil.rmtree(folder / '__pycache__', ignore_errors=True)
+    # The deepest first, so that a folder of emptied folders is empty when its turn comes.
+    folders = {parent for path in removed for parent in path.parents if parent != environment}
+    for folder in sorted(folders, key=lambda folder: -len(folder.parts)):
+        if folder.is_relative_to(environment):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+    manifest.unlink()
 
 
 def discard_foreign_build(work: Path, environment: Path) -> None:

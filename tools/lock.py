@@ -21,8 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / 'requirements'
 MAIN = ('3.11', '3.12')
 OLDEST = '3.10'
-# The lists that are installed into one environment, and all lists with the interpreters they serve.
-TOGETHER = ('runtime', 'ros', 'av2', 'test')
+# The lists that are to agree on versions, and all lists with the interpreters they serve.
+TOGETHER = ('runtime', 'ros', 'av2', 'test', 'vehicle')
 LISTS: Mapping[str, Sequence[str]] = {
     'runtime': (OLDEST, *MAIN),
     'ros': MAIN,

@@ -28,8 +28,13 @@ def test_foreign_folders_in_exports_become_local(tmp_path: Path) -> None:
 
 def test_an_earlier_build_is_removed_and_nothing_else(tmp_path: Path) -> None:
     environment, work = tmp_path / '.venv', tmp_path / 'work'
-    mine, outside, kept = environment / 'lib' / 'libx.so', tmp_path / 'mine', environment / 'keep'
-    for path in (mine, outside, kept):
+    mine, outside, kept = (
+        environment / 'lib' / 'x_msgs' / '__init__.py',
+        tmp_path / 'mine',
+        environment / 'keep',
+    )
+    cached = mine.parent / '__pycache__' / '__init__.pyc'
+    for path in (mine, cached, outside, kept):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     (work / 'x_msgs').mkdir(parents=True)
@@ -38,7 +43,7 @@ def test_an_earlier_build_is_removed_and_nothing_else(tmp_path: Path) -> None:
     manifest = environment / 'bootstrap' / 'interfaces.manifest'
     interfaces.write_manifest(manifest, work)
     interfaces.remove_listed(manifest, environment)
-    assert not mine.exists()
+    assert not mine.parent.exists()
     assert outside.exists()
     assert kept.exists()
     assert not manifest.exists()
