@@ -110,7 +110,10 @@ def _lane_map(
     placed = place(elements.points, used, projection, elements.source)
     lanes = build_lanes(elements, placed.xyz_m, reading)
     if elements.faults and reading.strict:
-        raise MapError(f'{elements.source}: {_listed(elements.faults)}')
+        raise MapError(
+            f'{elements.source}: {_listed(elements.faults)} (map.reading.strict: false leaves '
+            'faulty elements out)'
+        )
     if not lanes.elements:
         raise MapError(f'{elements.source}: no usable lanelets; {_listed(elements.faults)}')
     rules = regulation(elements, placed.xyz_m, lanes)
