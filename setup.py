@@ -16,6 +16,8 @@ SHARED = {
     # Only the definitions: replay reads them to write bags. They are built from the source tree.
     'interfaces': ('*/msg/*.msg',),
 }
+# Files beside modules that are installed with them, in any package.
+IN_PACKAGES = ('*.html', '*.yaml')
 root = Path(__file__).resolve().parent
 
 
@@ -44,7 +46,7 @@ setup(
     name=PACKAGE,
     version=version.group(1),
     packages=find_packages(include=[PACKAGE, f'{PACKAGE}.*']),
-    package_data={PACKAGE: ['py.typed', '**/*.html', '**/*.css', '**/*.js', '**/*.yaml']},
+    package_data={'': list(IN_PACKAGES)},
     data_files=data_files(),
     python_requires='>=3.10',
     install_requires=['setuptools'],

@@ -128,6 +128,19 @@ def test_setup_installs_files_that_exist() -> None:
     assert definitions - installed == set()
 
 
+def test_files_beside_modules_are_installed() -> None:
+    patterns = setup_arguments()['package_data']
+    assert isinstance(patterns, dict)
+    beside = [
+        path
+        for path in (ROOT / architecture.PACKAGE).rglob('*')
+        if path.is_file() and path.suffix != '.py' and '__pycache__' not in path.parts
+    ]
+    left_out = [path for path in beside if not any(path.match(p) for p in patterns[''])]
+    assert left_out == []
+    assert [path for path in beside if not (path.parent / '__init__.py').is_file()] == []
+
+
 def test_executables_lie_where_ros2_run_looks_and_their_functions_exist() -> None:
     settings = (ROOT / 'setup.cfg').read_text(encoding='utf-8')
     assert 'install_scripts=$base/lib/prediction_node' in settings
