@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,21 +38,27 @@ class EgoMotion:
             rotation @ self.velocity_mps + np.cross(rotation @ self.turn_rate_radps, arm)
         )
 
-    def carried_on(self, stamp_ns: int) -> EgoMotion:
-        """The motion at another stamp if the twist stays as it is."""
+    def carried_on(
+        self, stamp_ns: int, *, sigma_mps2: float = 0.0, sigma_radps2: float = 0.0
+    ) -> EgoMotion:
+        """The motion at another stamp if the twist stays as it is.
+
+        The pose grows as uncertain as steady accelerations of the given sigmas make it.
+        """
         if stamp_ns == self.stamp_ns:
             return self
-        rotation, translation_m = constant_twist(
-            self.velocity_mps, self.turn_rate_radps, seconds(stamp_ns - self.stamp_ns)
-        )
-        map_from_base = self.map_from_base @ Transform(rotation, translation_m)
-        return EgoMotion(
-            stamp_ns,
-            map_from_base,
-            self.velocity_mps,
-            self.turn_rate_radps,
-            self.pose_covariance,
-            self.velocity_covariance,
+        dt_s = seconds(stamp_ns - self.stamp_ns)
+        rotation, translation_m = constant_twist(self.velocity_mps, self.turn_rate_radps, dt_s)
+        covariance = self.pose_covariance
+        if sigma_mps2 > 0.0 or sigma_radps2 > 0.0:
+            drift_m, drift_rad = 0.5 * dt_s**2 * sigma_mps2, 0.5 * dt_s**2 * sigma_radps2
+            grown = np.diag([drift_m**2, drift_m**2, drift_rad**2])
+            covariance = grown if covariance is None else covariance + grown
+        return replace(
+            self,
+            stamp_ns=stamp_ns,
+            map_from_base=self.map_from_base @ Transform(rotation, translation_m),
+            pose_covariance=covariance,
         )
 
     def ego(self, parameters: ObservationParameters) -> Ego:

@@ -10,6 +10,9 @@ from prediction_node.observation.ego_motion import EgoMotion
 from prediction_node.observation.parameters import ObservationParameters
 from prediction_node.observation.rotations import interpolate
 
+# Within this a real vehicle moves a centimetre off at most.
+_CERTAIN_NS = 100_000_000
+
 
 class OdometryBuffer:
     """Sorted, bounded history of the ego's motion."""
@@ -19,6 +22,8 @@ class OdometryBuffer:
         self._gap_ns = nanoseconds(parameters.odometry_gap_s)
         self._reach_ns = nanoseconds(parameters.max_coasting_s)
         self._edge_ns = nanoseconds(parameters.odometry_edge_s)
+        self._sigma_mps2 = parameters.coasting_sigma_mps2
+        self._sigma_radps2 = parameters.coasting_sigma_radps2
         self._stamps: list[int] = []
         self._motions: list[EgoMotion] = []
 
@@ -60,7 +65,7 @@ class OdometryBuffer:
                     f'stamp {stamp_ns} is {seconds(stamp_ns - newest.stamp_ns):.3f} s after the '
                     f'newest odometry, allowed is {seconds(self._reach_ns):.3f} s'
                 )
-            return newest.carried_on(stamp_ns)
+            return self._carry_on(newest, stamp_ns)
         after = self._motions[index]
         if after.stamp_ns == stamp_ns:
             return after
@@ -68,13 +73,21 @@ class OdometryBuffer:
         if before is not None and after.stamp_ns - before.stamp_ns <= self._gap_ns:
             return _between(before, after, stamp_ns)
         if after.stamp_ns - stamp_ns <= self._edge_ns:
-            return after.carried_on(stamp_ns)
+            return self._carry_on(after, stamp_ns)
         if before is not None and stamp_ns - before.stamp_ns <= self._edge_ns:
-            return before.carried_on(stamp_ns)
+            return self._carry_on(before, stamp_ns)
         raise FrameError(
             f'stamp {stamp_ns} is {seconds(after.stamp_ns - stamp_ns):.3f} s before '
             + ('the oldest odometry' if before is None else 'the end of a gap in the odometry')
             + f', allowed are {seconds(self._edge_ns):.3f} s'
+        )
+
+    def _carry_on(self, motion: EgoMotion, stamp_ns: int) -> EgoMotion:
+        """Beyond the messages: the further, the less certain, but for the first moments."""
+        if abs(stamp_ns - motion.stamp_ns) <= _CERTAIN_NS:
+            return motion.carried_on(stamp_ns)
+        return motion.carried_on(
+            stamp_ns, sigma_mps2=self._sigma_mps2, sigma_radps2=self._sigma_radps2
         )
 
 

@@ -66,6 +66,12 @@ class ObservationParameters:
         low=0.0,
         high=1.0,
     )
+    coasting_sigma_mps2: float = parameter(
+        1.5, 'Unknown acceleration of the robotaxi while coasting.', unit='m/s^2', low=0, high=10
+    )
+    coasting_sigma_radps2: float = parameter(
+        0.3, 'Unknown change of its yaw rate while coasting.', unit='rad/s^2', low=0, high=10
+    )
     transform_samples: int = parameter(
         200, 'Samples kept of each moving transform.', low=2, high=10_000
     )

@@ -64,6 +64,19 @@ def test_after_the_newest_the_ego_goes_on_along_its_circle(
     assert motion.map_from_base.yaw_rad == pytest.approx(0.3 + turned)
 
 
+def test_while_coasting_the_pose_grows_uncertain(build: Any) -> None:
+    parameters = ObservationParameters(coasting_sigma_mps2=2.0, coasting_sigma_radps2=0.4)
+    covariance = np.zeros((6, 6))
+    covariance[0, 0] = covariance[1, 1] = 0.01
+    for given_, first in ((np.zeros((6, 6)), 0.0), (covariance, 0.01)):
+        buffer = OdometryBuffer(parameters)
+        buffer.insert(read(build.odometry(velocity=(9, 0, 0), pose_covariance=given_)))
+        shortly = buffer.at(EPOCH_NS + 50 * MS).pose_covariance
+        assert (shortly is None) == (first == 0.0)
+        late = buffer.at(EPOCH_NS + 1000 * MS).pose_covariance
+        np.testing.assert_allclose(late, np.diag([first + 1.0, first + 1.0, 0.04]))
+
+
 def test_out_of_reach_is_an_error_that_says_how_far(build: Any) -> None:
     buffer = OdometryBuffer(PARAMETERS)
     with pytest.raises(FrameError, match='no odometry'):
