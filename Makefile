@@ -22,11 +22,6 @@ help: ## this list
 
 demo: ## predictions for a recorded intersection: a bag, a report, the figures
 	@$(SETUP) demo -- -m prediction_node replay $(SAMPLE)/bag --map $(SAMPLE)/map.osm --out $(OUT)
-	@echo
-	@echo 'Look at:'
-	@echo '  $(OUT)/report.html         in a browser: a bird'"'"'s-eye player and the figures'
-	@echo '  $(OUT)/predictions.mcap    in Foxglove, or with ros2 bag play and RViz'
-	@echo '  $(OUT)/metrics.json        the figures alone'
 
 test: lint ## everything CI checks: ruff, mypy, pytest
 	@$(IN_TEST) -m pytest
