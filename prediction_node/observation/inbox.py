@@ -62,20 +62,29 @@ class Inbox:
         self._tolerance_ns = nanoseconds(parameters.future_tolerance_s)
         self._other_clock_ns = nanoseconds(parameters.other_clock_s)
 
+    def turns_away(self, source: str, stamp_ns: int) -> Reason | None:
+        """Why `put` would not keep a message, from its stamp alone: the rest need not be read."""
+        waiting = self._windows[source].waiting
+        if stamp_ns in waiting:
+            return Reason.DUPLICATE
+        full = len(waiting) >= self._capacity
+        return Reason.OVERFLOW if full and stamp_ns < min(waiting) else None
+
     def put(self, tracks: FrameTracks, arrival_ns: int) -> tuple[Turned, ...]:
         """Let a message wait for the next release; returns the messages turned away for it.
 
         That is the message itself when its stamp is waiting already, or the one with the oldest
         stamp when the window is full.
         """
-        window = self._windows[tracks.source]
-        if tracks.stamp_ns in window.waiting:
-            return (Turned(tracks.source, tracks.stamp_ns, Reason.DUPLICATE),)
-        window.waiting[tracks.stamp_ns] = Arrival(arrival_ns, tracks)
-        if len(window.waiting) <= self._capacity:
+        reason = self.turns_away(tracks.source, tracks.stamp_ns)
+        if reason is not None:
+            return (Turned(tracks.source, tracks.stamp_ns, reason),)
+        waiting = self._windows[tracks.source].waiting
+        waiting[tracks.stamp_ns] = Arrival(arrival_ns, tracks)
+        if len(waiting) <= self._capacity:
             return ()
-        oldest = min(window.waiting)
-        del window.waiting[oldest]
+        oldest = min(waiting)
+        del waiting[oldest]
         return (Turned(tracks.source, oldest, Reason.OVERFLOW),)
 
     def take(self, release_ns: int, scene_ns: int) -> tuple[list[FrameTracks], list[Turned]]:

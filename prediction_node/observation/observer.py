@@ -27,21 +27,16 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
-
 from prediction_node.domain.agents import Ego
 from prediction_node.domain.errors import FrameError, ParameterError
 from prediction_node.domain.lights import LightStates
 from prediction_node.domain.message_arrays import (
-    Detection3DArrayArrays,
     OdometryArrays,
-    RadarTracksArrays,
     TrafficLightGroupsArrays,
     TransformsArrays,
 )
 from prediction_node.domain.observations import SensorTracks
 from prediction_node.domain.stamps import seconds
-from prediction_node.observation.ego_motion import EgoMotion
 from prediction_node.observation.headers import check_stamp
 from prediction_node.observation.health import ObservationHealth, lost_modalities
 from prediction_node.observation.inbox import Inbox
@@ -53,6 +48,7 @@ from prediction_node.observation.parameters import (
     SourceParameters,
 )
 from prediction_node.observation.reasons import Reason, Refused
+from prediction_node.observation.standing import may_stand_still
 from prediction_node.observation.timeline import EgoTimeline
 from prediction_node.observation.to_map import to_map, viewpoint
 from prediction_node.observation.transforms import TransformBuffer
@@ -63,7 +59,6 @@ TRANSFORMS = 'tf'
 TRAFFIC_LIGHTS = 'traffic_lights'
 # Odometry slower than this makes predictions of a turning robotaxi poor.
 ODOMETRY_RATE_HZ = 10.0
-STANDING_MPS = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,10 +123,13 @@ class Observer:
             stuck = False
             if monitor.heard(arrival_ns, stamp_ns, delay_ns):
                 content = arrays.position[: self._parameters.max_objects].tobytes()
-                plausible = _may_stand_still(arrays, source, ego, self._parameters)
+                plausible = may_stand_still(arrays, source, ego, self._parameters)
                 stuck = monitor.same_content(content, plausible=plausible)
+            reason = self._inbox.turns_away(source_name, stamp_ns)
         try:
             check_stamp(stamp_ns)
+            if reason is not None:
+                raise Refused(reason, f'stamp {stamp_ns} ns: {reason}')
             if stuck:
                 raise Refused(Reason.STUCK, 'the same positions have come again and again')
             in_map = (source.frame or arrays.frame_id) == self._parameters.map_frame
@@ -261,23 +259,3 @@ class Observer:
             monitor.accepted()
             observations.append(in_map)
         return tuple(observations)
-
-
-def _may_stand_still(
-    arrays: SensorArrays,
-    source: SourceParameters,
-    ego: EgoMotion | None,
-    parameters: ObservationParameters,
-) -> bool:
-    """Whether the same positions may rightly come again: sensor and all it sees stand still."""
-    frame_id = source.frame or arrays.frame_id
-    if frame_id != parameters.map_frame:
-        if ego is None:
-            return True
-        motion = np.concatenate([ego.velocity_mps, ego.turn_rate_radps])
-        if np.any(np.abs(motion) > STANDING_MPS):
-            return False
-    if isinstance(arrays, Detection3DArrayArrays):
-        return False
-    velocity = arrays.velocity if isinstance(arrays, RadarTracksArrays) else arrays.twist_linear
-    return not np.any(np.abs(velocity) > STANDING_MPS)

@@ -102,6 +102,16 @@ def test_each_stamp_of_a_source_is_used_once(build: Any) -> None:
     assert len(inbox.take(30, EPOCH_NS)[0]) == 1
 
 
+def test_what_will_not_be_kept_is_known_from_the_stamp(build: Any) -> None:
+    inbox = Inbox(['lidar'], ObservationParameters(inbox_messages=3))
+    for i in (1, 2, 3):
+        assert inbox.turns_away('lidar', EPOCH_NS + i) is None
+        inbox.put(tracks_at(build, EPOCH_NS + i), 1)
+    assert inbox.turns_away('lidar', EPOCH_NS + 2) is Reason.DUPLICATE
+    assert inbox.turns_away('lidar', EPOCH_NS) is Reason.OVERFLOW
+    assert inbox.turns_away('lidar', EPOCH_NS + 4) is None
+
+
 def test_messages_count_from_the_release_after_their_arrival(build: Any) -> None:
     inbox = Inbox(['lidar'], ObservationParameters())
     inbox.put(tracks_at(build, EPOCH_NS), arrival_ns=100)
