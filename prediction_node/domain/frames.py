@@ -18,6 +18,16 @@ def wrap_angle(angle_rad: np.ndarray) -> np.ndarray:
     return wrapped
 
 
+def direction_rad(vectors: np.ndarray) -> np.ndarray:
+    """(..., 2 or 3) vectors to (...) directions of their horizontal parts.
+
+    The components are copied first: with numpy 1.26, arctan2 of column views was seen to differ in
+    the last bit between runs, depending on where its output came to lie; of copies it never did.
+    """
+    v = np.asarray(vectors, dtype=np.float64)
+    return np.asarray(np.arctan2(v[..., 1].copy(), v[..., 0].copy()))
+
+
 def yaw_from_quaternion(quaternion_xyzw: np.ndarray) -> np.ndarray:
     """(..., 4) unit quaternions x, y, z, w to (...) yaw about z (Z-Y-X Euler convention)."""
     x, y, z, w = np.moveaxis(np.asarray(quaternion_xyzw, dtype=np.float64), -1, 0)

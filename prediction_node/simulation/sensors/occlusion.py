@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from prediction_node.domain.frames import rotation_2d, wrap_angle
+from prediction_node.domain.frames import direction_rad, rotation_2d, wrap_angle
 
 RAYS = 15  # spread evenly over the width of a body
 
@@ -26,10 +26,10 @@ def hidden_shares(
         return np.zeros(0)
     offset = position_m[:, :2] - sensor_m[:2]
     distance = np.hypot(offset[:, 0], offset[:, 1])
-    bearing = np.arctan2(offset[:, 1], offset[:, 0])
+    bearing = direction_rad(offset)
     half = 0.5 * size_m[:, None, :2] * np.array([[1, 1], [1, -1], [-1, -1], [-1, 1]])
     corner = offset[:, None] + np.einsum('nij,nkj->nki', rotation_2d(yaw_rad), half)
-    spread = wrap_angle(np.arctan2(corner[..., 1], corner[..., 0]) - bearing[:, None])
+    spread = wrap_angle(direction_rad(corner) - bearing[:, None])
     low, high = spread.min(axis=1), spread.max(axis=1)
     around = high - low > np.pi  # the sensor sits inside of it
 

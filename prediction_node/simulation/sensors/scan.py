@@ -6,7 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prediction_node.domain.frames import Transform, rotate_covariance, rotation_2d, wrap_angle
+from prediction_node.domain.frames import (
+    Transform,
+    direction_rad,
+    rotate_covariance,
+    rotation_2d,
+    wrap_angle,
+)
 from prediction_node.domain.interpolation import Snapshot
 from prediction_node.domain.kinds import (
     ATTRIBUTE_COUNT,
@@ -131,8 +137,7 @@ def in_view(
     )  # neither seen by the vehicle's own sensors nor in their way
     near = others & (distance <= reach)
     seen = near & (
-        np.abs(np.arctan2(offset[:, 1], offset[:, 0]))
-        <= 0.5 * np.deg2rad(sensor.field_of_view_deg) + 1e-12
+        np.abs(direction_rad(offset)) <= 0.5 * np.deg2rad(sensor.field_of_view_deg) + 1e-12
     )
     if sensor.warm_bodies_only:
         label = recording.label[truth.row]
@@ -155,7 +160,7 @@ def _position(
     sensor: SensorParameters, exact_m: np.ndarray, normal: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Measured positions (M, 3), their covariances (M, 2, 2), and the true lines of sight (M,)."""
-    bearing = np.arctan2(exact_m[:, 1], exact_m[:, 0])
+    bearing = direction_rad(exact_m)
     along, across = _sigmas(sensor, np.hypot(exact_m[:, 0], exact_m[:, 1]))
     error = np.stack([along * normal[:, 0], across * normal[:, 1]], axis=-1)
     measured = exact_m.copy()
@@ -163,7 +168,7 @@ def _position(
     measured[:, 2] += sensor.sigma_height_m * normal[:, 2]
     # A sensor knows its measurement, not the truth: its covariance follows from the former.
     along, across = _sigmas(sensor, np.hypot(measured[:, 0], measured[:, 1]))
-    axes = rotation_2d(np.arctan2(measured[:, 1], measured[:, 0]))
+    axes = rotation_2d(direction_rad(measured))
     return measured, _covariance(along, across, axes), bearing
 
 
