@@ -60,7 +60,7 @@ class Fusion:
         """Forget all tracks, sources and the clock."""
         self._tracks = TrackTable.empty()
         self._stamp_ns: int | None = None  # instant of the tracks
-        self._judged_ns: int | None = None  # instant of the last step
+        self._stepped_ns: int | None = None  # instant of the last step
         self._origin_m: np.ndarray | None = None
         self._columns: dict[str, int] = {}
         self._modalities: list[Modality] = []
@@ -80,9 +80,9 @@ class Fusion:
         return self._finish(stamp_ns, ego)
 
     def _watch_clock(self, stamp_ns: int) -> None:
-        if self._stamp_ns is None:
+        if self._stepped_ns is None:
             return
-        elapsed_ns = stamp_ns - self._stamp_ns
+        elapsed_ns = stamp_ns - self._stepped_ns
         if elapsed_ns < -nanoseconds(self._parameters.late_limit_s) or elapsed_ns > nanoseconds(
             self._parameters.remember_s + self._parameters.late_limit_s
         ):
@@ -199,12 +199,12 @@ class Fusion:
         """Once a step, ask the motion of all tracks seen in it which end of them is the front."""
         tracks = self._tracks
         dt_s = _LONGEST_STEP_S
-        if self._judged_ns is not None:
-            dt_s = min(max(seconds(stamp_ns - self._judged_ns), 0.0), dt_s)
+        if self._stepped_ns is not None:
+            dt_s = min(max(seconds(stamp_ns - self._stepped_ns), 0.0), dt_s)
         rows = np.flatnonzero(stamp_ns - tracks.seen_ns <= nanoseconds(2.0 * _LONGEST_STEP_S))
         walks = class_probabilities[rows][:, list(WALKERS)].sum(axis=1) > 0.5
         heading.judge_by_motion(tracks, rows, dt_s, walks)
-        self._judged_ns = stamp_ns
+        self._stepped_ns = stamp_ns
 
     def _note(
         self, rows: np.ndarray, reports: SensorTracks, columns: np.ndarray, column: int

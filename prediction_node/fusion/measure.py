@@ -31,32 +31,20 @@ _YAW_RATE_SIGMA_RADPS = 0.3  # messages carry none for it
 def prepared(
     reports: SensorTracks, origin_m: np.ndarray, parameters: FusionParameters
 ) -> SensorTracks:
-    """The same reports relative to `origin_m` (3,), none surer than the parameters allow.
+    """The same reports relative to `origin_m` (3,), with what their own covariances leave out.
 
     A yaw that may be any is none: senders without one give it the variance of a full turn.
     """
-    floor = parameters.position_sigma_floor_m[reports.modality]
-    velocity = reports.velocity_covariance
-    if reports.has_velocity.any():
-        velocity = _floored(velocity, parameters.velocity_sigma_floor_mps**2)
+    left_out = parameters.extra_sigma_m[reports.modality] ** 2 * np.eye(2)
+    vague = reports.yaw_variance > _VAGUEST_YAW_RAD**2
     return dataclasses.replace(
         reports,
         position_m=reports.position_m - origin_m,
-        position_covariance=_floored(reports.position_covariance, floor**2),
-        velocity_covariance=velocity,
-        orientation=np.where(
-            reports.yaw_variance > _VAGUEST_YAW_RAD**2, Orientation.UNAVAILABLE, reports.orientation
-        ).astype(np.int8),
-        yaw_variance=np.maximum(reports.yaw_variance, parameters.yaw_sigma_floor_rad**2),
+        position_covariance=reports.position_covariance + left_out,
+        velocity_covariance=reports.velocity_covariance + parameters.extra_sigma_mps**2 * np.eye(2),
+        orientation=np.where(vague, Orientation.UNAVAILABLE, reports.orientation).astype(np.int8),
+        yaw_variance=reports.yaw_variance + parameters.extra_sigma_rad**2,
     )
-
-
-def _floored(covariance: np.ndarray, floor: float) -> np.ndarray:
-    """(N, 2, 2) covariances whose diagonal is at least `floor`."""
-    out = covariance.copy()
-    for i in (0, 1):
-        out[:, i, i] = np.maximum(out[:, i, i], floor)
-    return out
 
 
 def measurements(
@@ -161,7 +149,9 @@ def _linearised(
         _add_no_slip(
             innovation, jacobian, independent, tracks, rows, noise, length_m, silence_s, parameters
         )
-    return Reports(innovation, jacobian, independent, shared, bool(content & 1)), evidence
+    return Reports(
+        innovation, jacobian, independent, shared, bool(content & 1), bool(content & 2)
+    ), evidence
 
 
 def _add_no_slip(
@@ -182,6 +172,8 @@ def _add_no_slip(
     innovation[:, -1] = -(vy * cos - vx * sin - lever * w)
     jacobian[:, -1, VX] = -sin
     jacobian[:, -1, VY] = cos
+    # Standing, the noise of the speed would turn the body bit by bit: no motion, no heading from
+    # it.
     jacobian[:, -1, YAW] = -(vx * cos + vy * sin)
     jacobian[:, -1, YAW_RATE] = -lever
     # Said anew with every report of any source, it must not count more often than slip changes.

@@ -30,10 +30,10 @@ class FusionParameters:
         high=20.0,
     )
     acceleration_memory_s: float = parameter(
-        1.0, 'time after which an acceleration is forgotten', unit='s', low=0.1, high=20.0
+        2.0, 'time after which an acceleration is forgotten', unit='s', low=0.1, high=20.0
     )
     drift_mps2: tuple[float, ...] = parameter(
-        (0.8, 0.2, 0.2, 0.2, 0.2, 0.4, 0.4, 0.6, 1.5),
+        (0.8, 0.3, 0.3, 0.3, 0.3, 0.4, 0.4, 0.6, 1.5),
         'random acceleration in any direction, per square root of a second' + _BY_CLASS,
         unit='m/s^1.5',
         low=0.01,
@@ -47,24 +47,24 @@ class FusionParameters:
         high=20.0,
     )
     yaw_rate_drift_radps: tuple[float, ...] = parameter(
-        (0.2, 0.18, 0.12, 0.12, 0.12, 0.3, 0.4, 0.0, 0.0),
+        (0.2, 0.18, 0.12, 0.12, 0.12, 0.25, 0.3, 0.0, 0.0),
         'random change of the yaw rate per square root of a second' + _BY_CLASS,
         unit='rad/s^1.5',
         low=0.0,
         high=10.0,
     )
     yaw_rate_memory_s: float = parameter(
-        1.5, 'time after which a moving body stops turning', unit='s', low=0.1, high=60.0
+        6.0, 'time after which a moving body stops turning', unit='s', low=0.1, high=60.0
     )
     yaw_drift_rad: tuple[float, ...] = parameter(
-        (0.1, 0.01, 0.01, 0.01, 0.01, 0.02, 0.05, 1.0, 1.5),
+        (0.1, 0.02, 0.02, 0.02, 0.02, 0.03, 0.05, 1.0, 1.5),
         'random change of heading per square root of a second' + _BY_CLASS,
         unit='rad/s^0.5',
         low=0.0,
         high=10.0,
     )
     slip_sigma_mps: tuple[float, ...] = parameter(
-        (0.5, 0.1, 0.1, 0.1, 0.15, 0.15, 0.15, 0.4, 0.5),
+        (0.5, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.4, 0.5),
         'usual speed across the heading' + _BY_CLASS,
         unit='m/s',
         low=0.01,
@@ -122,18 +122,26 @@ class FusionParameters:
         low=0.0,
         high=1.0,
     )
-    position_sigma_floor_m: tuple[float, ...] = parameter(
-        (0.1, 0.05, 0.1, 0.1),
-        'no position is believed to be better than this' + _BY_MODALITY,
+    extra_sigma_m: tuple[float, ...] = parameter(
+        (0.1, 0.03, 0.1, 0.1),
+        'position noise beyond what reports say of themselves (calibration, time)' + _BY_MODALITY,
         unit='m',
         low=1e-3,
         high=10.0,
     )
-    velocity_sigma_floor_mps: float = parameter(
-        0.05, 'no velocity is believed to be better than this', unit='m/s', low=1e-3, high=10.0
+    extra_sigma_mps: float = parameter(
+        0.05,
+        'velocity noise beyond what reports say of themselves',
+        unit='m/s',
+        low=1e-3,
+        high=10.0,
     )
-    yaw_sigma_floor_rad: float = parameter(
-        0.01, 'no heading is believed to be better than this', unit='rad', low=1e-4, high=1.0
+    extra_sigma_rad: float = parameter(
+        0.01,
+        'heading noise beyond what reports say of themselves',
+        unit='rad',
+        low=1e-4,
+        high=1.0,
     )
     height_sigma_m: tuple[float, ...] = parameter(
         (0.5, 0.1, 3.0, 0.5),
@@ -212,7 +220,7 @@ class FusionParameters:
         6.0, 'no class is believed more strongly than this', low=0.5, high=20.0
     )
     class_correlation: float = parameter(
-        0.5, 'weight of one class report: 1 if successive errors were independent', low=0.01, high=1
+        0.3, 'weight of one class report: 1 if successive errors were independent', low=0.01, high=1
     )
     attribute_memory_s: tuple[float, ...] = parameter(
         (2.0, 1.0, 1.5, 1.5, 0.5, 2.0, 3.0, 5.0, 20.0, 20.0, 1.0),

@@ -28,6 +28,7 @@ from prediction_node.fusion.tracks import (
 )
 
 WALKING_MPS = 1.0  # turning is free above about this speed
+_SMALLEST = 1e-8  # stands for a variance of zero
 STANDSTILL_MEMORY_S = 0.2  # a yaw rate at standstill is gone after this
 LONGEST_STEP_S = 0.2  # the linearisation is good for this long
 
@@ -45,8 +46,8 @@ class MotionNoise:
 
 
 def motion_table(parameters: FusionParameters) -> np.ndarray:
-    """(CLASS_COUNT, 7) variances by class: the columns that `motion_noise` mixes."""
-    return np.column_stack(
+    """(CLASS_COUNT, 7) log variances by class: the columns that `motion_noise` mixes."""
+    table = np.column_stack(
         [
             np.square(parameters.acceleration_sigma_mps2),
             np.square(parameters.drift_mps2),
@@ -54,23 +55,29 @@ def motion_table(parameters: FusionParameters) -> np.ndarray:
             np.square(parameters.yaw_rate_drift_radps),
             np.square(parameters.yaw_drift_rad),
             np.square(parameters.slip_sigma_mps),
-            parameters.axle_fraction,
+            np.square(parameters.axle_fraction),
         ]
     )
+    logarithms: np.ndarray = np.log(np.maximum(table, _SMALLEST))
+    return logarithms
 
 
 def motion_noise(
     table: np.ndarray, class_probabilities: np.ndarray, has_heading: np.ndarray
 ) -> MotionNoise:
-    """Mix the rows of `motion_table` by class probability; without a heading only drift is left."""
-    mixed = class_probabilities @ table
+    """Mix the rows of `motion_table` by class probability; without a heading only drift is left.
+
+    The mean is geometric: a remainder of doubt whether a parked car is a pedestrian must not let it
+    turn like one.
+    """
+    mixed = np.exp(class_probabilities @ table)
     return MotionNoise(
         acceleration_variance=np.where(has_heading, mixed[:, 0], 0.0),
         drift=np.where(has_heading, mixed[:, 1], mixed[:, 2]),
         yaw_rate_drift=np.where(has_heading, mixed[:, 3], 0.0),
         yaw_drift=mixed[:, 4],
         slip_variance=mixed[:, 5],
-        axle_fraction=mixed[:, 6],
+        axle_fraction=np.sqrt(mixed[:, 6]),
     )
 
 

@@ -18,11 +18,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import chdtri
 
-from prediction_node.fusion.tracks import STATE_COUNT, VX, VY, X, Y
+from prediction_node.fusion.tracks import STATE_COUNT, VX, VY, YAW, X, Y
 
 # omega is searched on this grid, track by track: the cost is flat near its minimum.
 SURPRISING = 0.01  # share of innovations that are larger, if all is as modelled
 MAX_OPENING = 50.0
+_ROUNDING = 1e-10 * np.eye(STATE_COUNT)
 WIDEST_M, WIDEST_MPS = 3.0, 10.0  # nothing is opened beyond these sigmas
 OMEGA_GRID = np.array([0.5, 0.7, 0.8, 0.87, 0.92, 0.96, 0.98, 0.99, 0.995, 1.0 - 1e-6])
 
@@ -36,6 +37,7 @@ class Reports:
     independent: np.ndarray  # (K, M, M)
     shared: np.ndarray  # (K, M, M)
     has_velocity: bool  # the third and the fourth are of velocity
+    has_yaw: bool  # one of them is of the heading
 
 
 def omega_of(
@@ -87,6 +89,7 @@ def split_update(
                 reports.independent[jumped],
                 reports.shared[jumped],
                 reports.has_velocity,
+                reports.has_yaw,
             ),
         )
     return new_mean, new_independent, new_shared
@@ -112,8 +115,7 @@ def _combine(
     """As split_update, and how surprising (K,) place and velocity are, above 1: too much."""
     h, innovation = reports.jacobian, reports.innovation
     transposed = h.swapaxes(1, 2)
-    cross_independent, cross_shared = h @ independent, h @ shared  # (K, M, 7)
-    seen_independent, seen_shared = cross_independent @ transposed, cross_shared @ transposed
+    seen_independent, seen_shared = h @ independent @ transposed, h @ shared @ transposed
     place = (slice(None), slice(0, 2), slice(0, 2))
     omega = omega_of(
         seen_independent[place],
@@ -121,9 +123,11 @@ def _combine(
         reports.independent[place],
         reports.shared[place],
     )[:, None, None]
+    inflated = _inflated(shared, omega, reports.has_yaw)
     noise_shared = reports.shared / (1.0 - omega)
-    told = seen_independent + seen_shared / omega + reports.independent + noise_shared
-    gain = np.linalg.solve(told, cross_independent + cross_shared / omega).swapaxes(1, 2)
+    cross = h @ (independent + inflated)
+    told = cross @ transposed + reports.independent + noise_shared
+    gain = np.linalg.solve(told, cross).swapaxes(1, 2)
     new_mean = mean + (gain @ innovation[:, :, None])[:, :, 0]
     surprise = _squared_distance(innovation[:, :2], told[:, :2, :2])
     if reports.has_velocity:
@@ -133,9 +137,23 @@ def _combine(
     return (
         new_mean,
         _joseph(independent, kept, reports.independent, gain),
-        _joseph(shared / omega, kept, noise_shared, gain),
+        _joseph(inflated, kept, noise_shared, gain),
         surprise / chdtri(2, SURPRISING),
     )
+
+
+def _inflated(shared: np.ndarray, omega: np.ndarray, has_yaw: bool) -> np.ndarray:
+    """The shared part (K, 7, 7) divided by omega (K, 1, 1), where the report can have a share in
+    it.
+
+    A report of a place shares nothing with what is known of the heading; divided by omega ten times
+    a second, the heading of a standing car would soon be forgotten for nothing.
+    """
+    scale = np.repeat(1.0 / np.sqrt(omega[:, 0]), STATE_COUNT, axis=1)
+    if not has_yaw:
+        scale[:, YAW:] = 1.0
+    inflated: np.ndarray = shared * scale[:, :, None] * scale[:, None, :]
+    return inflated
 
 
 def _joseph(
@@ -144,10 +162,11 @@ def _joseph(
     """(I - K H) C (I - K H)' + K R K', kept = I - K H.
 
     Multiplied out it would be cheaper, but not positive whatever the rounding; intersection divides
-    by omega at every report and would blow a small negative remainder up.
+    by omega at every report and would blow a small negative remainder up. A positive one larger
+    than any rounding is blown up alike and keeps the sum positive.
     """
     new = kept @ covariance @ kept.swapaxes(1, 2) + gain @ noise @ gain.swapaxes(1, 2)
-    symmetric: np.ndarray = 0.5 * (new + new.swapaxes(1, 2))
+    symmetric: np.ndarray = 0.5 * (new + new.swapaxes(1, 2)) + _ROUNDING
     return symmetric
 
 

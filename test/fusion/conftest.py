@@ -55,7 +55,7 @@ def driven(
     label: ObjectClass = ObjectClass.CAR,
     hidden: tuple[tuple[float, float], ...] = (),
 ) -> Body:
-    """A body that moves along its heading: speed (m/s) and yaw rate (rad/s) as functions of time."""
+    """A body that moves along its heading: speed (m/s) and yaw rate (rad/s) over time."""
     n = round(seconds / STEP_S) + 1
     path = np.zeros((n, 4))
     x, y, yaw = start
@@ -112,18 +112,50 @@ def city(seconds: float = 12.0) -> list[Body]:
 # Range, rate, sigma along the line of sight (m + share of range), across (m + degrees), dropout,
 # class right, latency: part 10 of the specification.
 FIGURES: dict[Modality, dict[str, float]] = {
-    Modality.CAMERA: dict(
-        range=120, rate=10, along=0, along_share=0.03, across=0, deg=0.3, drop=0.08, right=0.95, late=90
-    ),
-    Modality.LIDAR: dict(
-        range=100, rate=10, along=0.1, along_share=0, across=0.1, deg=0, drop=0.03, right=0.85, late=60
-    ),
-    Modality.RADAR: dict(
-        range=180, rate=15, along=0.5, along_share=0, across=0, deg=0.8, drop=0.1, right=0, late=40
-    ),
-    Modality.THERMAL: dict(
-        range=80, rate=10, along=0, along_share=0.05, across=0, deg=0.3, drop=0.08, right=0.95, late=90
-    ),
+    Modality.CAMERA: {
+        'range': 120,
+        'rate': 10,
+        'along': 0,
+        'along_share': 0.03,
+        'across': 0,
+        'deg': 0.3,
+        'drop': 0.08,
+        'right': 0.95,
+        'late': 90,
+    },
+    Modality.LIDAR: {
+        'range': 100,
+        'rate': 10,
+        'along': 0.1,
+        'along_share': 0,
+        'across': 0.1,
+        'deg': 0,
+        'drop': 0.03,
+        'right': 0.85,
+        'late': 60,
+    },
+    Modality.RADAR: {
+        'range': 180,
+        'rate': 15,
+        'along': 0.5,
+        'along_share': 0,
+        'across': 0,
+        'deg': 0.8,
+        'drop': 0.1,
+        'right': 0,
+        'late': 40,
+    },
+    Modality.THERMAL: {
+        'range': 80,
+        'rate': 10,
+        'along': 0,
+        'along_share': 0.05,
+        'across': 0,
+        'deg': 0.3,
+        'drop': 0.08,
+        'right': 0.95,
+        'late': 90,
+    },
 }
 YAW_SIGMA_RAD = np.deg2rad(3.0)
 LIDAR_SPEED_SIGMA = 0.3
@@ -198,9 +230,7 @@ class World:
             has_velocity=np.full(n, modality in (Modality.LIDAR, Modality.RADAR)),
             velocity_mps=velocity[rows]
             + np.einsum('nij,nj->ni', sight, speed_sigma * rng.standard_normal((n, 2))),
-            velocity_covariance=np.einsum(
-                'nij,j,nkj->nik', sight, speed_sigma**2, sight
-            ),
+            velocity_covariance=np.einsum('nij,j,nkj->nik', sight, speed_sigma**2, sight),
             has_size=np.full(n, modality is not Modality.RADAR),
             size_m=np.array([self.bodies[i].size_m for i in rows]).reshape(-1, 3)
             * (1.0 + 0.1 * rng.standard_normal((n, 3))),
@@ -248,31 +278,31 @@ def tracks_of(
     """Reports at positions (N, 3); all else is not reported unless `changes` says so."""
     position_m = np.asarray(position_m, float).reshape(-1, 3)
     n = len(position_m)
-    fields: dict[str, Any] = dict(
-        source=MODALITY_NAMES[modality],
-        modality=modality,
-        stamp_ns=stamp_ns,
-        frame_id='map',
-        id_hash=np.arange(n, dtype=np.uint64),
-        has_id=np.ones(n, bool),
-        position_m=position_m,
-        position_covariance=np.tile(0.01 * np.eye(2), (n, 1, 1)),
-        orientation=np.full(n, Orientation.UNAVAILABLE, np.int8),
-        yaw_rad=np.zeros(n),
-        yaw_variance=np.full(n, YAW_SIGMA_RAD**2),
-        has_velocity=np.zeros(n, bool),
-        velocity_mps=np.zeros((n, 2)),
-        velocity_covariance=np.tile(0.09 * np.eye(2), (n, 1, 1)),
-        has_yaw_rate=np.zeros(n, bool),
-        yaw_rate_radps=np.zeros(n),
-        has_size=np.zeros(n, bool),
-        size_m=np.zeros((n, 3)),
-        has_class=np.zeros(n, bool),
-        class_probabilities=np.eye(CLASS_COUNT)[np.zeros(n, int)],
-        existence=np.full(n, 0.95),
-        attributes=np.zeros((n, ATTRIBUTE_COUNT)),
-        has_attribute=np.zeros((n, ATTRIBUTE_COUNT), bool),
-    )
+    fields: dict[str, Any] = {
+        'source': MODALITY_NAMES[modality],
+        'modality': modality,
+        'stamp_ns': stamp_ns,
+        'frame_id': 'map',
+        'id_hash': np.arange(n, dtype=np.uint64),
+        'has_id': np.ones(n, bool),
+        'position_m': position_m,
+        'position_covariance': np.tile(0.01 * np.eye(2), (n, 1, 1)),
+        'orientation': np.full(n, Orientation.UNAVAILABLE, np.int8),
+        'yaw_rad': np.zeros(n),
+        'yaw_variance': np.full(n, YAW_SIGMA_RAD**2),
+        'has_velocity': np.zeros(n, bool),
+        'velocity_mps': np.zeros((n, 2)),
+        'velocity_covariance': np.tile(0.09 * np.eye(2), (n, 1, 1)),
+        'has_yaw_rate': np.zeros(n, bool),
+        'yaw_rate_radps': np.zeros(n),
+        'has_size': np.zeros(n, bool),
+        'size_m': np.zeros((n, 3)),
+        'has_class': np.zeros(n, bool),
+        'class_probabilities': np.eye(CLASS_COUNT)[np.zeros(n, int)],
+        'existence': np.full(n, 0.95),
+        'attributes': np.zeros((n, ATTRIBUTE_COUNT)),
+        'has_attribute': np.zeros((n, ATTRIBUTE_COUNT), bool),
+    }
     fields.update(changes)
     return SensorTracks(**fields)
 

@@ -1,0 +1,154 @@
+"""Split covariance intersection: its two ends are known, and what it claims holds."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from prediction_node.domain.kinds import Modality
+from prediction_node.fusion import Fusion, FusionParameters
+from prediction_node.fusion.tracks import STATE_COUNT, X, Y
+from prediction_node.fusion.update import OMEGA_GRID, Reports, omega_of, split_update
+
+
+def random_covariance(rng: np.random.Generator, n: int, size: int = STATE_COUNT) -> np.ndarray:
+    root = rng.standard_normal((n, size, size))
+    return root @ root.swapaxes(1, 2) + 0.1 * np.eye(size)
+
+
+def place_reports(innovation: np.ndarray, independent: np.ndarray, shared: np.ndarray) -> Reports:
+    jacobian = np.zeros((len(innovation), 2, STATE_COUNT))
+    jacobian[:, 0, X] = jacobian[:, 1, Y] = 1.0
+    return Reports(innovation, jacobian, independent, shared, has_velocity=False, has_yaw=True)
+
+
+@given(seed=st.integers(0, 2**32))
+def test_without_shared_errors_it_is_the_kalman_filter(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    p, r = random_covariance(rng, 4), random_covariance(rng, 4, 2)
+    mean = rng.standard_normal((4, STATE_COUNT))
+    innovation = 0.5 * rng.standard_normal((4, 2))
+    new, independent, shared = split_update(
+        mean, p, np.zeros_like(p), place_reports(innovation, r, np.zeros_like(r))
+    )
+    h = np.zeros((2, STATE_COUNT))
+    h[0, X] = h[1, Y] = 1.0
+    for i in range(4):
+        gain = p[i] @ h.T @ np.linalg.inv(h @ p[i] @ h.T + r[i])
+        assert np.allclose(new[i], mean[i] + gain @ innovation[i], atol=1e-6)
+        assert np.allclose(independent[i], p[i] - gain @ h @ p[i], atol=1e-6)
+    assert np.allclose(shared, 0.0, atol=1e-5)
+
+
+@given(seed=st.integers(0, 2**32))
+def test_with_shared_errors_only_it_is_covariance_intersection(seed: int) -> None:
+    """Inverse covariances add with the weights omega and 1 - omega."""
+    rng = np.random.default_rng(seed)
+    p, r = random_covariance(rng, 3), random_covariance(rng, 3, 2)
+    none, r_none = np.zeros_like(p), np.zeros_like(r)
+    _, independent, shared = split_update(
+        np.zeros((3, STATE_COUNT)), none, p, place_reports(np.zeros((3, 2)), r_none, r)
+    )
+    h = np.zeros((2, STATE_COUNT))
+    h[0, X] = h[1, Y] = 1.0
+    omega = omega_of(r_none, p[:, :2, :2], r_none, r)
+    assert np.allclose(independent, 0.0)
+    for i in range(3):
+        wanted = np.linalg.inv(
+            omega[i] * np.linalg.inv(p[i]) + (1 - omega[i]) * h.T @ np.linalg.inv(r[i]) @ h
+        )
+        assert np.allclose(shared[i], wanted, rtol=1e-5, atol=1e-8)
+
+
+@given(seed=st.integers(0, 2**32))
+def test_omega_is_the_best_of_its_grid(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    p_i, p_s, r_i, r_s = (random_covariance(rng, 3, 2) for _ in range(4))
+    chosen = omega_of(p_i, p_s, r_i, r_s)
+
+    def fused(k: int, omega: float) -> float:
+        first, second = p_i[k] + p_s[k] / omega, r_i[k] + r_s[k] / (1 - omega)
+        return float(np.linalg.det(np.linalg.inv(np.linalg.inv(first) + np.linalg.inv(second))))
+
+    for k in range(3):
+        assert fused(k, chosen[k]) <= min(fused(k, o) for o in OMEGA_GRID) * (1 + 1e-9)
+
+
+@given(seed=st.integers(0, 2**32), part=st.floats(0.0, 1.0))
+@settings(max_examples=50)
+def test_covariances_stay_positive_over_many_reports(seed: int, part: float) -> None:
+    rng = np.random.default_rng(seed)
+    independent, shared = random_covariance(rng, 2), np.zeros((2, STATE_COUNT, STATE_COUNT))
+    mean = np.zeros((2, STATE_COUNT))
+    for _ in range(100):
+        r = 10.0 ** rng.uniform(-6, 6) * random_covariance(rng, 2, 2)
+        innovation = 10.0 ** rng.uniform(-3, 2) * rng.standard_normal((2, 2))
+        mean, independent, shared = split_update(
+            mean, independent, shared, place_reports(innovation, (1 - part) * r, part * r)
+        )
+        for covariance in (independent, shared):
+            values = np.linalg.eigvalsh(covariance)
+            assert np.isfinite(mean).all()
+            assert (values[:, 0] >= -1e-9 * values[:, -1]).all()
+
+
+def test_a_report_never_makes_the_place_less_certain() -> None:
+    rng = np.random.default_rng(0)
+    p, r = random_covariance(rng, 50), random_covariance(rng, 50, 2)
+    for part in (0.0, 0.02, 0.5, 1.0):
+        _, independent, shared = split_update(
+            np.zeros((50, STATE_COUNT)),
+            (1 - part) * p,
+            part * p,
+            place_reports(np.zeros((50, 2)), (1 - part) * r, part * r),
+        )
+        new = np.linalg.det((independent + shared)[:, :2, :2])
+        assert (new <= np.linalg.det(p[:, :2, :2]) * 1.0001).all()
+
+
+def test_a_jump_opens_place_and_velocity_but_leaves_the_rest() -> None:
+    p = np.tile(0.01 * np.eye(STATE_COUNT), (1, 1, 1))
+    r = np.tile(0.01 * np.eye(2), (1, 1, 1))
+    none, r_none = np.zeros_like(p), np.zeros_like(r)
+    mean = np.zeros((1, STATE_COUNT))
+    calm = split_update(mean, p, none, place_reports(np.array([[0.1, 0.0]]), r, r_none))
+    jump = split_update(mean, p, none, place_reports(np.array([[2.0, 0.0]]), r, r_none))
+    assert jump[0][0, X] > 0.9 * 2.0  # follows at once
+    assert calm[0][0, X] == pytest.approx(0.05)
+    assert jump[1][0, X, X] > calm[1][0, X, X]
+    assert np.allclose(np.diagonal(jump[1][0])[4:], 0.01)
+
+
+def steady_source(scene: Any, shared_error: float, seed: int) -> list[float]:
+    """Normalised position errors of a standing car whose source repeats most of its error."""
+    rng = np.random.default_rng(seed)
+    parameters = dataclasses.replace(FusionParameters(), shared_error=(shared_error,) * 4)
+    fusion = Fusion(parameters)
+    error, sigma, memory, out = np.zeros(2), 0.5, 0.95, []
+    error = sigma * rng.standard_normal(2)
+    for k in range(120):
+        error = memory * error + sigma * np.sqrt(1 - memory**2) * rng.standard_normal(2)
+        stamp = scene.START_NS + k * 100_000_000
+        report = scene.tracks_of(
+            Modality.LIDAR,
+            stamp,
+            [[20.0 + error[0], error[1], 0.8]],
+            position_covariance=np.tile(sigma**2 * np.eye(2), (1, 1, 1)),
+        )
+        agents = fusion.step([report], stamp, None)
+        if k > 40:
+            off = agents.position_m[0, :2] - [20.0, 0.0]
+            out.append(float(off @ np.linalg.solve(agents.covariance[0, :2, :2], off)) / 2.0)
+    return out
+
+
+def test_intersection_stays_honest_where_a_source_repeats_its_error(scene: Any) -> None:
+    naive = np.mean([steady_source(scene, 0.0, s) for s in range(8)])
+    honest = np.mean([steady_source(scene, 0.8, s) for s in range(8)])
+    assert naive > 2.0  # a Kalman filter believes far too much
+    assert honest < 1.3
