@@ -22,6 +22,10 @@ DOUBTFUL_MPS = 0.8
 CREEPING_MPS = 0.25
 LOOK_BACK_STEPS = 10
 MIN_LOOK_BACK_STEPS = 4
+# Acceleration is worth what the past was smooth: half where it scattered so much about a parabola.
+SMOOTH_STEPS = (20, 10)
+SMOOTH_M = 0.02
+UNKNOWN_TRUST = 0.4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +39,7 @@ class Movers:
     path_speed_mps: np.ndarray  # (N,) not negative, 0 for who stands
     stands: np.ndarray  # (N,) bool
     acceleration_mps2: np.ndarray  # (N,) along the path
+    smoothness: np.ndarray  # (N,) in [0, 1], what that acceleration is worth
     yaw_rate_radps: np.ndarray  # (N,)
     length_m: np.ndarray  # (N,)
     width_m: np.ndarray  # (N,)
@@ -73,6 +78,7 @@ class Movers:
             path_speed_mps=path_speed,
             stands=stands,
             acceleration_mps2=acceleration,
+            smoothness=_smoothness(scene, row),
             yaw_rate_radps=np.clip(yaw_rate, -MAX_YAW_RATE_RADPS, MAX_YAW_RATE_RADPS),
             length_m=np.clip(_finite(picked.size_m[:, 0]), 0.3, 40.0),
             width_m=np.clip(_finite(picked.size_m[:, 1]), 0.3, 5.0),
@@ -96,6 +102,31 @@ def _past_speed(scene: Scene, row: np.ndarray) -> np.ndarray:
     distance = np.hypot(moved[:, 0], moved[:, 1])
     known = valid[:, -1] & (steps >= MIN_LOOK_BACK_STEPS)
     return np.where(known, distance / np.maximum(STEP_S * steps, STEP_S), np.inf)
+
+
+def _smoothness(scene: Scene, row: np.ndarray) -> np.ndarray:
+    """(N,) trust in [0, 1] in measured accelerations, from how the past positions scatter."""
+    history, yaw = scene.history, scene.agents.yaw_rad[row]
+    trust = np.full(len(row), UNKNOWN_TRUST)
+    for steps in sorted(SMOOTH_STEPS):
+        if history.valid.shape[1] <= steps:
+            break
+        known = np.flatnonzero(history.valid[row, -steps - 1 :].all(axis=1))
+        past = history.position_m[row[known], -steps - 1 :]
+        past = past - past[:, -1:]
+        along = past[..., 0] * np.cos(yaw[known, None]) + past[..., 1] * np.sin(yaw[known, None])
+        scatter = (along @ _PARABOLA_RESIDUAL[steps]) / SMOOTH_M
+        trust[known] = 1.0 / (1.0 + np.mean(np.square(scatter), axis=1) ** 2)
+    return trust
+
+
+def _residual_of_parabola(steps: int) -> np.ndarray:
+    """(steps + 1, steps + 1) matrix that takes equidistant values to what no parabola explains."""
+    basis = np.vander(np.linspace(-1.0, 0.0, steps + 1), 3)
+    return np.asarray(np.eye(steps + 1) - basis @ np.linalg.pinv(basis))
+
+
+_PARABOLA_RESIDUAL = {steps: _residual_of_parabola(steps) for steps in SMOOTH_STEPS}
 
 
 def _finite(value: np.ndarray) -> np.ndarray:

@@ -71,13 +71,24 @@ class KinematicParameters:
         3.0, 'Accepted in curves.', unit='m/s^2', low=0.2, high=8.0
     )
     acceleration_gain: float = parameter(
-        0.27,
-        'How much of the measured acceleration, which is noisy, is believed.',
+        0.7,
+        'How much of the measured acceleration of a smooth past is believed.',
         low=0.0,
         high=1.0,
     )
+    acceleration_floor: float = parameter(
+        0.3, 'Share of that belief left where the past was not smooth at all.', low=0.0, high=1.0
+    )
+    reaction_s: float = parameter(
+        0.25,
+        'How fast drivers take up the acceleration that the road asks, where the present one is '
+        'unknown.',
+        unit='s',
+        low=0.05,
+        high=5.0,
+    )
     acceleration_decay_s: float = parameter(
-        0.3, 'How fast the present acceleration gives way.', unit='s', low=0.05, high=10.0
+        1.5, 'How fast the present acceleration gives way.', unit='s', low=0.05, high=10.0
     )
     yaw_rate_decay_s: float = parameter(
         1.5, 'How fast the present yaw rate fades without lanes.', unit='s', low=0.05, high=10.0
@@ -94,6 +105,12 @@ class KinematicParameters:
     kept_speed: float = parameter(
         0.32,
         'How much the wanted speed is the present one (1) rather than the speed limit (0).',
+        low=0.0,
+        high=1.0,
+    )
+    kept_speed_unlimited: float = parameter(
+        0.8,
+        'As kept_speed, where the map has no speed limit: little is known of what is wanted.',
         low=0.0,
         high=1.0,
     )

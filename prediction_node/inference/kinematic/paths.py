@@ -43,7 +43,8 @@ class Paths:
     cos2: np.ndarray  # (M, NODES)
     cos_sin: np.ndarray  # (M, NODES)
     curvature_1pm: np.ndarray  # (M, NODES)
-    speed_limit_mps: np.ndarray  # (M, NODES) inf without a lane
+    speed_limit_mps: np.ndarray  # (M, NODES) inf without a lane, the default where none is known
+    limit_known: np.ndarray  # (M, NODES) bool
 
     def xy_at(self, row: np.ndarray, distance_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """x and y (K, T) at distances (K, T) along paths `row` (K,); straight on past the end."""
@@ -92,6 +93,7 @@ def paths_of(
     step = reach / (NODES - 1)
     distance = step[:, None] * np.arange(NODES)
     x, y, yaw, curvature, limit = (np.empty(distance.shape) for _ in range(5))
+    known = np.zeros(distance.shape, bool)
     free = np.flatnonzero(rows.route == NO_ROUTE)
     laned = np.flatnonzero(rows.route != NO_ROUTE)
     x[free], y[free], yaw[free], curvature[free] = _free(
@@ -99,13 +101,17 @@ def paths_of(
     )
     limit[free] = np.inf
     if road is not None and len(laned):
-        lane_x, lane_y, curvature[laned], limit[laned] = _along_lanes(
-            movers, rows, laned, distance[laned], road, parameters
+        lane, sample, share = _samples(rows, laned, distance[laned], road)
+        curvature[laned] = road.geometry.curvature_1pm.take(sample)
+        limit[laned] = road.speed_limit_mps.take(lane)
+        known[laned] = road.limit_known.take(lane)
+        lane_x, lane_y = _along_lanes(
+            movers, rows, laned, distance[laned], sample, share, road, parameters
         )
         x[laned], y[laned] = lane_x, lane_y
         yaw[laned] = _yaw_along(lane_x, lane_y, movers.path_yaw_rad[rows.mover[laned]])
     cos = np.cos(yaw)
-    return Paths(step, x, y, yaw, cos * cos, cos * np.sin(yaw), curvature, limit)
+    return Paths(step, x, y, yaw, cos * cos, cos * np.sin(yaw), curvature, limit, known)
 
 
 def _free(
@@ -130,19 +136,27 @@ def _free(
     return x, y, yaw, curvature * faded
 
 
+def _samples(
+    rows: Hypotheses, laned: np.ndarray, distance: np.ndarray, road: Road
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Lane, sample before, and share of the way to the next, along the routes of rows `laned`."""
+    lane, arc = road.routes.locate(rows.route[laned], rows.place_m[laned, None] + distance)
+    return (lane, *road.geometry.sample(lane, arc))
+
+
 def _along_lanes(
     movers: Movers,
     rows: Hypotheses,
     laned: np.ndarray,
     distance: np.ndarray,
+    sample: np.ndarray,
+    share: np.ndarray,
     road: Road,
     parameters: KinematicParameters,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """x, y, curvature and speed limit along the routes of rows `laned`."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """x and y along the routes of rows `laned`, from the mover's own place into the lane."""
     mover = rows.mover[laned]
     geometry = road.geometry
-    lane, arc = road.routes.locate(rows.route[laned], rows.place_m[laned, None] + distance)
-    sample, share = geometry.sample(lane, arc)
     inside = np.clip(share, 0.0, 1.0)
     ux = _between(geometry.ux, sample, inside)
     uy = _between(geometry.uy, sample, inside)
@@ -153,8 +167,7 @@ def _along_lanes(
     # What the smoothed normals leave over at the start fades out: the path begins at the mover.
     x -= remaining * x[:, :1]
     y -= remaining * y[:, :1]
-    limit = road.speed_limit_mps.take(lane)
-    return x, y, geometry.curvature_1pm.take(sample), limit
+    return x, y
 
 
 def _offsets(

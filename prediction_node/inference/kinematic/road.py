@@ -25,6 +25,7 @@ class Road:
     index: LaneIndex
     routes: RouteTable
     speed_limit_mps: np.ndarray  # (L,) the default where the map has none
+    limit_known: np.ndarray  # (L,) bool
     neighbour_left: np.ndarray  # (L,) int64, -1: none
     neighbour_right: np.ndarray  # (L,) int64, -1: none
     light_stop_m: np.ndarray  # (L,) arc length at which the lane's lights make one stop
@@ -40,6 +41,7 @@ class Road:
             index=LaneIndex(lane_map),
             routes=RouteTable.of(lane_map, geometry, parameters.turn_weight),
             speed_limit_mps=np.maximum(limit, 1.0),
+            limit_known=known,
             neighbour_left=_first_target(lane_map.left),
             neighbour_right=_first_target(lane_map.right),
             light_stop_m=_light_stops(lane_map, geometry),

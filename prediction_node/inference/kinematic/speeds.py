@@ -24,8 +24,14 @@ KNOT_STEPS = 5
 KNOT_S = KNOT_STEPS * STEP_S
 KNOTS = (POSE_COUNT - 1) // KNOT_STEPS + 1
 HARDEST_BRAKING_MPS2 = 6.0
+MAX_ACCELERATION_MPS2 = 4.0
 MIN_WANTED_MPS = 1.0
+# A steady slow vehicle is about to stop or to drive off; only a steady fast one goes on like that.
+STEADY_MPS = 6.0
 DRIVES_OFF_MPS = 1.0
+# Who stands farther behind, or at the side of the lane, does not wait for the one ahead.
+QUEUE_GAP_M = 12.0
+QUEUE_OFFSET_M = 1.3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +67,8 @@ def wanted_speeds(
     speed = movers.path_speed_mps[rows.mover][:, None]
     free = np.isinf(paths.speed_limit_mps)
     usual = np.where(free, speed, paths.speed_limit_mps)
-    kept = np.where(speed > usual, parameters.kept_excess, parameters.kept_speed)
+    kept = np.where(paths.limit_known, parameters.kept_speed, parameters.kept_speed_unlimited)
+    kept = np.where(speed > usual, parameters.kept_excess, kept)
     wanted = np.maximum(kept * speed + (1.0 - kept) * usual, MIN_WANTED_MPS)
     # What does not follow lanes chose its speed with its curve in mind.
     curvature = np.where(free, 0.0, np.abs(paths.curvature_1pm))
@@ -97,7 +104,14 @@ def drive(
     flat_wanted = wanted_mps.ravel()
     node_base = np.arange(m) * NODES
     per_step = 1.0 / paths.step_m
-    now = parameters.acceleration_gain * movers.acceleration_mps2[rows.mover]
+    smooth = movers.smoothness[rows.mover]
+    trust = smooth * np.minimum(movers.path_speed_mps[rows.mover] / STEADY_MPS, 1.0)
+    believed = parameters.acceleration_floor + smooth * (1.0 - parameters.acceleration_floor)
+    now = parameters.acceleration_gain * believed * movers.acceleration_mps2[rows.mover]
+    # An acceleration nobody knows gives way at once, a known one as drivers change theirs.
+    fade_s = parameters.reaction_s + trust * (
+        parameters.acceleration_decay_s - parameters.reaction_s
+    )
     time_gap = _accepted_time_gap(movers, rows, start_gap, parameters)
     distance = np.zeros((KNOTS, b, m))
     speed = np.zeros((KNOTS, b, m))
@@ -106,6 +120,7 @@ def drive(
     speed[0] = v
     # Whoever stands has a reason: only a leader that drives off, or an eager behaviour, ends it.
     stands = movers.stands[rows.mover] & (behaviour <= 0.0)
+    queues = follows & (start_gap < QUEUE_GAP_M) & (np.abs(rows.offset_m) < QUEUE_OFFSET_M)
     for knot in range(1, KNOTS):
         node = np.minimum((s * per_step).astype(np.int64), NODES - 1)
         wanted = flat_wanted[node_base + node]
@@ -117,10 +132,11 @@ def drive(
         stop = np.maximum(stop_gap_m - s, 0.3)
         at_light = _pressure(v, v, stop, root, 0.5, parameters)
         model = accelerate * (1.0 - np.maximum(haste, np.maximum(pressure, at_light))) + behaviour
-        kept = np.exp(-(knot - 0.5) * KNOT_S / parameters.acceleration_decay_s)
-        stands &= ~(follows & (v[0, leader_row] > DRIVES_OFF_MPS))
+        kept = np.exp(-(knot - 0.5) * KNOT_S / fade_s)
+        stands &= ~(queues & (v[0, leader_row] > DRIVES_OFF_MPS))
         model = np.where(stands, np.minimum(model, 0.0), model)
-        a = np.clip(model, -HARDEST_BRAKING_MPS2, 4.0) * (1.0 - kept) + kept * now
+        a = np.clip(model, -HARDEST_BRAKING_MPS2, MAX_ACCELERATION_MPS2)
+        a += kept * (now - a)
         faster = np.where(stands, 0.0, np.maximum(v + KNOT_S * a, 0.0))
         s = s + 0.5 * KNOT_S * (v + faster)
         v = faster
