@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from prediction_node.config import Config
     from prediction_node.domain.lane_map import LaneMap
     from prediction_node.inference.guard import Engine
-    from prediction_node.replay.keeper import Keeper
+    from prediction_node.replay.keeper import Outcome
     from prediction_node.replay.run import Counts
     from prediction_node.replay.topics import TopicMapping
 
@@ -98,10 +98,10 @@ def run(args: argparse.Namespace) -> int:
         require_odometry(mapping, args.bag)
         started = time.monotonic()
         map_file, lane_map = _load_map(args.map, mapping.config)
-        counts, keeper = _replay(args, bag, mapping, lane_map, console)
+        counts, outcome = _replay(args, bag, mapping, lane_map, console)
         wall_s = time.monotonic() - started
-        _write_results(args, bag, mapping, map_file, counts, keeper)
-        terminal.print_figures(console, keeper.scorer, args.engine)
+        _write_results(args, bag, mapping, map_file, counts, outcome)
+        terminal.print_figures(console, outcome, args.engine)
         terminal.print_speed(console, counts, wall_s)
         terminal.print_files(console, args.out, report=not args.no_report)
         # Once more, below everything: this must not scroll away.
@@ -140,32 +140,38 @@ def _replay(
     mapping: TopicMapping,
     lane_map: LaneMap | None,
     console: Console,
-) -> tuple[Counts, Keeper]:
+) -> tuple[Counts, Outcome]:
     import numpy as np
 
+    from prediction_node.allocator import keep_freed_memory
     from prediction_node.pipeline import Pipeline
     from prediction_node.replay import console as terminal
     from prediction_node.replay.keeper import Keeper
+    from prediction_node.replay.keeper_process import KeeperProcess
     from prediction_node.replay.log import ReplayLog
     from prediction_node.replay.recorder import Recorder
     from prediction_node.replay.run import Replay
     from prediction_node.replay.topics import GROUND_TRUTH
 
+    keep_freed_memory()
     pipeline = Pipeline(mapping.config, lane_map, _engine(args.engine))
-    log = ReplayLog(bag.path.name, args.engine, lane_map, np.zeros(2))
-    recorder = Recorder(args.out, bag.topics, mapping)
-    keeper = Keeper(recorder, log, mapping.topic_of(GROUND_TRUTH))
+
+    def make_keeper() -> Keeper:
+        log = ReplayLog(bag.path.name, args.engine, None, np.zeros(2))
+        return Keeper(Recorder(args.out, bag.topics, mapping), log, mapping.topic_of(GROUND_TRUTH))
+
+    keeper = KeeperProcess(make_keeper)
     inputs = mapping.pipeline_inputs(recorded_map=lane_map is None)
     replay = Replay(pipeline, inputs, keeper, limit_s=args.limit_s)
     try:
         with terminal.progress(console, bag.start_ns or 0, bag.end_ns or 0) as advance:
             replay.run(bag, advance)
-        keeper.finish()
+        outcome = keeper.finish()
     except BaseException:
         keeper.abort()
         raise
-    log.lane_map = pipeline.lane_map
-    return replay.counts, keeper
+    outcome.log.lane_map = pipeline.lane_map
+    return replay.counts, outcome
 
 
 def _write_results(
@@ -174,17 +180,15 @@ def _write_results(
     mapping: TopicMapping,
     map_file: Path | None,
     counts: Counts,
-    keeper: Keeper,
+    outcome: Outcome,
 ) -> None:
     from prediction_node.replay import figures
     from prediction_node.replay.topics import has_map
 
     map_name = map_file.name if map_file else ('in the recording' if has_map(mapping) else None)
-    log = keeper.log
-    log.metrics = figures.metrics(keeper.scorer, args.engine)
-    log.summary = figures.summary(
-        bag, map_name, mapping, counts, keeper.scorer, keeper.unreadable_truth
-    )
+    log = outcome.log
+    log.metrics = figures.metrics(outcome, args.engine)
+    log.summary = figures.summary(bag, map_name, mapping, counts, outcome)
     figures.write_json(args.out / 'metrics.json', log.metrics)
     figures.write_json(args.out / 'summary.json', log.summary)
     if not args.no_report:

@@ -14,8 +14,8 @@ from rich.table import Table
 from prediction_node.bags.values import Damage
 from prediction_node.domain.stamps import STEP_NS, seconds
 from prediction_node.evaluation.metrics import ALL, HORIZONS_S, MOVING, Cell, horizon_key
+from prediction_node.replay.keeper import Outcome
 from prediction_node.replay.run import Counts, OnProgress
-from prediction_node.replay.scorer import Scorer
 from prediction_node.replay.topics import TopicMapping
 
 FILE_WIDTH = 120
@@ -72,7 +72,7 @@ def progress(console: Console, start_ns: int, end_ns: int) -> Iterator[OnProgres
         yield advance
 
 
-def print_figures(console: Console, scorer: Scorer, engine: str) -> None:
+def print_figures(console: Console, outcome: Outcome, engine: str) -> None:
     """Best-of-6 and most likely figures of the engine, constant velocity's in brackets."""
     columns = (
         'class',
@@ -87,11 +87,11 @@ def print_figures(console: Console, scorer: Scorer, engine: str) -> None:
     table = Table(*columns, 'FDE, most likely', title=f'{engine} (constant velocity) in metres')
     for column in table.columns[3:]:
         column.justify = 'right'
-    for name in scorer.engine.classes:
+    for name in outcome.engine.classes:
         for motion in (MOVING, ALL):
             for horizon in HORIZONS_S:
-                ours = scorer.engine.cell(name, motion, horizon)
-                theirs = scorer.constant_velocity.cell(name, motion, horizon)
+                ours = outcome.engine.cell(name, motion, horizon)
+                theirs = outcome.constant_velocity.cell(name, motion, horizon)
                 if ours.windows:
                     row = [
                         _pair(ours, theirs, metric)
@@ -102,12 +102,12 @@ def print_figures(console: Console, scorer: Scorer, engine: str) -> None:
         console.print(table)
     else:
         console.print('No figures: the recording ends less than a second after the first release.')
-    error = scorer.engine.calibration.error
+    error = outcome.engine.calibration.error
     if error is not None:
         console.print(f'Expected calibration error of the probabilities: {error:.3f}')
-    what = 'its own fused tracks' if scorer.own_truth else 'the recorded true objects'
-    total = scorer.matched + scorer.unmatched
-    console.print(f'Truth is {what}; {scorer.unmatched} of {total} predictions have none.')
+    what = 'its own fused tracks' if outcome.own_truth else 'the recorded true objects'
+    total = outcome.matched + outcome.unmatched
+    console.print(f'Truth is {what}; {outcome.unmatched} of {total} predictions have none.')
 
 
 def _pair(ours: Cell, theirs: Cell, metric: str) -> str:

@@ -10,23 +10,23 @@ from prediction_node.bags.reader import BagReader
 from prediction_node.domain.errors import BagError
 from prediction_node.domain.stamps import seconds
 from prediction_node.evaluation.metrics import ALL, HORIZONS_S, MOVING, horizon_key
+from prediction_node.replay.keeper import Outcome
 from prediction_node.replay.run import Counts
-from prediction_node.replay.scorer import Scorer
 from prediction_node.replay.topics import TopicMapping
 
 CONSTANT_VELOCITY = 'constant_velocity'
 
 
-def metrics(scorer: Scorer, engine: str) -> dict[str, Any]:
+def metrics(outcome: Outcome, engine: str) -> dict[str, Any]:
     """{engine | 'constant_velocity': {class: {'moving' | 'all': {'1s': {...}}}}, 'calibration':
     {'ece'}}.
 
     Figures are null where no window reaches the horizon.
     """
     return {
-        CONSTANT_VELOCITY: scorer.constant_velocity.as_dict(),
-        engine: scorer.engine.as_dict(),
-        'calibration': {'ece': scorer.engine.calibration.error},
+        CONSTANT_VELOCITY: outcome.constant_velocity.as_dict(),
+        engine: outcome.engine.as_dict(),
+        'calibration': {'ece': outcome.engine.calibration.error},
     }
 
 
@@ -35,13 +35,12 @@ def summary(
     map_name: str | None,
     mapping: TopicMapping,
     counts: Counts,
-    scorer: Scorer,
-    unreadable_truth: int,
+    outcome: Outcome,
 ) -> dict[str, Any]:
     """What was replayed, how it went, and what is wrong with the recording."""
     nll = {
         motion: {
-            horizon_key(h): scorer.engine.over_classes(motion, h).mean('nll') for h in HORIZONS_S
+            horizon_key(h): outcome.engine.over_classes(motion, h).mean('nll') for h in HORIZONS_S
         }
         for motion in (MOVING, ALL)
     }
@@ -59,10 +58,10 @@ def summary(
         'agents_per_release': counts.agents / counts.releases if counts.releases else None,
         'most_agents': counts.most_agents,
         'shed': counts.shed,
-        'truth': 'fused tracks of this replay' if scorer.own_truth else 'recorded true objects',
-        'agents_with_truth': scorer.matched,
-        'agents_without_truth': scorer.unmatched,
-        'unreadable_truth_messages': unreadable_truth,
+        'truth': 'fused tracks of this replay' if outcome.own_truth else 'recorded true objects',
+        'agents_with_truth': outcome.matched,
+        'agents_without_truth': outcome.unmatched,
+        'unreadable_truth_messages': outcome.unreadable_truth,
         'negative_log_likelihood': nll,
         'damage': [d.describe(bag.start_ns) for d in bag.damage],
     }

@@ -1,15 +1,11 @@
-"""What becomes of a release: written, scored and kept for the report, while the next is predicted.
-
-One worker thread does it in the order of the releases. Encoding, compressing and scoring are array
-work that leaves the interpreter free, so the pipeline goes on; the result does not depend on it.
-"""
+"""What becomes of a release: written, scored and kept for the report."""
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,13 +15,25 @@ from prediction_node.domain.errors import MessageError
 from prediction_node.domain.frames import MAP
 from prediction_node.domain.kinds import CLASS_COUNT
 from prediction_node.domain.message_arrays import TrackedObjectsArrays
+from prediction_node.evaluation.metrics import Figures
 from prediction_node.markers import truth_markers
 from prediction_node.pipeline import Release
 from prediction_node.replay.log import MAX_FRAMES, ReplayLog, frame_of
 from prediction_node.replay.recorder import Recorder
 from prediction_node.replay.scorer import Scorer
 
-PENDING = 4  # releases in flight; bounds the memory when writing is slower than predicting
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a replay came to."""
+
+    engine: Figures
+    constant_velocity: Figures
+    own_truth: bool  # the truth is what fusion saw later, not recorded true objects
+    matched: int  # predictions of agents with a truth
+    unmatched: int  # and without
+    unreadable_truth: int  # messages
+    log: ReplayLog
 
 
 class Keeper:
@@ -33,40 +41,17 @@ class Keeper:
 
     def __init__(self, recorder: Recorder, log: ReplayLog, truth_topic: str | None) -> None:
         """`truth_topic` None: the fused tracks are their own truth."""
-        self.scorer = Scorer(own_truth=truth_topic is None, on_truth=self._on_truth)
-        self.log = log
-        self.unreadable_truth = 0
+        self._scorer = Scorer(own_truth=truth_topic is None, on_truth=self._on_truth)
+        self._log = log
+        self._unreadable_truth = 0
         self._recorder = recorder
         self._truth_topic = truth_topic
         self._has_origin = False
         # By key of the prediction: log time and stamp of its release, and where it was.
         self._awaiting: dict[int, tuple[int, int, np.ndarray]] = {}
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix='keeper')
-        self._pending: list[Future[None]] = []
 
     def keep(self, messages: Sequence[Message], release: Release | None) -> None:
-        """Take over the messages since the last release, then the release.
-
-        Raises what went wrong with an earlier one.
-        """
-        self._pending.append(self._worker.submit(self._keep, messages, release))
-        while len(self._pending) > PENDING:
-            self._pending.pop(0).result()
-
-    def finish(self) -> None:
-        """Wait for all of it, score what is left, and complete the recording."""
-        while self._pending:
-            self._pending.pop(0).result()
-        self.scorer.finish()
-        self._recorder.close()
-        self._worker.shutdown()
-
-    def abort(self) -> None:
-        """Stop, and leave no recording behind."""
-        self._worker.shutdown(cancel_futures=True)
-        self._recorder.abort()
-
-    def _keep(self, messages: Sequence[Message], release: Release | None) -> None:
+        """Take over the messages since the last release, then the release."""
         for message in messages:
             self._recorder.copy(message)
             if message.topic == self._truth_topic:
@@ -75,23 +60,42 @@ class Keeper:
             self._recorder.record(release)
             self._score(release)
 
+    def finish(self) -> Outcome:
+        """Score what is left, and complete the recording."""
+        scorer = self._scorer
+        scorer.finish()
+        self._recorder.close()
+        return Outcome(
+            engine=scorer.engine,
+            constant_velocity=scorer.constant_velocity,
+            own_truth=scorer.own_truth,
+            matched=scorer.matched,
+            unmatched=scorer.unmatched,
+            unreadable_truth=self._unreadable_truth,
+            log=self._log,
+        )
+
+    def abort(self) -> None:
+        """Leave no recording behind."""
+        self._recorder.abort()
+
     def _take_truth(self, data: bytes) -> None:
         try:
             truth = cdr.read_tracked_objects(data)
         except MessageError:
-            self.unreadable_truth += 1
+            self._unreadable_truth += 1
             return
         finite = np.isfinite(truth.position).all(axis=1)
         position = truth.position[finite, :2]
         label = labels_of(truth)[finite]
-        self.scorer.add_truth(truth.stamp_ns, truth.object_id[finite], position, label)
+        self._scorer.add_truth(truth.stamp_ns, truth.object_id[finite], position, label)
 
     def _score(self, release: Release) -> None:
-        log = self.log
+        log = self._log
         key = log.releases
         log.releases += 1
         if release.notice:
-            self.scorer.restart()
+            self._scorer.restart()
         if not self._has_origin and release.ego is not None:
             # Releases before the first known pose hold nothing that lies anywhere.
             log.origin_m = release.ego.position_m.copy()
@@ -99,19 +103,19 @@ class Keeper:
         if len(log.frames) < MAX_FRAMES:
             log.frames.append(frame_of(release, log.origin_m))
         if release.ego is not None:
-            if self.scorer.own_truth:
-                self.scorer.add_own_truth(release.agents)
+            if self._scorer.own_truth:
+                self._scorer.add_own_truth(release.agents)
             place = np.floor(release.ego.map_from_base.translation_m)
             self._awaiting[key] = (release.release_ns, release.stamp_ns, place)
-            self.scorer.add_prediction(key, release.prediction)
+            self._scorer.add_prediction(key, release.prediction)
 
     def _on_truth(self, key: int, position_m: np.ndarray, known: np.ndarray) -> None:
         release_ns, stamp_ns, place = self._awaiting.pop(key)
         marker = truth_markers(position_m, known, place)
         self._recorder.record_truth(release_ns, cdr.write_marker_array([marker], stamp_ns, MAP))
-        frames = self.log.frames
+        frames = self._log.frames
         if key < len(frames):
-            relative = np.where(known[..., None], position_m - self.log.origin_m, 0.0)
+            relative = np.where(known[..., None], position_m - self._log.origin_m, 0.0)
             frames[key] = dataclasses.replace(
                 frames[key], truth_m=relative.astype(np.float32), truth_valid=known
             )

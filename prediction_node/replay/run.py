@@ -15,7 +15,7 @@ from prediction_node.bags.values import Message
 from prediction_node.domain.stamps import NS_PER_S, STEP_NS, nanoseconds
 from prediction_node.observation.observer import ODOMETRY
 from prediction_node.pipeline import Pipeline, Release
-from prediction_node.replay.keeper import Keeper
+from prediction_node.replay.keeper_process import KeeperProcess
 from prediction_node.schedule import first_aligned_ns
 
 # Silence longer than this is a pause of the recorder: releases stop 2 s into it and go on after it.
@@ -63,7 +63,7 @@ class Replay:
         self,
         pipeline: Pipeline,
         inputs: Mapping[str, str],
-        keeper: Keeper,
+        keeper: KeeperProcess,
         *,
         limit_s: float | None = None,
     ) -> None:

@@ -1,0 +1,118 @@
+"""The process beside the predictions: its errors arrive, and without an end nothing is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from prediction_node.bags.values import Message
+from prediction_node.config import Config
+from prediction_node.domain.errors import BagError
+from prediction_node.pipeline import Pipeline, Release
+from prediction_node.replay.keeper import Keeper, Outcome
+from prediction_node.replay.keeper_process import KeeperProcess
+from prediction_node.replay.log import ReplayLog
+from prediction_node.replay.recorder import Recorder
+from prediction_node.replay.topics import map_topics
+
+
+class Faulty(Keeper):
+    """Fails at the second job, as a full disk would."""
+
+    fault: Exception = BagError('out/predictions.mcap cannot be written: No space left on device')
+    jobs = 0
+
+    def keep(self, messages: Any, release: Any) -> None:
+        self.jobs += 1
+        if self.jobs == 2:
+            raise self.fault
+        super().keep(messages, release)
+
+
+class Broken(Faulty):
+    fault = ZeroDivisionError('a fault of ours')
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Callable[..., KeeperProcess]:
+    def run(kind: type[Keeper] = Keeper) -> KeeperProcess:
+        def make() -> Keeper:
+            log = ReplayLog('test', 'kinematic', None, np.zeros(2))
+            return kind(Recorder(tmp_path, [], map_topics([], Config())), log, None)
+
+        return KeeperProcess(make)
+
+    return run
+
+
+@pytest.fixture
+def releases(drive: Any) -> list[Release]:
+    pipeline = Pipeline(Config(), None)
+    found = []
+    for message in drive.messages(1.0):
+        name = {drive.ODOMETRY: 'odometry', drive.LIDAR: 'lidar'}.get(message.topic)
+        if name is not None:
+            pipeline.receive(name, message.data, message.log_ns)
+        if message.topic == drive.LIDAR:
+            found.append(pipeline.release(message.log_ns))
+    return found
+
+
+def test_the_child_keeps_what_a_keeper_keeps(
+    start: Callable[..., KeeperProcess], releases: list[Release], tmp_path: Path
+) -> None:
+    keeper = start()
+    for release in releases:
+        keeper.keep([], release)
+    outcome = keeper.finish()
+    assert isinstance(outcome, Outcome)
+    assert outcome.log.releases == len(outcome.log.frames) == len(releases)
+    assert {f.name for f in tmp_path.iterdir()} == {'predictions.mcap', 'metadata.yaml'}
+
+
+@pytest.mark.parametrize(
+    ('kind', 'error', 'text'),
+    [(Faulty, BagError, 'No space left'), (Broken, RuntimeError, 'ZeroDivisionError: a fault')],
+)
+def test_an_error_of_the_child_is_raised_here(
+    start: Callable[..., KeeperProcess],
+    releases: list[Release],
+    tmp_path: Path,
+    kind: type[Keeper],
+    error: type[Exception],
+    text: str,
+) -> None:
+    keeper = start(kind)
+    keeper.keep([], releases[0])
+    keeper.keep([], releases[1])
+    with pytest.raises(error, match=text):
+        keeper.finish()
+    keeper.abort()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_child_is_told_in_one_sentence(
+    start: Callable[..., KeeperProcess], releases: list[Release]
+) -> None:
+    keeper = start()
+    os.kill(keeper._child.pid or 0, signal.SIGKILL)
+    keeper._child.join()
+    with pytest.raises(BagError, match=r'the process that writes the recording died \(status -9\)'):
+        keeper.keep([], releases[0])
+    keeper.abort()
+
+
+def test_a_replay_that_is_given_up_leaves_nothing(
+    start: Callable[..., KeeperProcess], releases: list[Release], tmp_path: Path
+) -> None:
+    keeper = start()
+    keeper.keep([Message(1, '/unknown', 'std_msgs/msg/String', b'x')], releases[0])
+    keeper.abort()
+    assert list(tmp_path.iterdir()) == []
+    assert keeper._child.exitcode == 0
