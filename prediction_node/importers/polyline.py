@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
+from prediction_node.domain.frames import direction_rad
+
 LONGEST_LANE_M = 100_000.0  # bounds the work that a broken file can ask for
 SPACING_M = 0.5
 
@@ -36,8 +38,7 @@ def centreline_of(left_m: np.ndarray, right_m: np.ndarray) -> np.ndarray:
 
 def headings_rad(line_m: np.ndarray) -> np.ndarray:
     """(n - 1,) direction of each segment of an (n, 2 or 3) polyline."""
-    step = np.diff(line_m[:, :2], axis=0)
-    return np.arctan2(step[:, 1], step[:, 0])
+    return direction_rad(np.diff(line_m[:, :2], axis=0))
 
 
 def cross_or_touch(a_m: np.ndarray, b_m: np.ndarray, within_m: float) -> bool:
