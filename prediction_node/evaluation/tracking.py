@@ -212,7 +212,7 @@ def _errors(
     pairs: Sequence[tuple[np.ndarray, np.ndarray]],
 ) -> Matches:
     age: dict[tuple[int, int], int] = {}
-    parts: list[dict[str, np.ndarray]] = []
+    parts: list[dict[str, np.ndarray]] = [_no_errors()]
     for k, (true, agents, track) in enumerate(zip(truth, frames, tracks, strict=True)):
         i, j = pairs[k]
         seen = []
@@ -245,6 +245,25 @@ def _errors(
     return Matches(
         **{name: np.concatenate([p[name] for p in parts]) for name in Matches.__dataclass_fields__}
     )
+
+
+def _no_errors() -> dict[str, np.ndarray]:
+    """The columns of Matches without a row."""
+    whole, flags, pairs = np.zeros(0, np.int64), np.zeros(0, bool), np.zeros((0, 2))
+    return {
+        'frame': whole,
+        'truth_id': whole,
+        'position_error_m': pairs,
+        'velocity_error_mps': pairs,
+        'yaw_error_rad': np.zeros(0),
+        'position_nees': np.zeros(0),
+        'speed_nees': np.zeros(0),
+        'yaw_nees': np.zeros(0),
+        'moving': flags,
+        'walks': flags,
+        'settled': flags,
+        'label_right': flags,
+    }
 
 
 def joined(parts: Sequence[Matches]) -> Matches:

@@ -7,10 +7,11 @@ import numpy as np
 from prediction_node.domain.stamps import NS_PER_S, nanoseconds
 from prediction_node.fusion.classes import class_disagreement
 from prediction_node.fusion.parameters import FusionParameters
-from prediction_node.fusion.tracks import VX, VY, TrackTable, X, Y
+from prediction_node.fusion.tracks import NEVER_NS, VX, VY, TrackTable, X, Y
 
 _CLASSES_CONTRADICT = 3.0  # as -2 log of a likelihood ratio
 _SAME_OBJECT = 13.8  # squared Mahalanobis distance in two dimensions, 99.9 %
+_FRESH_NS = 300_000_000
 _TOLD_APART_NS = NS_PER_S  # how long having been told apart counts
 
 
@@ -68,12 +69,16 @@ def duplicates(
 
     Two tracks are one object if place and velocity agree within their covariances, unless one
     message reported both: a sensor that tells them apart knows better. Classes (N, CLASS_COUNT)
-    must not contradict each other: a pedestrian beside a car stays.
+    must not contradict each other: a pedestrian beside a car stays. A track that was not seen
+    lately takes no part: it is vague enough to agree with anything and would swallow what passes.
     """
     doomed = np.zeros(len(tracks), bool)
     position = tracks.mean[:, X : Y + 1]
-    near = np.abs(position[:, None] - position[None]).max(axis=2, initial=0.0)
-    first, second = np.nonzero(np.triu(near < parameters.merge_distance_m, k=1))
+    fresh = tracks.seen_ns >= tracks.seen_ns.max(initial=NEVER_NS) - _FRESH_NS
+    near = np.abs(position[:, None, 0] - position[None, :, 0]) < parameters.merge_distance_m
+    near &= np.abs(position[:, None, 1] - position[None, :, 1]) < parameters.merge_distance_m
+    near &= fresh[:, None] & fresh[None]
+    first, second = np.nonzero(np.triu(near, k=1))
     if not len(first):
         return doomed
     differ = class_disagreement(class_probabilities[first], class_probabilities[second])
