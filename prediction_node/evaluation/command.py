@@ -68,7 +68,8 @@ def run_ngsim(args: argparse.Namespace) -> int:
             bar.update(tasks[what], completed=done)
 
         result = evaluate_ngsim(args.data, _engine(args.engine), progress)
-    print_tables(result, Console())
+    # A pipe has no width: the table's own is wanted.
+    print_tables(result, Console(width=None if sys.stdout.isatty() else 110))
     if args.json is not None:
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps(result, indent=2) + '\n', encoding='utf-8')

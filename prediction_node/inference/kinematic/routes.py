@@ -25,15 +25,12 @@ class RouteTable:
     """Routes r of start lane l within reach k stand in row (k * L + l) * ROUTES + r."""
 
     lane_count: int
-    lanes: np.ndarray  # (Q, DEPTH) int64 lane of each leg; the last one repeats
-    start_m: (
-        np.ndarray
-    )  # (Q, DEPTH) where each leg begins, from the start of the start lane; inf: none
+    lanes: np.ndarray  # (Q, DEPTH) int32 lane of each leg; the last one repeats
+    # A route is a few hundred metres long: single precision errs by hundredths of a millimetre.
+    start_m: np.ndarray  # (Q, DEPTH) float32, start of each leg along the route; inf: no such leg
     weight: np.ndarray  # (Q,) share of drivers by turn alone, 0: no such route
-    shared_m: np.ndarray  # (Q, ROUTES) how far this route and route q of the same lane are one
-    turn: (
-        np.ndarray
-    )  # (Q, DEPTH) int8 Turn: what the junction that begins or goes on at the leg asks
+    shared_m: np.ndarray  # (Q, ROUTES) float32, how far the same lane's routes are one
+    turn: np.ndarray  # (Q, DEPTH) int8 Turn of the leg, or of the next one where it goes straight
 
     @classmethod
     def of(cls, lane_map: LaneMap, geometry: LaneGeometry, turn_weight: float) -> RouteTable:
@@ -139,10 +136,10 @@ def _search(
         )
     q = n * ROUTES
     return (
-        np.maximum(lanes, 0).reshape(q, DEPTH),
-        start_m.reshape(q, DEPTH),
+        np.maximum(lanes, 0).reshape(q, DEPTH).astype(np.int32),
+        start_m.reshape(q, DEPTH).astype(np.float32),
         weight.reshape(q),
-        shared.reshape(q, ROUTES),
+        shared.reshape(q, ROUTES).astype(np.float32),
     )
 
 

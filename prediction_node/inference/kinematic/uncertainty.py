@@ -57,7 +57,7 @@ TIME_S = STEP_S * np.arange(POSE_COUNT)
 ALONG_STANDING = (0.07, 0.03)  # per s, per s^2
 ALONG_MOVING = (0.30, 0.03)
 ACROSS_STANDING_MPS = 0.03
-ACROSS_MOVING_MPS = 0.30
+ACROSS_MOVING_MPS = 0.36
 # Lanes hold vehicles: across, the spread stops growing after some seconds.
 ACROSS_SATURATION_S = 6.0
 MOVING_MPS = 2.0
