@@ -241,6 +241,9 @@ def test_late_copies_of_used_messages_are_no_fault(drive: Any) -> None:
         drive.true_ns += 100 * MS
         observed = drive.observer.release(drive.now_ns)
         assert len(observed.observations) == 4
+    for _, deliver in before * 4:
+        deliver(drive.now_ns)
     health = drive.observer.health(drive.now_ns)
     assert all(source.state is State.OK for source in health.sources)
+    assert all(set(source.refused) == {Reason.DUPLICATE} for source in health.sources)
     assert health.odometry.state is State.OK
