@@ -45,7 +45,9 @@ def play(bag_path: Path, rate: float, clock: bool, wait_for: list[str]) -> int:
         )
         for name, kind in types.items()
     }
-    clock_publisher = node.create_publisher(ClockMessage, '/clock', 10) if clock else None
+    clock_publisher = None
+    if clock:
+        clock_publisher = publishers['/clock'] = node.create_publisher(ClockMessage, '/clock', 10)
     _wait_for_listeners(node, [publishers[name] for name in wait_for])
     late = 0
     first_ns, start_ns = events[0][0], time.monotonic_ns()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 
-_MAX_AHEAD = 1.0  # never further than one tick ahead of the newest
+_TICKS = 50  # over which the player's rate is measured
 
 
 class SimulatedClock:
@@ -14,31 +15,26 @@ class SimulatedClock:
     """
 
     def __init__(self) -> None:
-        self._tick_ns: int | None = None
-        self._tick_wall_ns = 0
-        self._tick_length_ns = 0
-        self._rate = 1.0  # simulated per wall time
+        self._ticks: deque[tuple[int, int]] = deque(maxlen=_TICKS)  # simulated, wall
 
     def tick(self, clock_ns: int, wall_ns: int | None = None) -> bool:
         """Take a /clock message. True if time went backwards."""
         wall_ns = time.monotonic_ns() if wall_ns is None else wall_ns
-        previous, self._tick_ns = self._tick_ns, clock_ns
-        wall_step, self._tick_wall_ns = wall_ns - self._tick_wall_ns, wall_ns
-        if previous is None:
-            return False
-        step = clock_ns - previous
-        if step < 0:
-            self._tick_length_ns = 0
-            return True
-        self._tick_length_ns = step
-        if wall_step > 0 and 0.01 < step / wall_step < 100.0:
-            self._rate += 0.05 * (step / wall_step - self._rate)
-        return False
+        went_back = bool(self._ticks) and clock_ns < self._ticks[-1][0]
+        if went_back:
+            self._ticks.clear()
+        self._ticks.append((clock_ns, wall_ns))
+        return went_back
 
     def now_ns(self, wall_ns: int | None = None) -> int:
-        """Simulated time now; 0 before the first tick."""
-        if self._tick_ns is None:
+        """Simulated time now, never beyond the tick that is due next; 0 before the first tick."""
+        if not self._ticks:
             return 0
+        clock_ns, tick_wall_ns = self._ticks[-1]
+        if len(self._ticks) < 2:
+            return clock_ns
         wall_ns = time.monotonic_ns() if wall_ns is None else wall_ns
-        ahead = (wall_ns - self._tick_wall_ns) * self._rate
-        return self._tick_ns + int(min(ahead, self._tick_length_ns * _MAX_AHEAD))
+        first_clock_ns, first_wall_ns = self._ticks[0]
+        rate = (clock_ns - first_clock_ns) / max(tick_wall_ns - first_wall_ns, 1)
+        ahead_ns = int((wall_ns - tick_wall_ns) * rate)
+        return clock_ns + min(ahead_ns, clock_ns - self._ticks[-2][0])

@@ -157,7 +157,9 @@ def play(start: Callable[..., Process]) -> Callable[..., Process]:
             *arguments,
             '--wait-for',
             '/localization/odometry',
-            '/perception/lidar/tracks',
+            '/tf_static',
+            *(f'/perception/{kind}/tracks' for kind in ('camera', 'thermal', 'lidar', 'radar')),
+            *(['/clock'] if '--clock' in arguments else []),
         )
 
     return play_sample
