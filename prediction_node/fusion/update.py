@@ -115,16 +115,17 @@ def _combine(
     """As split_update, and how surprising (K,) place and velocity are, above 1: too much."""
     h, innovation = reports.jacobian, reports.innovation
     transposed = h.swapaxes(1, 2)
-    seen_independent, seen_shared = h @ independent @ transposed, h @ shared @ transposed
-    place = (slice(None), slice(0, 2), slice(0, 2))
-    omega = omega_of(
-        seen_independent[place],
-        seen_shared[place],
-        reports.independent[place],
-        reports.shared[place],
-    )[:, None, None]
-    inflated = _inflated(shared, omega, reports.has_yaw)
-    noise_shared = reports.shared / (1.0 - omega)
+    inflated, noise_shared = shared, reports.shared
+    if reports.shared.any():  # else there is nothing that the report could repeat
+        placed = h[:, :2]
+        omega = omega_of(
+            placed @ independent @ placed.swapaxes(1, 2),
+            placed @ shared @ placed.swapaxes(1, 2),
+            reports.independent[:, :2, :2],
+            reports.shared[:, :2, :2],
+        )[:, None, None]
+        inflated = _inflated(shared, omega, reports.has_yaw)
+        noise_shared = reports.shared / (1.0 - omega)
     cross = h @ (independent + inflated)
     told = cross @ transposed + reports.independent + noise_shared
     gain = np.linalg.solve(told, cross).swapaxes(1, 2)
