@@ -54,10 +54,10 @@ TIME_S = STEP_S * np.arange(POSE_COUNT)
 
 # Spreads of steered bodies, from how far the nearest modes missed recorded vehicles
 # (docs/evaluation.md): the part that standing ones have too, and the part that motion adds.
-ALONG_STANDING = (0.07, 0.03)  # per s, per s^2
-ALONG_MOVING = (0.30, 0.03)
-ACROSS_STANDING_MPS = 0.03
-ACROSS_MOVING_MPS = 0.36
+ALONG_STANDING = (0.15, 0.06)  # per s, per s^2
+ALONG_MOVING = (0.22, 0.01)
+ACROSS_STANDING_MPS = 0.04
+ACROSS_MOVING_MPS = 0.34
 # Lanes hold vehicles: across, the spread stops growing after some seconds.
 ACROSS_SATURATION_S = 6.0
 MOVING_MPS = 2.0
