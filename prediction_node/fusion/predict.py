@@ -50,8 +50,8 @@ def motion_table(parameters: FusionParameters) -> np.ndarray:
     table = np.column_stack(
         [
             np.square(parameters.acceleration_sigma_mps2),
-            np.square(parameters.drift_mps2),
-            np.square(parameters.headless_drift_mps2),
+            np.square(parameters.drift_mps),
+            np.square(parameters.headless_drift_mps),
             np.square(parameters.yaw_rate_drift_radps),
             np.square(parameters.yaw_drift_rad),
             np.square(parameters.slip_sigma_mps),

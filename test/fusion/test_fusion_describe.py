@@ -208,7 +208,7 @@ def test_the_assignment_is_the_cheapest_of_all(seed: int, n: int, m: int) -> Non
 @pytest.mark.parametrize(
     ('field', 'value'),
     [
-        ('drift_mps2', (0.1,) * 8),
+        ('drift_mps', (0.1,) * 8),
         ('shared_error', (0.0, 0.0, 0.0, 1.5)),
         ('coast_s', -1.0),
         ('max_tracks', 0),
