@@ -9,10 +9,11 @@ from hypothesis.extra.numpy import arrays
 
 from prediction_node.observation.judging import semidefinite
 
-entries = st.floats(-3.0, 3.0)
+# Coarse enough that no eigenvalue hides in the rounding.
+entries = st.integers(-192, 192).map(lambda k: k / 64)
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(arrays(np.float64, (5, 3, 3), elements=entries), st.booleans())
 def test_semidefinite_means_no_negative_eigenvalue(values: np.ndarray, products: bool) -> None:
     turned = np.swapaxes(values, 1, 2)
