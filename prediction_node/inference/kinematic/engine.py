@@ -81,16 +81,22 @@ class KinematicEngine:
         along, across = spread_of_movers(movers.path_speed_mps)
         present = present_variance(agents.covariance[rows])
         turned = np.where(movers.reversing, np.pi, 0.0)[:, None, None]
+        everybody = len(rows) == len(agents)
         for begin in range(0, len(rows), BLOCK):
             part = np.arange(begin, min(begin + BLOCK, len(rows)))
             place = drive.places(part)
-            out = np.empty((len(part), MODE_COUNT, POSE_COUNT, 3))
-            np.add(place.x_m, movers.xy_m[part, 0, None, None], out=out[..., 0])
-            np.add(place.y_m, movers.xy_m[part, 1, None, None], out=out[..., 1])
-            np.subtract(place.yaw_rad, turned[part], out=out[..., 2])
-            pose[rows[part]] = out
-            sigma_in_map(place.cos2, place.cos_sin, along[part], across[part], present[part], out)
-            sigma[rows[part]] = out
+            # Where everybody drives the rows have no gaps and are written in place.
+            block = slice(begin, begin + len(part))
+            pose_out = pose[block] if everybody else np.empty((len(part), *pose.shape[1:]))
+            sigma_out = sigma[block] if everybody else np.empty_like(pose_out)
+            np.add(place.x_m, movers.xy_m[part, 0, None, None], out=pose_out[..., 0])
+            np.add(place.y_m, movers.xy_m[part, 1, None, None], out=pose_out[..., 1])
+            np.subtract(place.yaw_rad, turned[part], out=pose_out[..., 2])
+            sigma_in_map(
+                place.cos2, place.cos_sin, along[part], across[part], present[part], sigma_out
+            )
+            if not everybody:
+                pose[rows[part]], sigma[rows[part]] = pose_out, sigma_out
 
     def _walk(
         self,

@@ -14,13 +14,15 @@ from prediction_node.inference.kinematic.parameters import KinematicParameters
 from prediction_node.inference.kinematic.road import Road
 
 ROUTES_PER_MOVER = 4
+# Of the weight of the mover's heaviest row.
+MIN_SHARE = 0.015
 MAX_HEADING_ERROR_RAD = 1.0
 NO_ROUTE = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hypotheses:
-    """M pairs of mover and route, sorted by mover; the first of each mover ignores all lanes."""
+    """M pairs of mover and route, sorted by mover."""
 
     mover: np.ndarray  # (M,) int64
     route: np.ndarray  # (M,) int64 row of the route table; NO_ROUTE: free motion
@@ -174,11 +176,14 @@ def _likeliest(
     heading: np.ndarray,
     weight: np.ndarray,
 ) -> Hypotheses:
-    """The ROUTES_PER_MOVER weightiest rows of each mover, free motion always among them."""
+    """The ROUTES_PER_MOVER weightiest rows of each mover, without those that hardly count."""
     lanes_last = route != NO_ROUTE
     order = np.lexsort((route, offset, -weight, lanes_last, mover))
     begin = np.searchsorted(mover[order], mover[order])
     kept = order[np.arange(len(order)) - begin < ROUTES_PER_MOVER]
+    heaviest = np.zeros(int(mover.max(initial=-1)) + 1)
+    np.maximum.at(heaviest, mover, weight)
+    kept = kept[weight[kept] >= MIN_SHARE * heaviest[mover[kept]]]
     mover, weight = mover[kept], weight[kept]
     total = np.bincount(mover, weights=weight)
     return Hypotheses(

@@ -11,7 +11,7 @@ from prediction_node.inference.kinematic.movers import Movers
 from prediction_node.inference.kinematic.parameters import KinematicParameters
 from prediction_node.inference.kinematic.road import Road
 
-NODES = 56
+NODES = 48
 MAX_CURVATURE_1PM = 0.25
 MIN_BLEND_M = 9.0
 LANE_CHANGE_M = 1.6
