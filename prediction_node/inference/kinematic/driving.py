@@ -93,7 +93,8 @@ def _feasible(
 
 def _heaviest(rows: Hypotheses, weight: np.ndarray, n: int) -> np.ndarray:
     """(N,) row of each mover's likeliest route."""
-    order = np.lexsort((-weight, rows.mover))
+    # Rounding must not choose between routes that weigh the same.
+    order = np.lexsort((-np.round(weight, 9), rows.mover))
     return np.asarray(order[np.searchsorted(rows.mover[order], np.arange(n))])
 
 

@@ -115,7 +115,7 @@ def _allow_lane_changes(
     """Raise the weight of lanes beside the likeliest one to what a change without sign has."""
     if not len(found):
         return weight
-    order = np.lexsort((-weight, found.query))
+    order = np.lexsort((-np.round(weight, 12), found.query))
     first = np.concatenate([[True], np.diff(found.query[order]) != 0])
     best = np.full(len(movers), -1)
     best[found.query[order[first]]] = order[first]
@@ -178,7 +178,8 @@ def _likeliest(
 ) -> Hypotheses:
     """The ROUTES_PER_MOVER weightiest rows of each mover, without those that hardly count."""
     lanes_last = route != NO_ROUTE
-    order = np.lexsort((route, offset, -weight, lanes_last, mover))
+    # Rounding must not choose between routes that weigh the same.
+    order = np.lexsort((route, -np.round(weight, 12), lanes_last, mover))
     begin = np.searchsorted(mover[order], mover[order])
     kept = order[np.arange(len(order)) - begin < ROUTES_PER_MOVER]
     heaviest = np.zeros(int(mover.max(initial=-1)) + 1)

@@ -8,6 +8,7 @@ from prediction_node.domain.prediction import MODE_COUNT
 
 # A mode that brings the expected nearest end closer by less than this is not worth having.
 MIN_GAIN_M = 0.02
+SAME_GAIN_M = 1e-4
 UNIT_PARTS = 2.0**40
 
 
@@ -46,7 +47,8 @@ def representatives(
         np.maximum(closer, 0.0, out=closer)
         gain = np.matmul(closer, wide)[..., 0]
         gain = np.where(possible, gain, -1.0)
-        best = np.argmax(gain, axis=1)
+        # The first of those as good as the best, so that rounding does not choose.
+        best = np.argmax(gain >= gain.max(axis=1, keepdims=True) - SAME_GAIN_M, axis=1)
         needed = gain[row, best] > MIN_GAIN_M if mode else np.ones(n, bool)
         chosen[:, mode] = np.where(needed, best, chosen[:, 0])
         used[:, mode] = needed
