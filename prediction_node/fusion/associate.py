@@ -22,8 +22,8 @@ def associate(pairs: Pairs, tracks: int, reports: int) -> tuple[np.ndarray, np.n
     )
     if alone.all():
         return track, report
-    rows, row_of = np.unique(track[~alone], return_inverse=True)
-    columns, column_of = np.unique(report[~alone], return_inverse=True)
+    rows, row_of = _numbered(track[~alone], tracks)
+    columns, column_of = _numbered(report[~alone], reports)
     matrix = np.zeros((len(rows), len(columns)))
     matrix[row_of, column_of] = cost[~alone]
     chosen_row, chosen_column = linear_sum_assignment(matrix)
@@ -32,3 +32,10 @@ def associate(pairs: Pairs, tracks: int, reports: int) -> tuple[np.ndarray, np.n
         np.concatenate([track[alone], rows[chosen_row[taken]]]),
         np.concatenate([report[alone], columns[chosen_column[taken]]]),
     )
+
+
+def _numbered(index: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The different values of `index` (P,), rising, and the place of each element among them."""
+    there = np.zeros(size, bool)
+    there[index] = True
+    return np.flatnonzero(there), (np.cumsum(there) - 1)[index]

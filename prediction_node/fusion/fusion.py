@@ -225,13 +225,14 @@ class Fusion:
     ) -> None:
         """Class, attributes, size and height."""
         parameters, modality = self._parameters, reports.modality
-        tracks.class_evidence[rows] = fuse_classes(
-            tracks.class_evidence[rows],
-            reports.class_probabilities[columns],
-            reports.has_class[columns],
-            parameters.class_trust[modality],
-            parameters,
-        )
+        if reports.has_class.any():
+            tracks.class_evidence[rows] = fuse_classes(
+                tracks.class_evidence[rows],
+                reports.class_probabilities[columns],
+                reports.has_class[columns],
+                parameters.class_trust[modality],
+                parameters,
+            )
         if reports.has_attribute.any():
             tracks.attribute[rows], tracks.attribute_weight[rows] = fuse_attributes(
                 tracks.attribute[rows],

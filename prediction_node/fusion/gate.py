@@ -46,40 +46,44 @@ def candidate_pairs(
     class disagreement, and a bonus for an unchanged sensor-side id.
     """
     mean, covariance = past.mean, past.covariance
-    place = np.ascontiguousarray(reports.position_m[:, :2])
-    near = np.abs(mean[:, None, X] - place[None, :, 0]) < parameters.gate_max_m
-    near &= np.abs(mean[:, None, Y] - place[None, :, 1]) < parameters.gate_max_m
+    x, y = reports.position_m[:, 0], reports.position_m[:, 1]
+    near = np.abs(mean[:, X, None] - x) < parameters.gate_max_m
+    near &= np.abs(mean[:, Y, None] - y) < parameters.gate_max_m
     track, report = np.nonzero(near)
-    scatter = (parameters.reference_scatter[reports.modality] * length_m[track]) ** 2
+    scatter = (parameters.reference_scatter[reports.modality] * length_m) ** 2
+    spread = reports.position_covariance
     distance, log_determinant = _mahalanobis(
-        place[report] - mean[track, X : Y + 1],
-        covariance[track, X : Y + 1, X : Y + 1] + reports.position_covariance[report],
-        scatter,
+        x[report] - mean[:, X][track],
+        y[report] - mean[:, Y][track],
+        (covariance[:, X, X] + scatter)[track] + spread[:, 0, 0][report],
+        (covariance[:, Y, Y] + scatter)[track] + spread[:, 1, 1][report],
+        covariance[:, X, Y][track] + spread[:, 0, 1][report],
     )
-    gate = np.full(len(track), chdtri(2, parameters.gate_probability_loss))
-    cost = (
-        distance
-        + log_determinant
-        + 2.0 * np.log(2.0 * np.pi * parameters.new_object_density_per_m2)
-    )
+    gate = chdtri(2, parameters.gate_probability_loss)
+    density = 2.0 * np.pi * parameters.new_object_density_per_m2
+    cost = distance + log_determinant + 2.0 * np.log(density)
     if reports.has_velocity.any():
-        both = reports.has_velocity[report]
+        vx, vy = reports.velocity_mps[:, 0], reports.velocity_mps[:, 1]
+        both, spread = reports.has_velocity[report], reports.velocity_covariance
         velocity_distance, log_determinant = _mahalanobis(
-            reports.velocity_mps[report] - mean[track, VX : VY + 1],
-            covariance[track, VX : VY + 1, VX : VY + 1]
-            + np.where(both[:, None, None], reports.velocity_covariance[report], 0.0),
-            np.full(len(track), 1e-4),
+            vx[report] - mean[:, VX][track],
+            vy[report] - mean[:, VY][track],
+            covariance[:, VX, VX][track] + spread[:, 0, 0][report],
+            covariance[:, VY, VY][track] + spread[:, 1, 1][report],
+            covariance[:, VX, VY][track] + spread[:, 0, 1][report],
         )
         velocity_distance = np.minimum(velocity_distance, _WORST_VELOCITY)
         velocity_cost = velocity_distance + log_determinant - 4.0 * np.log(_SPEED_SPREAD_MPS)
-        cost = cost + np.where(both, velocity_cost, 0.0)
+        cost = np.where(both, cost + velocity_cost, cost)
 
     inside = distance < gate
     track, report, cost = track[inside], report[inside], cost[inside]
-    disagreement = class_disagreement(
-        class_probabilities[track], reports.class_probabilities[report]
-    )
-    cost = cost + parameters.class_weight * np.where(reports.has_class[report], disagreement, 0.0)
+    if reports.has_class.any():
+        disagreement = class_disagreement(
+            class_probabilities[track], reports.class_probabilities[report]
+        )
+        weighed = parameters.class_weight * disagreement
+        cost = np.where(reports.has_class[report], cost + weighed, cost)
     same_id = (
         reports.has_id[report]
         & tracks.source_has_id[track, column]
@@ -90,11 +94,9 @@ def candidate_pairs(
 
 
 def _mahalanobis(
-    offset: np.ndarray, spread: np.ndarray, added: np.ndarray
+    dx: np.ndarray, dy: np.ndarray, xx: np.ndarray, yy: np.ndarray, xy: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Squared distances (P,) of offsets (P, 2) and log determinants (P,) of spread + added * I."""
-    xx, yy, xy = spread[:, 0, 0] + added, spread[:, 1, 1] + added, spread[:, 0, 1]
-    dx, dy = offset[:, 0], offset[:, 1]
+    """Squared distances (P,) of offsets dx, dy under covariances xx, yy, xy; log determinants."""
     determinant = np.maximum(xx * yy - xy * xy, 1e-12)
     distance = (yy * dx * dx - 2.0 * xy * dx * dy + xx * dy * dy) / determinant
     return distance, np.log(determinant)

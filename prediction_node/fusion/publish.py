@@ -38,8 +38,8 @@ def publish(
     """Agents at `stamp_ns`: the confirmed tracks (at `tracks_ns`) that were seen lately."""
     mean, covariance = extrapolated(tracks, noise, seconds(stamp_ns - tracks_ns), parameters)
     shown = tracks.confirmed & (stamp_ns - tracks.seen_ns <= nanoseconds(parameters.coast_s))
-    tracks = tracks.picked(shown)
-    mean, covariance = mean[shown], covariance[shown]
+    if not shown.all():
+        tracks, mean, covariance = tracks.picked(shown), mean[shown], covariance[shown]
     probabilities = class_probabilities(tracks.class_evidence)
     # Without a heading the direction of motion is the best guess of it, and open as its variance
     # says.
@@ -48,7 +48,7 @@ def publish(
     attributes, has_attribute = published_attributes(tracks.attribute, tracks.attribute_weight)
     return Agents(
         stamp_ns=stamp_ns,
-        uuid=tracks.uuid,
+        uuid=tracks.uuid.copy(),
         position_m=np.column_stack(
             [mean[:, X] + origin_m[0], mean[:, Y] + origin_m[1], tracks.height_m[:, 0]]
         ),

@@ -21,7 +21,7 @@ from scipy.special import chdtri
 from prediction_node.fusion.tracks import STATE_COUNT, VX, VY, YAW, X, Y
 
 # omega is searched on this grid, track by track: the cost is flat near its minimum.
-SURPRISING = 0.01  # share of innovations that are larger, if all is as modelled
+SURPRISING = 0.002  # share of innovations that are larger, if all is as modelled
 MAX_OPENING = 50.0
 _ROUNDING = 1e-10 * np.eye(STATE_COUNT)
 WIDEST_M, WIDEST_MPS = 3.0, 10.0  # nothing is opened beyond these sigmas
@@ -134,11 +134,12 @@ def _combine(
     if reports.has_velocity:
         velocity = _squared_distance(innovation[:, 2:4], told[:, 2:4, 2:4])
         surprise = np.maximum(surprise, velocity)
-    kept = np.eye(STATE_COUNT) - gain @ h
+    new = independent + inflated - gain @ cross
+    new_shared = _joseph(inflated, np.eye(STATE_COUNT) - gain @ h, noise_shared, gain)
     return (
         new_mean,
-        _joseph(independent, kept, reports.independent, gain),
-        _joseph(inflated, kept, noise_shared, gain),
+        0.5 * (new + new.swapaxes(1, 2)) - new_shared + 2.0 * _ROUNDING,
+        new_shared,
         surprise / chdtri(2, SURPRISING),
     )
 
