@@ -242,3 +242,18 @@ def test_constant_velocity_keeps_velocity(build: Any) -> None:
     np.testing.assert_allclose(prediction.pose[0, 0, 50], [20.0, -14.0, 0.3])
     assert prediction.probability[:, 0].tolist() == [1.0, 1.0]
     np.testing.assert_allclose(prediction.sigma[0, 0, 0], [0.2, 0.3, 0.0])
+
+
+def test_a_light_that_changes_is_noticed(build: Any) -> None:
+    engine = KinematicEngine(KinematicParameters())
+    agents, lane_map = build.agents([(40.0, 0.0, 0.0, 10.0)]), build.junction()
+    reached = [
+        likeliest(
+            engine.predict(
+                build.scene(agents, lane_map, build.lights((7, colour, LightShape.CIRCLE)))
+            )
+        )[:, 0].max()
+        for colour in (LightColour.GREEN, LightColour.RED, LightColour.RED, LightColour.GREEN)
+    ]
+    assert reached[0] == reached[3] > 105.0
+    assert reached[1] == reached[2] < 97.0

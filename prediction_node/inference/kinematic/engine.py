@@ -10,7 +10,7 @@ from prediction_node.domain.lane_map import LaneMap
 from prediction_node.domain.prediction import MODE_COUNT, POSE_COUNT, Prediction
 from prediction_node.domain.scene import Scene
 from prediction_node.inference.kinematic.driving import drive_movers
-from prediction_node.inference.kinematic.lights import colours_by_lane
+from prediction_node.inference.kinematic.lights import LightMemory
 from prediction_node.inference.kinematic.modes import normalised
 from prediction_node.inference.kinematic.movers import Movers
 from prediction_node.inference.kinematic.parameters import KinematicParameters
@@ -39,6 +39,7 @@ class KinematicEngine:
     def __init__(self, parameters: KinematicParameters) -> None:
         self._parameters = parameters
         self._road: Road | None = None
+        self._lights = LightMemory()
 
     def prepare(self, lane_map: LaneMap | None) -> None:
         """Find the map's routes now rather than in the first cycle that sees it."""
@@ -75,7 +76,7 @@ class KinematicEngine:
         movers = Movers.of(scene, rows, self._parameters.comfortable_acceleration_mps2)
         colours = None
         if road is not None:
-            colours = colours_by_lane(road.lane_map, scene.lights, scene.stamp_ns)
+            colours = self._lights.colours(road.lane_map, scene.lights, scene.stamp_ns)
         drive = drive_movers(movers, road, colours, self._parameters)
         probability[rows] = drive.probability
         along, across = spread_of_movers(movers.path_speed_mps)

@@ -27,10 +27,7 @@ def colours_by_lane(lane_map: LaneMap, lights: LightStates, stamp_ns: int) -> np
     None where no light is known. An arrow rules the turns it points to, before any full disc; of
     equals the most confident lamp rules, then the most restrictive.
     """
-    age_ns = stamp_ns - lights.stamp_ns
-    useful = (age_ns <= MAX_AGE_S * 1e9) & np.isin(
-        lights.colour, (LightColour.RED, LightColour.AMBER, LightColour.GREEN)
-    )
+    useful = _useful(lights, stamp_ns)
     if not useful.any() or not len(lane_map.light_group_id):
         return None
     colours = np.zeros((len(lane_map), TURNS), np.int8)
@@ -51,3 +48,36 @@ def colours_by_lane(lane_map: LaneMap, lights: LightStates, stamp_ns: int) -> np
             colours[better, turn] = colour
             rank[better, turn] = value
     return colours
+
+
+class LightMemory:
+    """Remembers the answer while lamps stay as they are, which they mostly do."""
+
+    def __init__(self) -> None:
+        self._key: tuple[object, ...] = ()
+        self._map: LaneMap | None = None
+        self._colours: np.ndarray | None = None
+
+    def colours(self, lane_map: LaneMap, lights: LightStates, stamp_ns: int) -> np.ndarray | None:
+        """`colours_by_lane`, computed anew only where lamps, map or the lamps' use changed."""
+        key = tuple(
+            np.ascontiguousarray(each).tobytes()
+            for each in (
+                lights.group_id,
+                lights.colour,
+                lights.shape,
+                lights.confidence,
+                _useful(lights, stamp_ns),
+            )
+        )
+        if self._map is not lane_map or key != self._key:
+            self._map, self._key = lane_map, key
+            self._colours = colours_by_lane(lane_map, lights, stamp_ns)
+        return self._colours
+
+
+def _useful(lights: LightStates, stamp_ns: int) -> np.ndarray:
+    """(E,) whether a lamp was seen lately and in a colour that forbids or allows."""
+    recent = stamp_ns - lights.stamp_ns <= MAX_AGE_S * 1e9
+    red, green = LightColour.RED, LightColour.GREEN
+    return np.asarray(recent & (lights.colour >= red) & (lights.colour <= green))

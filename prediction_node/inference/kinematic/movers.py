@@ -131,4 +131,4 @@ _PARABOLA_RESIDUAL = {steps: _residual_of_parabola(steps) for steps in SMOOTH_ST
 
 def _finite(value: np.ndarray) -> np.ndarray:
     """NaN becomes 0, infinities the largest numbers."""
-    return np.asarray(np.nan_to_num(value))
+    return value if np.isfinite(value).all() else np.asarray(np.nan_to_num(value))

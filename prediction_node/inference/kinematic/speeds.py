@@ -48,16 +48,17 @@ class Speeds:
         """
         knots, _, rows = self.distance_m.shape
         flat = behaviour * rows + row
-        s = self.distance_m.reshape(knots, -1).take(flat, axis=1).T[..., None]
-        v = self.speed_mps.reshape(knots, -1).take(flat, axis=1).T[..., None]
-        t = STEP_S * np.arange(KNOT_STEPS)
-        out = np.empty((len(flat), POSE_COUNT))
-        inner = out[:, :-1].reshape(len(flat), knots - 1, KNOT_STEPS)
-        np.multiply(v[:, 1:] - v[:, :-1], t * t / (2.0 * KNOT_S), out=inner)
-        inner += v[:, :-1] * t
-        inner += s[:, :-1]
-        out[:, -1] = s[:, -1, 0]
-        return out
+        s = self.distance_m.reshape(knots, -1).take(flat, axis=1)[:, None]
+        v = self.speed_mps.reshape(knots, -1).take(flat, axis=1)[:, None]
+        # Poses first, rows last, while computing: long inner loops are what numpy is fast at.
+        t = (STEP_S * np.arange(KNOT_STEPS))[:, None]
+        out = np.empty((POSE_COUNT, len(flat)))
+        inner = out[:-1].reshape(knots - 1, KNOT_STEPS, len(flat))
+        np.multiply(v[1:] - v[:-1], t * t / (2.0 * KNOT_S), out=inner)
+        inner += v[:-1] * t
+        inner += s[:-1]
+        out[-1] = s[-1, 0]
+        return np.ascontiguousarray(out.T)
 
 
 def wanted_speeds(
@@ -121,6 +122,9 @@ def drive(
     # Whoever stands has a reason: only a leader that drives off, or an eager behaviour, ends it.
     stands = movers.stands[rows.mover] & (behaviour <= 0.0)
     queues = follows & (start_gap < QUEUE_GAP_M) & (np.abs(rows.offset_m) < QUEUE_OFFSET_M)
+    middle_s = KNOT_S * (np.arange(1, KNOTS) - 0.5)
+    kept = np.exp(-middle_s[:, None] / fade_s)
+    some_stop = bool(np.isfinite(stop_gap_m).any())
     for knot in range(1, KNOTS):
         node = np.minimum((s * per_step).astype(np.int64), NODES - 1)
         wanted = flat_wanted[node_base + node]
@@ -129,14 +133,15 @@ def drive(
         closing = v - v[0, leader_row]
         gap = np.maximum(start_gap + s[0, leader_row] - s, 0.3)
         pressure = _pressure(v, closing, gap, root, time_gap, parameters)
-        stop = np.maximum(stop_gap_m - s, 0.3)
-        at_light = _pressure(v, v, stop, root, 0.5, parameters)
-        model = accelerate * (1.0 - np.maximum(haste, np.maximum(pressure, at_light))) + behaviour
-        kept = np.exp(-(knot - 0.5) * KNOT_S / fade_s)
+        if some_stop:
+            stop = np.maximum(stop_gap_m - s, 0.3)
+            at_light = _pressure(v, v, stop, root, 0.5, parameters)
+            pressure = np.maximum(pressure, at_light)
+        model = accelerate * (1.0 - np.maximum(haste, pressure)) + behaviour
         stands &= ~(queues & (v[0, leader_row] > DRIVES_OFF_MPS))
         model = np.where(stands, np.minimum(model, 0.0), model)
         a = np.clip(model, -HARDEST_BRAKING_MPS2, MAX_ACCELERATION_MPS2)
-        a += kept * (now - a)
+        a += kept[knot - 1] * (now - a)
         faster = np.where(stands, 0.0, np.maximum(v + KNOT_S * a, 0.0))
         s = s + 0.5 * KNOT_S * (v + faster)
         v = faster
