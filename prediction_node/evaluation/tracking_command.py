@@ -130,15 +130,23 @@ def evaluate(
     config = Config()
     counts = {name: Identities() for name in variants()}
     matches: dict[str, list[Matches]] = {name: [] for name in counts}
+    used, skipped = [], []
     for path in paths:
-        cycles = list(cycles_of(read_recording(path), suite, config, seed))
+        recording = read_recording(path)
+        if recording.ego is None:
+            skipped.append(path.stem)
+            advance()
+            continue
+        used.append(path.stem)
+        cycles = list(cycles_of(recording, suite, config, seed))
         for name, modalities in variants().items():
             judged = follow(cycles, modalities, config)
             counts[name] = counts[name] + judged[0]
             matches[name].append(judged[1])
         advance()
     return {
-        'recordings': [path.stem for path in paths],
+        'recordings': used,
+        'without_robotaxi': skipped,
         'variants': _figures(counts, {name: joined(parts) for name, parts in matches.items()}),
     }
 
@@ -188,3 +196,6 @@ def print_tables(result: dict[str, Any], console: Console) -> None:
             cells = [f'{values[key]:.{digits}f}' for _, key, digits in COLUMNS]
             table.add_row(variant, *cells)
         console.print(table)
+        if figures['without_robotaxi']:
+            left_out = ', '.join(figures['without_robotaxi'])
+            console.print(f'left out, nobody in it can play the robotaxi: {left_out}')

@@ -20,17 +20,17 @@ from prediction_node.domain.stamps import NS_PER_S, STEP_NS
 from prediction_node.evaluation.tracking import TruthFrame
 from prediction_node.importers.av2 import read_av2_log
 from prediction_node.importers.commonroad import read_commonroad
-from prediction_node.importers.ego import with_ego
+from prediction_node.importers.ego import choose_ego
 from prediction_node.importers.vehicle_messages import mounts, odometry_at
 from prediction_node.observation.observer import Observer
 from prediction_node.simulation.sensors.parameters import SuiteParameters
-from prediction_node.simulation.sensors.scan import scan
 from prediction_node.simulation.sensors.suite import (
-    base_pose,
     generator_for,
-    mount_of,
+    rows_in_view,
     simulate_sensors,
 )
+
+BOXES_FILES = ('annotations.feather', 'annotations_with_ego.feather')  # either makes a log
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,18 +48,24 @@ def find_recordings(folder: Path) -> list[Path]:
 
     Raises DataError if there are none.
     """
-    files = [*folder.rglob('*.xml'), *(f.parent for f in folder.rglob('annotations.feather'))]
+    logs = {f.parent for name in BOXES_FILES for f in folder.rglob(name)}
+    files = [*folder.rglob('*.xml'), *logs]
     if not files:
         raise DataError(f'{folder} holds neither CommonRoad files (*.xml) nor Argoverse 2 logs')
     return sorted(files)
 
 
 def read_recording(path: Path) -> Recording:
-    """The recording of a CommonRoad file or an Argoverse 2 log, with a robotaxi."""
+    """The recording of a CommonRoad file or an Argoverse 2 log.
+
+    Its `ego` is None if nobody in it can play the robotaxi.
+    """
     if path.is_dir():
         return read_av2_log(path)[0]
     recording = read_commonroad(path)[0]
-    return recording if recording.ego is not None else with_ego(recording, None)
+    if recording.ego is not None:
+        return recording
+    return dataclasses.replace(recording, ego=choose_ego(recording))
 
 
 def cycles_of(
@@ -119,14 +125,8 @@ def truth_at(recording: Recording, suite: SuiteParameters, stamp_ns: int) -> Tru
     """All road users but the robotaxi; in view is what any sensor would see without dropouts."""
     truth = snapshot(recording, stamp_ns)
     in_view = np.zeros(len(recording.track_id), bool)
-    map_from_base = base_pose(recording, stamp_ns, suite.centre_offset_m)
-    if map_from_base is not None:
-        for sensor in suite.sensors.values():
-            perfect = dataclasses.replace(sensor, dropout=0.0)
-            map_from_sensor = map_from_base @ mount_of(sensor)
-            rng = np.random.default_rng(0)
-            seen = scan(perfect, suite, recording, truth, map_from_sensor, rng)
-            in_view[seen.row] = True
+    for rows in rows_in_view(recording, suite, stamp_ns).values():
+        in_view[rows] = True
     others = truth.row != recording.ego
     rows = truth.row[others]
     return TruthFrame(

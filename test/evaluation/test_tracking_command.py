@@ -64,6 +64,13 @@ def test_a_folder_without_recordings_is_named(tmp_path: Path) -> None:
         find_recordings(tmp_path)
 
 
+def test_both_kinds_of_logs_are_found(tmp_path: Path) -> None:
+    for log, boxes in (('a', 'annotations.feather'), ('b', 'annotations_with_ego.feather')):
+        (tmp_path / log).mkdir()
+        (tmp_path / log / boxes).write_bytes(b'')
+    assert [path.name for path in find_recordings(tmp_path)] == ['a', 'b']
+
+
 def test_the_limit_holds_for_each_folder(tmp_path: Path) -> None:
     for folder in ('one', 'two'):
         (tmp_path / folder).mkdir()
