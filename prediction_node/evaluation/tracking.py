@@ -173,7 +173,7 @@ def _clear_mot(
         rows, columns = np.append(rows, more_rows), np.append(columns, more_columns)
         for i, j in zip(rows, columns, strict=True):
             before = last.get(int(true.id[i]))
-            switches += before is not None and before != track[j]
+            switches += int(before is not None and before != int(track[j]))
             last[int(true.id[i])] = int(track[j])
         pairs.append((rows, columns))
     return pairs, switches
