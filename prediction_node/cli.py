@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from prediction_node import __version__
+from prediction_node.allocator import keep_freed_memory
 from prediction_node.domain.errors import PredictionNodeError
 
 # Imported when the program starts, each cheap: heavy libraries are imported by what a command runs.
@@ -43,6 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit status; 2 for bad input, 130 when interrupted."""
     args = build_parser().parse_args(arguments)
+    keep_freed_memory()
     try:
         return int(args.run(args))
     except PredictionNodeError as error:
