@@ -31,6 +31,7 @@ from prediction_node.fusion.fusion import Fusion
 from prediction_node.inference.constant_velocity import ConstantVelocityEngine
 from prediction_node.inference.guard import Engine, Guarded
 from prediction_node.inference.kinematic.engine import KinematicEngine
+from prediction_node.inference.kinematic.road import Road
 from prediction_node.map_source import map_from_message
 from prediction_node.observation.health import ObservationHealth
 from prediction_node.observation.observer import (
@@ -146,9 +147,8 @@ class Pipeline:
         self._observer = Observer(config.observation, config.sources, config.mounts)
         self._fusion = Fusion(config.fusion)
         self._scenes = SceneBuilder(config.scene)
-        self._engine = Guarded(
-            engine or KinematicEngine(config.kinematic), ConstantVelocityEngine()
-        )
+        self._kinematic = KinematicEngine(config.kinematic)
+        self._engine = Guarded(engine or self._kinematic, ConstantVelocityEngine())
         self._lane_map = lane_map
         self._readers = self._make_readers(config)
         self._last_stamp_ns = 0
@@ -191,6 +191,11 @@ class Pipeline:
         """Use another map from the next release on."""
         self._lane_map = lane_map
         self.map_error = None
+
+    def set_road(self, road: Road) -> None:
+        """Use another map whose routes are known already: no cycle has to find them."""
+        self._kinematic.adopt(road)
+        self.set_map(road.lane_map)
 
     def warm_up(self) -> None:
         """Predict once for invented agents on the map, so that the first real cycle is not the

@@ -210,7 +210,7 @@ class PredictionNode(LifecycleNode):
         # Reading a city takes seconds: another process does it, the cycle picks it up when it is
         # there.
         assert self._config is not None
-        self._map_loader.start(data, self._config.map)
+        self._map_loader.start(data, self._config.map, self._config.kinematic)
 
     def _now_ns(self) -> int:
         return time.monotonic_ns() if self._simulated is None else self._simulated.now_ns()
@@ -251,14 +251,14 @@ class PredictionNode(LifecycleNode):
     def _take_map(self) -> None:
         assert self._pipeline is not None
         try:
-            lane_map = self._map_loader.poll()
+            road = self._map_loader.poll()
         except MapError as error:
             self._pipeline.map_error = str(error)
             self.get_logger().error(f'map message refused, keeping the map in use: {error}')
             return
-        if lane_map is not None:
-            self._pipeline.set_map(lane_map)
-            self.get_logger().info(f'map message: {len(lane_map)} lanelets')
+        if road is not None:
+            self._pipeline.set_road(road)
+            self.get_logger().info(f'map message: {len(road.lane_map)} lanelets')
 
     def _report(self, release: Release) -> None:
         assert self._pipeline is not None

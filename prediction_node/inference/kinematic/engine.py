@@ -48,6 +48,10 @@ class KinematicEngine:
         elif self._road is None or self._road.lane_map is not lane_map:
             self._road = Road.of(lane_map, self._parameters)
 
+    def adopt(self, road: Road) -> None:
+        """Use the routes of a map that were found elsewhere (`Road.of`, in another process)."""
+        self._road = road
+
     def predict(self, scene: Scene) -> Prediction:
         """Futures of `scene.agents`, same order. Yaw is continuous along a path, not wrapped."""
         self.prepare(scene.lane_map)
