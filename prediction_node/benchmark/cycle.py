@@ -25,6 +25,8 @@ from prediction_node.resources import share_path
 from prediction_node.simulation.sensors.parameters import SuiteParameters, default_sensor
 
 _WARM_UP_CYCLES = 50
+_PERIOD_NS = 100_000_000
+_EARLY = 0.3  # of a period: how far before the phase a message still belongs to its cycle
 _CORNERS = {'front_left': 45.0, 'rear_left': 135.0, 'rear_right': -135.0, 'front_right': -45.0}
 _TYPES = {
     Modality.CAMERA: 'vision_msgs/msg/Detection3DArray',
@@ -118,29 +120,79 @@ def run(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
 def _listen(cycles: int) -> dict[str, Any]:
     from prediction_node.ros.monitor import watch  # rclpy is needed from here on only
 
-    responses_ms, received_ns = watch(
-        '/perception/object_recognition/objects', _WARM_UP_CYCLES, cycles
+    objects, responses = watch(
+        '/perception/object_recognition/objects', _WARM_UP_CYCLES + cycles + 2
     )
-    return _figures(np.array(responses_ms), np.array(received_ns), cycles)
+    return _figures(
+        [(o.received_ns, o.stamp_ns, o.count) for o in objects],
+        [(r.received_ns, r.stamp_ns, r.response_ms) for r in responses],
+        _WARM_UP_CYCLES,
+        cycles,
+    )
 
 
-def _figures(responses_ms: np.ndarray, received_ns: np.ndarray, cycles: int) -> dict[str, Any]:
-    """Release to published as the node reports it; gaps and misses as the listener sees them."""
-    if len(responses_ms) < 2 or len(received_ns) < 2:
-        raise PredictionNodeError(f'only {len(responses_ms)} of {cycles} cycles were seen')
-    span_cycles = round((received_ns[-1] - received_ns[0]) / 1e8) + 1
-    gaps_ms = np.diff(received_ns) / 1e6
-    p50, p99, p999 = np.percentile(responses_ms, [50, 99, 99.9])
-    silent = max(0, span_cycles - len(received_ns))
+def _figures(
+    objects: list[tuple[int, int, int]],
+    responses: list[tuple[int, int, float]],
+    warm_up: int,
+    cycles: int,
+) -> dict[str, Any]:
+    """Figures of the `cycles` cycles of the clock after `warm_up` ones.
+
+    `objects` are (received, stamp, number of road users), `responses` (received, stamp, response in
+    ms); instants in ns, received on the steady clock that the node's releases are on. A miss is a
+    response above 100 ms (late), a cycle without a response (silent), or one whose predictions did
+    not reach the listener (lost); every cycle counts once. Raises PredictionNodeError when nothing
+    came after the warm-up.
+    """
+    cycle_of = _cycles_of(responses)
+    inside = [i for i, c in enumerate(cycle_of) if warm_up <= c < warm_up + cycles]
+    if not inside:
+        raise PredictionNodeError(f'none of {cycles} cycles was seen after {warm_up} to warm up')
+    arrived: dict[int, list[tuple[int, int]]] = {}
+    for received_ns, stamp_ns, count in objects:
+        arrived.setdefault(stamp_ns, []).append((received_ns, count))
+    # Each response takes the earliest message of its stamp that no other has taken.
+    taken = [arrived[stamp].pop(0) if arrived.get(stamp) else None for _, stamp, _ in responses]
+    seen = [message for i in inside if (message := taken[i]) is not None]
+    response_ms = np.array([responses[i][2] for i in inside])
+    late = response_ms > _PERIOD_NS / 1e6
+    lost = np.array([taken[i] is None for i in inside])
+    silent = cycles - len(inside)
+    p50, p99, p999 = np.percentile(response_ms, [50, 99, 99.9])
+    gaps_ms = np.diff([received_ns for received_ns, _ in seen]) / 1e6
     return {
         'p50_ms': round(float(p50), 2),
         'p99_ms': round(float(p99), 2),
         'p999_ms': round(float(p999), 2),
-        'misses': int((responses_ms > 100.0).sum()) + silent,
-        'cycles': len(responses_ms),
-        'received': len(received_ns),
-        'max_gap_ms': round(float(gaps_ms.max()), 1),
+        'misses': int((late | lost).sum()) + silent,
+        'cycles': cycles,
+        'late': int(late.sum()),
+        'silent': silent,
+        'lost': int(lost.sum()),
+        'received': len(seen),
+        'max_gap_ms': round(float(gaps_ms.max(initial=0.0)), 1),
+        'objects_p50': int(np.median([count for _, count in seen])) if seen else 0,
     }
+
+
+def _cycles_of(responses: list[tuple[int, int, float]]) -> list[int]:
+    """The cycle of the clock each response belongs to, the first one's being 0.
+
+    Received minus response is the scheduled release plus the way to the listener. Releases are
+    100 ms apart and the way is mostly short, so what is left over of 100 ms clusters; its circular
+    mean is the phase. A message held up for a cycle or more is set right by the next one, as no
+    cycle answers twice.
+    """
+    if not responses:
+        return []
+    released_ns = np.array([r - round(ms * 1e6) for r, _, ms in responses], np.int64)
+    released_ns -= released_ns[0]
+    phase = np.angle(np.exp(2j * np.pi * (released_ns % _PERIOD_NS) / _PERIOD_NS).sum())
+    cycle = np.floor(released_ns / _PERIOD_NS - phase / (2 * np.pi) + _EARLY).astype(np.int64)
+    for i in range(len(cycle) - 2, -1, -1):
+        cycle[i] = min(cycle[i], cycle[i + 1] - 1)
+    return [int(c) for c in cycle - cycle[0]]
 
 
 class _process:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,46 +12,59 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 
-from prediction_node.cdr import read_predicted_objects
 from prediction_node.domain.errors import PredictionNodeError
+from prediction_node.domain.stamps import STEP_NS
 from prediction_node.ros import quality
 
-_DEEP = QoSProfile(depth=200, reliability=ReliabilityPolicy.RELIABLE)
+_FIRST_TIMEOUT_S = 90.0
+_AFTER_LAST_S = 1.0  # for what is still under way when the last cycle is over
+# Deeper than a planner's: what a listener that is kept from the core fails to take was still sent.
+_OBJECTS = QoSProfile(depth=20, reliability=ReliabilityPolicy.RELIABLE)
+_TIMES = QoSProfile(depth=200, reliability=ReliabilityPolicy.RELIABLE)
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
-    """One predictions message."""
+class Objects:
+    """One message of predictions."""
 
     received_ns: int  # monotonic
-    data: bytes
+    stamp_ns: int
+    count: int  # road users in it
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One response as the node reports it."""
+
+    received_ns: int  # monotonic
+    stamp_ns: int  # of the predictions it is about
+    response_ms: float
 
 
 class Monitor:
     """Collects predictions and the response times the node reports beside them."""
 
     def __init__(self, context: rclpy.context.Context, objects_topic: str) -> None:
-        self.objects: list[Received] = []
-        self.responses_ms: list[float] = []
+        self.objects: list[Objects] = []
+        self.responses: list[Response] = []
         self._node = Node('monitor', context=context)
         self._executor = SingleThreadedExecutor(context=context)
         self._executor.add_node(self._node)
         objects = quality.message_class('autoware_perception_msgs/msg/PredictedObjects')
         stamped = quality.message_class('autoware_internal_debug_msgs/msg/Float64Stamped')
+        self._node.create_subscription(objects, objects_topic, self._on_objects, _OBJECTS, raw=True)
         self._node.create_subscription(
-            objects, objects_topic, self._on_objects, quality.OUTPUT, raw=True
+            stamped, '/prediction/debug/response_ms', self._on_response, _TIMES
         )
-        self._node.create_subscription(
-            stamped,
-            '/prediction/debug/response_ms',
-            lambda message: self.responses_ms.append(message.data),
-            _DEEP,
-        )
-        self.keep_data = False
 
     def _on_objects(self, data: bytes) -> None:
-        kept = bytes(data) if self.keep_data else b''
-        self.objects.append(Received(time.monotonic_ns(), kept))
+        self.objects.append(Objects(time.monotonic_ns(), *stamp_and_count(data)))
+
+    def _on_response(self, message: object) -> None:
+        received_ns = time.monotonic_ns()
+        stamp = message.stamp  # type: ignore[attr-defined]
+        stamp_ns = stamp.sec * 1_000_000_000 + stamp.nanosec
+        self.responses.append(Response(received_ns, stamp_ns, message.data))  # type: ignore[attr-defined]
 
     def spin_until(self, done: Callable[[], bool], timeout_s: float) -> bool:
         """Listen until `done()` or the timeout; true if done."""
@@ -61,37 +75,42 @@ class Monitor:
             self._executor.spin_once(timeout_sec=0.1)
         return True
 
-    def sees_somebody(self) -> bool:
-        """Whether the newest predictions are of somebody."""
-        return (
-            bool(self.objects) and len(read_predicted_objects(self.objects[-1].data).object_id) > 0
-        )
-
     def close(self) -> None:
         self._executor.shutdown()
         self._node.destroy_node()
 
 
-def watch(objects_topic: str, warm_up: int, cycles: int) -> tuple[list[float], list[int]]:
-    """Responses (ms) and reception instants (monotonic ns) of `cycles` cycles after `warm_up`
-    cycles that predicted somebody. Raises PredictionNodeError if the node stays silent.
+def stamp_and_count(data: bytes) -> tuple[int, int]:
+    """Stamp (ns) and number of objects of PredictedObjects in little-endian CDR, nothing else
+    read.
+    """
+    sec, nanosec, name_bytes = struct.unpack_from('<iII', data, 4)
+    count_at = 16 + -(-name_bytes // 4) * 4
+    return sec * 1_000_000_000 + nanosec, struct.unpack_from('<I', data, count_at)[0]
+
+
+def watch(objects_topic: str, cycles: int) -> tuple[list[Objects], list[Response]]:
+    """All that is published in `cycles` cycles of the clock, beginning with the first that
+    predicts somebody. Raises PredictionNodeError if there is none.
+
+    It listens for as long as the clock says, whether or not the node goes on.
     """
     context = rclpy.context.Context()
     rclpy.init(context=context)
     monitor = Monitor(context, objects_topic)
     try:
-        monitor.keep_data = True
-        if not monitor.spin_until(monitor.sees_somebody, timeout_s=90.0):
-            raise PredictionNodeError('the node predicted nobody within 90 s; see its output above')
-        monitor.keep_data = False
+
+        def predicts() -> bool:
+            return bool(monitor.responses and monitor.objects and monitor.objects[-1].count)
+
+        if not monitor.spin_until(predicts, _FIRST_TIMEOUT_S):
+            raise PredictionNodeError(
+                f'the node predicted nobody within {_FIRST_TIMEOUT_S:.0f} s; see its output above'
+            )
         monitor.objects.clear()
-        monitor.responses_ms.clear()
-        wanted = warm_up + cycles
-        monitor.spin_until(
-            lambda: len(monitor.responses_ms) >= wanted, timeout_s=0.1 * wanted + 30.0
-        )
+        monitor.responses.clear()
+        monitor.spin_until(lambda: False, cycles * STEP_NS / 1e9 + _AFTER_LAST_S)
     finally:
         monitor.close()
         rclpy.shutdown(context=context)
-    received = [r.received_ns for r in monitor.objects]
-    return monitor.responses_ms[warm_up:wanted], received[warm_up:wanted]
+    return monitor.objects, monitor.responses
