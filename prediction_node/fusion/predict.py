@@ -84,51 +84,48 @@ def motion_noise(
 def moved(
     mean: np.ndarray, dt_s: float, parameters: FusionParameters
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The states (N, 7) after dt_s (before, if negative) and the Jacobians (N, 7, 7)."""
-    n = len(mean)
-    vx, vy, a, yaw, w = (mean[:, i] for i in (VX, VY, ACCELERATION, YAW, YAW_RATE))
-    cos_full, sin_full = np.cos(w * dt_s), np.sin(w * dt_s)
-    cos_half, sin_half = np.cos(0.5 * w * dt_s), np.sin(0.5 * w * dt_s)
-    ahead_x, ahead_y = np.cos(yaw), np.sin(yaw)
-    forget_a, forget_w = _forgetting(vx, vy, dt_s, parameters)
+    """The states (N, 7) after dt_s (before, if negative) and the Jacobians (N, 7, 7).
+
+    Vectors in the plane are complex numbers here: x + iy, and a factor of i is a quarter turn.
+    """
+    a, yaw, w = mean[:, ACCELERATION], mean[:, YAW], mean[:, YAW_RATE]
+    velocity = mean[:, VX] + 1j * mean[:, VY]
+    forget_a, forget_w = _forgetting(mean[:, VX], mean[:, VY], dt_s, parameters)
+    half_turn = np.exp(0.5j * dt_s * w)
+    full_turn = half_turn * half_turn
     # Velocity at the middle of the step (its chord) and turned fully, before the acceleration.
-    mid_x, mid_y = cos_half * vx - sin_half * vy, sin_half * vx + cos_half * vy
-    end_x, end_y = cos_full * vx - sin_full * vy, sin_full * vx + cos_full * vy
+    middle, end = half_turn * velocity, full_turn * velocity
+    ahead = np.exp(1j * yaw)
     half_dt2 = 0.5 * dt_s * dt_s
 
+    place, motion = slice(X, Y + 1), slice(VX, VY + 1)
     out = mean.copy()
-    out[:, X] += dt_s * mid_x + half_dt2 * a * ahead_x
-    out[:, Y] += dt_s * mid_y + half_dt2 * a * ahead_y
-    out[:, VX] = end_x + dt_s * a * ahead_x
-    out[:, VY] = end_y + dt_s * a * ahead_y
-    out[:, ACCELERATION] = a * forget_a
+    out[:, place] += _pairs(dt_s * middle + half_dt2 * a * ahead)
+    out[:, motion] = _pairs(end + dt_s * a * ahead)
+    out[:, ACCELERATION] *= forget_a
     out[:, YAW] = wrap_angle(yaw + dt_s * w)
-    out[:, YAW_RATE] = w * forget_w
+    out[:, YAW_RATE] *= forget_w
 
-    jacobian = np.zeros((n, STATE_COUNT, STATE_COUNT))
-    jacobian[:, X, X] = jacobian[:, Y, Y] = jacobian[:, YAW, YAW] = 1.0
-    jacobian[:, X, VX] = jacobian[:, Y, VY] = dt_s * cos_half
-    jacobian[:, X, VY] = -dt_s * sin_half
-    jacobian[:, Y, VX] = dt_s * sin_half
-    jacobian[:, X, ACCELERATION] = half_dt2 * ahead_x
-    jacobian[:, Y, ACCELERATION] = half_dt2 * ahead_y
-    jacobian[:, X, YAW] = -half_dt2 * a * ahead_y
-    jacobian[:, Y, YAW] = half_dt2 * a * ahead_x
-    jacobian[:, X, YAW_RATE] = -half_dt2 * mid_y
-    jacobian[:, Y, YAW_RATE] = half_dt2 * mid_x
-    jacobian[:, VX, VX] = jacobian[:, VY, VY] = cos_full
-    jacobian[:, VX, VY] = -sin_full
-    jacobian[:, VY, VX] = sin_full
-    jacobian[:, VX, ACCELERATION] = dt_s * ahead_x
-    jacobian[:, VY, ACCELERATION] = dt_s * ahead_y
-    jacobian[:, VX, YAW] = -dt_s * a * ahead_y
-    jacobian[:, VY, YAW] = dt_s * a * ahead_x
-    jacobian[:, VX, YAW_RATE] = -dt_s * end_y
-    jacobian[:, VY, YAW_RATE] = dt_s * end_x
+    jacobian = np.repeat(np.eye(STATE_COUNT)[None], len(mean), axis=0)
+    jacobian[:, place, VX] = _pairs(dt_s * half_turn)
+    jacobian[:, place, VY] = _pairs(1j * dt_s * half_turn)
+    jacobian[:, place, ACCELERATION] = _pairs(half_dt2 * ahead)
+    jacobian[:, place, YAW] = _pairs(1j * half_dt2 * a * ahead)
+    jacobian[:, place, YAW_RATE] = _pairs(1j * half_dt2 * middle)
+    jacobian[:, motion, VX] = _pairs(full_turn)
+    jacobian[:, motion, VY] = _pairs(1j * full_turn)
+    jacobian[:, motion, ACCELERATION] = _pairs(dt_s * ahead)
+    jacobian[:, motion, YAW] = _pairs(1j * dt_s * a * ahead)
+    jacobian[:, motion, YAW_RATE] = _pairs(1j * dt_s * end)
     jacobian[:, ACCELERATION, ACCELERATION] = forget_a
     jacobian[:, YAW, YAW_RATE] = dt_s
     jacobian[:, YAW_RATE, YAW_RATE] = forget_w
     return out, jacobian
+
+
+def _pairs(vectors: np.ndarray) -> np.ndarray:
+    """(N,) complex numbers as (N, 2) x, y."""
+    return vectors.view(np.float64).reshape(-1, 2)
 
 
 def _forgetting(
@@ -153,19 +150,21 @@ def process_noise(
 ) -> np.ndarray:
     """(N, 7, 7) covariance that |dt_s| adds."""
     dt = abs(dt_s)
-    q = np.zeros((len(mean), STATE_COUNT, STATE_COUNT))
-    for position, velocity in ((X, VX), (Y, VY)):
-        q[:, position, position] = noise.drift * dt**3 / 3.0
-        q[:, position, velocity] = q[:, velocity, position] = noise.drift * dt**2 / 2.0
-        q[:, velocity, velocity] = noise.drift * dt
-    forgotten = 1.0 - np.exp(-2.0 * dt / parameters.acceleration_memory_s)
-    q[:, ACCELERATION, ACCELERATION] = noise.acceleration_variance * forgotten
-    turning = noise.yaw_rate_drift * _share_moving(mean[:, VX], mean[:, VY])
+    drift, turn, face, push = np.zeros((4, STATE_COUNT, STATE_COUNT))
+    for pattern, value, rate in ((drift, X, VX), (drift, Y, VY), (turn, YAW, YAW_RATE)):
+        pattern[value, value] = dt**3 / 3.0
+        pattern[value, rate] = pattern[rate, value] = dt**2 / 2.0
+        pattern[rate, rate] = dt
     # Walkers may face anywhere at once, but nobody turns while standing without being seen to.
-    q[:, YAW, YAW] = noise.yaw_drift * dt + turning * dt**3 / 3.0
-    q[:, YAW, YAW_RATE] = q[:, YAW_RATE, YAW] = turning * dt**2 / 2.0
-    q[:, YAW_RATE, YAW_RATE] = turning * dt
-    return q
+    face[YAW, YAW] = dt
+    push[ACCELERATION, ACCELERATION] = 1.0 - np.exp(-2.0 * dt / parameters.acceleration_memory_s)
+    turning = noise.yaw_rate_drift * _share_moving(mean[:, VX], mean[:, VY])
+    strength = np.stack(
+        [noise.drift, turning, noise.yaw_drift, noise.acceleration_variance], axis=1
+    )
+    patterns = np.stack([drift, turn, face, push]).reshape(4, -1)
+    added: np.ndarray = (strength @ patterns).reshape(-1, STATE_COUNT, STATE_COUNT)
+    return added
 
 
 def predict(

@@ -10,7 +10,13 @@ from prediction_node.domain.stamps import NS_PER_S, nanoseconds, seconds
 from prediction_node.fusion.attributes import published_attributes
 from prediction_node.fusion.classes import class_probabilities
 from prediction_node.fusion.parameters import FusionParameters
-from prediction_node.fusion.predict import MotionNoise, predict, taken_back
+from prediction_node.fusion.predict import (
+    LONGEST_STEP_S,
+    MotionNoise,
+    moved,
+    predict,
+    process_noise,
+)
 from prediction_node.fusion.size import published_size
 from prediction_node.fusion.tracks import (
     ACCELERATION,
@@ -70,11 +76,12 @@ def extrapolated(
     tracks: TrackTable, noise: MotionNoise, dt_s: float, parameters: FusionParameters
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean (N, 7) and covariance (N, 7, 7) after dt_s, or before; less certain either way."""
-    if dt_s >= 0.0:
+    if dt_s > LONGEST_STEP_S:
         mean, independent, shared = predict(tracks, noise, dt_s, parameters)
         return mean, independent + shared
-    past = taken_back(tracks, noise, -dt_s, parameters)
-    return past.mean, past.covariance
+    mean, jacobian = moved(tracks.mean, dt_s, parameters)
+    added = process_noise(noise, tracks.mean, dt_s, parameters)
+    return mean, jacobian @ tracks.covariance @ jacobian.swapaxes(1, 2) + added
 
 
 def _covariance(mean: np.ndarray, covariance: np.ndarray, yaw: np.ndarray) -> np.ndarray:

@@ -25,7 +25,7 @@ SURPRISING = 0.002  # share of innovations that are larger, if all is as modelle
 MAX_OPENING = 50.0
 _ROUNDING = 1e-10 * np.eye(STATE_COUNT)
 WIDEST_M, WIDEST_MPS = 3.0, 10.0  # nothing is opened beyond these sigmas
-OMEGA_GRID = np.array([0.5, 0.7, 0.8, 0.87, 0.92, 0.96, 0.98, 0.99, 0.995, 1.0 - 1e-6])
+OMEGA_GRID = np.array([0.5, 0.7, 0.83, 0.91, 0.96, 0.985, 1.0 - 1e-6])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
