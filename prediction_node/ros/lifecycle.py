@@ -154,10 +154,10 @@ class PredictionNode(LifecycleNode):
         """Let go of everything, whatever the state; for the end of the process."""
         self._active = False
         self._release_all()
-        self._map_loader.close()
 
     def _release_all(self) -> None:
         self._stop_timer()
+        self._map_loader.close()
         for subscription in self._subscribed:
             self.destroy_subscription(subscription)
         self._subscribed.clear()

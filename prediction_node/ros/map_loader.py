@@ -3,63 +3,111 @@
 from __future__ import annotations
 
 import multiprocessing
-from concurrent.futures import Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+import signal
+import threading
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 
 from prediction_node.config import MapParameters
 from prediction_node.domain.errors import MapError
 from prediction_node.inference.kinematic.parameters import KinematicParameters
 from prediction_node.inference.kinematic.road import Road
 
-
-def _load(data: bytes, parameters: MapParameters, kinematic: KinematicParameters) -> Road:
-    from prediction_node.map_source import map_from_message
-
-    return Road.of(map_from_message(data, parameters), kinematic)
+_END_TIMEOUT_S = 1.0
 
 
 class MapLoader:
-    """One map at a time; a newer message replaces one that is still waiting."""
+    """One map at a time; a newer message replaces one that is still being read."""
 
     def __init__(self) -> None:
-        self._pool: ProcessPoolExecutor | None = None
-        self._pending: Future[Road] | None = None
+        self._reading: _Reading | None = None
 
     def start(self, data: bytes, parameters: MapParameters, kinematic: KinematicParameters) -> None:
         """Begin reading a LaneletMapBin message (CDR bytes) and finding its routes."""
-        if self._pool is None:
-            # spawn: a forked copy would inherit the middleware's threads half alive.
-            context = multiprocessing.get_context('spawn')
-            self._pool = ProcessPoolExecutor(max_workers=1, mp_context=context)
-        if self._pending is not None:
-            self._pending.cancel()
-        self._pending = self._pool.submit(_load, bytes(data), parameters, kinematic)
+        if self._reading is not None:
+            self._reading.cancel()
+        self._reading = _Reading((bytes(data), parameters, kinematic))
+        self._reading.start()
 
     def poll(self) -> Road | None:
         """The map with its routes once it is read, once; None while there is nothing new.
 
         Raises MapError when the message was refused or the reading process died.
         """
-        if self._pending is None or not self._pending.done():
+        if self._reading is None or self._reading.is_alive():
             return None
-        done, self._pending = self._pending, None
-        self.close()
-        try:
-            return done.result()
-        except BrokenProcessPool as error:
-            raise MapError(f'the process reading the map message died: {error}') from None
-        except MapError:
-            raise
-        except Exception as error:
-            raise MapError(f'map message: {type(error).__name__}: {error}') from None
+        answer, self._reading = self._reading.answer, None
+        if isinstance(answer, Road):
+            return answer
+        if isinstance(answer, MapError):
+            raise answer
+        raise MapError(f'map message: {answer or "the process reading it died"}')
 
     def wait(self, timeout_s: float) -> None:
         """Sleep until the reading is done, at most `timeout_s`; not for a cycle."""
-        if self._pending is not None:
-            wait([self._pending], timeout_s)
+        if self._reading is not None:
+            self._reading.join(timeout_s)
 
     def close(self) -> None:
-        """End the reading process."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            self._pool = None
+        """End the reading process, if any; what it has read is dropped."""
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading.join(_END_TIMEOUT_S)
+            self._reading = None
+
+
+class _Reading(threading.Thread):
+    """Starts the process, hands it the message and waits for the answer: none of it is the node's
+    thread.
+    """
+
+    def __init__(self, task: tuple[bytes, MapParameters, KinematicParameters]) -> None:
+        super().__init__(name='map message', daemon=True)
+        self.answer: Road | MapError | str | None = None
+        self._task = task
+        self._lock = threading.Lock()
+        self._process: BaseProcess | None = None
+        self._cancelled = False
+
+    def run(self) -> None:
+        # A process has the signal mask of the thread that starts it. Ctrl-C on a terminal goes to
+        # both: the node ends this process itself.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        # spawn: a forked copy would inherit the middleware's threads half alive.
+        context = multiprocessing.get_context('spawn')
+        ours, theirs = context.Pipe()
+        with self._lock:
+            if self._cancelled:
+                return
+            self._process = context.Process(target=_read, args=(theirs,), daemon=True)
+            self._process.start()
+        theirs.close()
+        try:
+            ours.send(self._task)
+            self.answer = ours.recv()
+        except (EOFError, OSError):
+            pass  # it died, or was told to: there is no answer
+        finally:
+            ours.close()
+            self._process.join()
+
+    def cancel(self) -> None:
+        with self._lock:
+            self._cancelled = True
+            if self._process is not None:
+                self._process.terminate()
+
+
+def _read(connection: Connection) -> None:
+    from prediction_node.map_source import map_from_message
+
+    data, parameters, kinematic = connection.recv()
+    answer: Road | MapError | str
+    try:
+        answer = Road.of(map_from_message(data, parameters), kinematic)
+    except MapError as error:
+        answer = error
+    except Exception as error:
+        answer = f'{type(error).__name__}: {error}'
+    connection.send(answer)
+    connection.close()

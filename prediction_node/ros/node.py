@@ -5,9 +5,35 @@ from __future__ import annotations
 import os
 import sys
 
+_USAGE = """\
+usage: prediction [--ros-args [-p NAME:=VALUE ...] [--params-file FILE] [-r FROM:=TO ...] ...]
+
+The live prediction node: sensor tracks in, predicted paths out ten times a second. It configures
+and activates itself; with `-p autostart:=false` it waits for `ros2 lifecycle set /prediction ...`.
+
+examples:
+  prediction --ros-args -p map.path:=/maps/city/lanelet2_map.osm
+  prediction --ros-args --params-file config/prediction.yaml -p cycle.max_agents:=128
+  prediction --ros-args -r /localization/odometry:=/odom -p use_sim_time:=true --log-level debug
+
+Every parameter, with its default, unit, range and meaning, is in config/prediction.yaml;
+`ros2 param describe /prediction NAME` says the same of a running node. Topics and diagnostics:
+docs/interfaces.md. Large messages want a DDS profile, which the launch files set:
+FASTRTPS_DEFAULT_PROFILES_FILE=config/fastdds.xml, or CYCLONEDDS_URI=file://.../config/cyclonedds.xml.
+
+To replay a bag without a running graph: python -m prediction_node replay --help
+"""
+
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the node. Returns 0 after a clean stop, 2 when it cannot start."""
+    """Run the node. Returns 0 after a clean stop, 2 when it cannot start.
+
+    `arguments` are those of the command line, the program's name first; None: the process's own.
+    """
+    arguments = sys.argv if arguments is None else arguments
+    if {'-h', '--help'} & set(arguments):
+        print(_USAGE, end='')
+        return 0
     # The arrays of one cycle are small: BLAS threads would only fight the middleware's for the
     # cores.
     for variable in ('OPENBLAS_NUM_THREADS', 'OMP_NUM_THREADS', 'MKL_NUM_THREADS'):
@@ -15,7 +41,9 @@ def main(arguments: list[str] | None = None) -> int:
 
     try:
         import rclpy
+        from rclpy._rclpy_pybind11 import RCLError, UnknownROSArgsError
         from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+        from rclpy.utilities import remove_ros_args
     except ImportError as error:
         print(
             f'error: rclpy cannot be imported ({error}); source a ROS 2 installation, or '
@@ -28,7 +56,17 @@ def main(arguments: list[str] | None = None) -> int:
     from prediction_node.ros.lifecycle import PredictionNode
 
     keep_freed_memory()
-    rclpy.init(args=arguments)  # SIGINT and SIGTERM from here on end the context, and so the spin
+    try:
+        # SIGINT and SIGTERM from here on end the context, and so the spin.
+        rclpy.init(args=arguments)
+    except UnknownROSArgsError as error:
+        return _refuse(f'ROS does not know {error}')
+    except RCLError as error:
+        return _refuse(f'the ROS arguments cannot be used: {error}')
+    strangers = remove_ros_args(arguments)[1:]
+    if strangers:
+        rclpy.try_shutdown()
+        return _refuse(f'unknown argument {strangers[0]!r}; ROS arguments come after --ros-args')
     executor = SingleThreadedExecutor()
     try:
         node = PredictionNode()
@@ -51,6 +89,11 @@ def main(arguments: list[str] | None = None) -> int:
         node.destroy_node()
         rclpy.try_shutdown()
     return 0
+
+
+def _refuse(reason: str) -> int:
+    print(f'error: {reason} (prediction --help shows examples)', file=sys.stderr)
+    return 2
 
 
 if __name__ == '__main__':

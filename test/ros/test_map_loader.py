@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import time
 
 import numpy as np
@@ -59,3 +60,22 @@ def test_a_map_comes_with_its_routes(tmp_path: object) -> None:
     assert len(road.lane_map) > 50
     assert np.isfinite(road.lane_map.centreline.points_m).all()
     loader.close()
+
+
+def test_a_newer_message_replaces_one_that_is_being_read() -> None:
+    loader = MapLoader()
+    loader.start(blob_message(b'no archive'), Config().map, Config().kinematic)
+    loader.start(b'\x00\x01\x00\x00', Config().map, Config().kinematic)
+    with pytest.raises(MapError, match='map message: ') as refused:
+        poll_until_done(loader)
+    assert 'archive' not in str(refused.value)
+    assert loader.poll() is None
+
+
+def test_closing_ends_the_process_and_drops_what_it_reads() -> None:
+    loader = MapLoader()
+    before = set(multiprocessing.active_children())
+    loader.start(blob_message(bytes(1_000_000)), Config().map, Config().kinematic)
+    loader.close()
+    assert loader.poll() is None
+    assert set(multiprocessing.active_children()) == before
