@@ -42,12 +42,17 @@ def members(
     row.
     """
     starts = offsets[rows]
-    lengths = np.where(wanted, offsets[rows + 1] - starts, 0)
-    owner = np.repeat(np.arange(len(rows)), lengths)
-    before = np.cumsum(lengths) - lengths
+    lengths = offsets[rows + 1] - starts
+    if not wanted.all():
+        lengths[~wanted] = 0
+    numbers = np.arange(len(rows))
+    owner = numbers.repeat(lengths)
+    before = lengths.cumsum() - lengths
     return owner, np.arange(len(owner)) + (starts - before)[owner]
 
 
 def all_of(owner: np.ndarray, passed: np.ndarray, count: int) -> np.ndarray:
     """(N,) true where every member of an owner passed."""
+    if passed.all():
+        return np.ones(count, dtype=bool)
     return np.asarray(np.bincount(owner[~passed], minlength=count) == 0)

@@ -17,10 +17,18 @@ from prediction_node.domain.kinds import (
 )
 from prediction_node.domain.message_arrays import Detection3DArrayArrays
 from prediction_node.observation.classes import all_of, class_table, members
-from prediction_node.observation.frame_tracks import FrameTracks, Translation
+from prediction_node.observation.frame_tracks import (
+    FORWARD,
+    POSITION,
+    POSITION_COVARIANCE,
+    TURN_COVARIANCE,
+    FrameTracks,
+    Translation,
+)
 from prediction_node.observation.identity import hash_names
 from prediction_node.observation.judging import (
     Judge,
+    between,
     given,
     has_length,
     probability,
@@ -51,59 +59,56 @@ def translate_detections(
     as the source's `orientation` says. Attributes that are not known here are passed over.
     """
     n = len(rows)
-    position = np.asarray(arrays.position[rows], dtype=np.float64)
-    quaternion = np.asarray(arrays.orientation[rows], dtype=np.float64)
+    quaternion = arrays.orientation[rows]
     size = np.asarray(arrays.size[rows], dtype=np.float64)
-    frames = [arrays.detection_frame_id[i] for i in rows.tolist()]
-    own_frame = arrays.frame_id
+    vectors = np.zeros((n, 4, 3))
+    vectors[:, POSITION] = arrays.position[rows]
     judge = Judge(n)
-    judge.require(
-        np.fromiter((not f or f == own_frame for f in frames), dtype=bool, count=n),
-        Reason.OBJECT_FRAME,
-    )
-    judge.require(within(position, parameters.max_position_m), Reason.POSITION)
+    if any(arrays.detection_frame_id):
+        frames = [arrays.detection_frame_id[i] for i in rows.tolist()]
+        known = ('', arrays.frame_id)
+        judge.require(np.array([frame in known for frame in frames]), Reason.OBJECT_FRAME)
+    judge.require(within(vectors[:, POSITION], parameters.max_position_m), Reason.POSITION)
     judge.require(has_length(quaternion), Reason.ORIENTATION)
-    judge.require(within(size, parameters.max_size_m) & (size >= 0.0).all(axis=1), Reason.SIZE)
+    judge.require(between(size, 0.0, parameters.max_size_m), Reason.SIZE)
     hypotheses = _read_hypotheses(arrays, _codes(source), rows, judge, parameters)
-    covariance = hypotheses.covariance
-    bound = parameters.max_variance
-    judge.require(semidefinite(covariance[:, :3, :3], bound), Reason.POSITION_COVARIANCE)
-    judge.require(semidefinite(covariance[:, 3:, 3:], bound), Reason.ORIENTATION_COVARIANCE)
+    covariances = hypotheses.covariances
+    usable = semidefinite(covariances[:, :2], parameters.max_variance)
+    judge.require(usable[:, 0], Reason.POSITION_COVARIANCE)
+    judge.require(usable[:, 1], Reason.ORIENTATION_COVARIANCE)
 
-    has_turn_covariance = given(covariance[:, 3:, 3:])
+    if not judge.all_good:
+        quaternion[~judge.good] = (0.0, 0.0, 0.0, 1.0)  # left out below, but divided by before
+    vectors[:, FORWARD] = matrices_from_quaternions(quaternion)[:, :, 0]
+    has_covariance = given(covariances)
     assumed = Orientation[source.orientation.upper()]
-    orientation = np.where(has_turn_covariance, Orientation.AVAILABLE, assumed).astype(np.int8)
-    quaternion[~judge.good] = (0.0, 0.0, 0.0, 1.0)  # left out below, but divided by before
     id_hash, has_id = hash_names([arrays.id[i] for i in rows.tolist()])
-    total = hypotheses.class_total
+    has_class = hypotheses.class_total > 0.0
+    none = np.zeros(n, dtype=bool)
     tracks = FrameTracks(
         source=source.name,
         stamp_ns=int(arrays.stamp_ns),
         frame_id=frame_id,
         id_hash=id_hash,
         has_id=has_id,
-        position_m=position,
-        position_covariance=covariance[:, :3, :3],
-        has_position_covariance=given(covariance[:, :3, :3]),
-        orientation=orientation,
-        axes=matrices_from_quaternions(quaternion),
-        axes_covariance=covariance[:, 3:, 3:],
-        has_axes_covariance=has_turn_covariance,
-        has_velocity=np.zeros(n, dtype=bool),
-        velocity_mps=np.zeros((n, 3)),
-        velocity_covariance=np.zeros((n, 3, 3)),
-        has_velocity_covariance=np.zeros(n, dtype=bool),
-        has_turn_rate=np.zeros(n, dtype=bool),
-        turn_rate_radps=np.zeros((n, 3)),
+        vectors=vectors,
+        covariances=covariances,
+        has_covariance=has_covariance,
+        orientation=np.where(
+            has_covariance[:, TURN_COVARIANCE], np.int8(Orientation.AVAILABLE), np.int8(assumed)
+        ),
+        has_velocity=none,
+        has_turn_rate=none,
         has_size=np.all(size > 0.01, axis=1),
         size_m=size,
-        has_class=total > 0.0,
+        has_class=has_class,
         class_probabilities=hypotheses.class_probabilities,
-        existence=source.existence * np.where(total > 0.0, np.minimum(total, 1.0), 1.0),
+        existence=source.existence
+        * np.where(has_class, np.minimum(hypotheses.class_total, 1.0), 1.0),
         attributes=hypotheses.attributes,
         has_attribute=hypotheses.has_attribute,
     )
-    if not judge.good.all():
+    if not judge.all_good:
         tracks = tracks.select(judge.good)
     return Translation(tracks=tracks, received=len(arrays.position), refused=judge.refused)
 
@@ -116,7 +121,7 @@ class _Hypotheses:
     class_total: np.ndarray  # (N,) sum of the class scores
     attributes: np.ndarray  # (N, ATTRIBUTE_COUNT)
     has_attribute: np.ndarray  # (N, ATTRIBUTE_COUNT) bool
-    covariance: np.ndarray  # (N, 6, 6), zero where no class hypothesis has one
+    covariances: np.ndarray  # (N, 3, 3, 3) see FrameTracks, zero where no class hypothesis has one
 
 
 def _read_hypotheses(
@@ -133,41 +138,45 @@ def _read_hypotheses(
     owner, flat = members(offsets, rows, judge.good)
 
     # One look-up per hypothesis: classes from 0 up, attributes from -1 down.
-    names_read = [arrays.hypothesis_class_id[i] for i in flat.tolist()]
-    codes = np.array([codes_by_name[name] for name in names_read], dtype=np.int64)
-    score = np.asarray(arrays.hypothesis_score, dtype=np.float64)[flat]
+    flat_rows = flat.tolist()
+    codes = np.array(
+        [codes_by_name[arrays.hypothesis_class_id[i]] for i in flat_rows], dtype=np.int64
+    )
+    score = np.asarray(arrays.hypothesis_score[flat], dtype=np.float64)
     is_class = codes >= 0
     attribute = -1 - codes
-    is_attribute = (codes < 0) & (attribute < ATTRIBUTE_COUNT)
-    is_angle = is_attribute & (attribute == FRONT_WHEEL_ANGLE)
-    probable = probability(score)
-    angle_ok = np.abs(score) <= LARGEST_WHEEL_ANGLE_RAD
-    judge.require(all_of(owner, ~is_class | probable, n), Reason.CLASS)
-    attribute_ok = ~is_attribute | np.where(is_angle, angle_ok, probable)
-    judge.require(all_of(owner, attribute_ok, n), Reason.ATTRIBUTE)
+    is_angle = attribute == FRONT_WHEEL_ANGLE
+    score_ok = np.where(is_angle, np.abs(score) <= LARGEST_WHEEL_ANGLE_RAD, probability(score))
+    # Scores of attributes that are not known here mean nothing.
+    score_ok |= attribute >= ATTRIBUTE_COUNT
+    if not score_ok.all():
+        judge.require(all_of(owner, ~is_class | score_ok, n), Reason.CLASS)
+        judge.require(all_of(owner, is_class | score_ok, n), Reason.ATTRIBUTE)
+        usable = judge.good[owner]
+        owner, flat, codes, score = owner[usable], flat[usable], codes[usable], score[usable]
+        is_class, attribute, is_angle = is_class[usable], attribute[usable], is_angle[usable]
+    score = np.where(is_angle, score, np.clip(score, 0.0, 1.0))
 
-    usable = judge.good[owner]
-    of_class = np.flatnonzero(is_class & usable)
-    table, total = class_table(
-        owner[of_class], codes[of_class], np.clip(score[of_class], 0.0, 1.0), n
-    )
+    of_class = np.flatnonzero(is_class)
+    class_owner = owner[of_class]
+    table, total = class_table(class_owner, codes[of_class], score[of_class], n)
     attributes = np.zeros((n, ATTRIBUTE_COUNT))
     has_attribute = np.zeros((n, ATTRIBUTE_COUNT), dtype=bool)
-    of_attribute = np.flatnonzero(is_attribute & usable)
-    at = owner[of_attribute], attribute[of_attribute]
-    attributes[at] = np.where(
-        is_angle[of_attribute], score[of_attribute], np.clip(score[of_attribute], 0.0, 1.0)
-    )
-    has_attribute[at] = True
+    of_attribute = np.flatnonzero(~is_class & (attribute < ATTRIBUTE_COUNT))
+    if len(of_attribute):
+        at = owner[of_attribute], attribute[of_attribute]
+        attributes[at] = score[of_attribute]
+        has_attribute[at] = True
 
-    covariance = np.zeros((n, 6, 6))
-    candidates = np.asarray(arrays.hypothesis_covariance, dtype=np.float64)[flat[of_class]]
-    some = np.flatnonzero(np.any(candidates.reshape(len(of_class), 36) != 0.0, axis=1))
+    covariances = np.zeros((n, 3, 3, 3))
+    candidates = arrays.hypothesis_covariance[flat[of_class]]
+    some = np.flatnonzero((candidates != 0.0).any(axis=(1, 2)))
     # Later assignments win: ascending scores leave each detection the covariance of its best
     # hypothesis.
     some = some[np.argsort(score[of_class[some]], kind='stable')]
-    covariance[owner[of_class[some]]] = candidates[some]
-    return _Hypotheses(table, total, attributes, has_attribute, covariance)
+    covariances[class_owner[some], POSITION_COVARIANCE] = candidates[some, :3, :3]
+    covariances[class_owner[some], TURN_COVARIANCE] = candidates[some, 3:, 3:]
+    return _Hypotheses(table, total, attributes, has_attribute, covariances)
 
 
 class _Codes(dict[str, int]):

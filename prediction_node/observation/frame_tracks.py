@@ -13,6 +13,10 @@ import numpy as np
 
 from prediction_node.observation.reasons import Reason
 
+# What `vectors` and `covariances` hold, by their second index.
+POSITION, FORWARD, VELOCITY, TURN_RATE = range(4)
+POSITION_COVARIANCE, TURN_COVARIANCE, VELOCITY_COVARIANCE = range(3)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameTracks:
@@ -20,7 +24,7 @@ class FrameTracks:
 
     Where a `has_*` mask is false the value beside it has no meaning. A covariance that the message
     does not give (all zero) is masked too: the source's own noise takes its place in the map, where
-    the range is known.
+    the range is known. What is turned alike stands in one array, so that it is turned at once.
     """
 
     source: str
@@ -28,19 +32,13 @@ class FrameTracks:
     frame_id: str
     id_hash: np.ndarray  # (N,) uint64
     has_id: np.ndarray  # (N,) bool
-    position_m: np.ndarray  # (N, 3)
-    position_covariance: np.ndarray  # (N, 3, 3)
-    has_position_covariance: np.ndarray  # (N,) bool
+    vectors: np.ndarray  # (N, 4, 3) axes of `frame_id`: position in m, direction of the object's x
+    # axis, velocity in m/s over ground or relative, turn rate in rad/s
+    covariances: np.ndarray  # (N, 3, 3, 3) of position, of a small turn, and of velocity
+    has_covariance: np.ndarray  # (N, 3) bool
     orientation: np.ndarray  # (N,) int8, kinds.Orientation
-    axes: np.ndarray  # (N, 3, 3) rotation from the object's axes to `frame_id`
-    axes_covariance: np.ndarray  # (N, 3, 3) of a small turn about the axes of `frame_id`
-    has_axes_covariance: np.ndarray  # (N,) bool
     has_velocity: np.ndarray  # (N,) bool
-    velocity_mps: np.ndarray  # (N, 3) over ground or relative, axes of `frame_id`
-    velocity_covariance: np.ndarray  # (N, 3, 3)
-    has_velocity_covariance: np.ndarray  # (N,) bool
     has_turn_rate: np.ndarray  # (N,) bool
-    turn_rate_radps: np.ndarray  # (N, 3) about the axes of `frame_id`
     has_size: np.ndarray  # (N,) bool
     size_m: np.ndarray  # (N, 3)
     has_class: np.ndarray  # (N,) bool
@@ -50,7 +48,42 @@ class FrameTracks:
     has_attribute: np.ndarray  # (N, ATTRIBUTE_COUNT)
 
     def __len__(self) -> int:
-        return len(self.position_m)
+        return len(self.id_hash)
+
+    @property
+    def position_m(self) -> np.ndarray:
+        """(N, 3)."""
+        return np.asarray(self.vectors[:, POSITION])
+
+    @property
+    def velocity_mps(self) -> np.ndarray:
+        """(N, 3)."""
+        return np.asarray(self.vectors[:, VELOCITY])
+
+    @property
+    def turn_rate_radps(self) -> np.ndarray:
+        """(N, 3)."""
+        return np.asarray(self.vectors[:, TURN_RATE])
+
+    @property
+    def has_position_covariance(self) -> np.ndarray:
+        """(N,) bool."""
+        return np.asarray(self.has_covariance[:, POSITION_COVARIANCE])
+
+    @property
+    def position_covariance(self) -> np.ndarray:
+        """(N, 3, 3)."""
+        return np.asarray(self.covariances[:, POSITION_COVARIANCE])
+
+    @property
+    def velocity_covariance(self) -> np.ndarray:
+        """(N, 3, 3)."""
+        return np.asarray(self.covariances[:, VELOCITY_COVARIANCE])
+
+    @property
+    def has_velocity_covariance(self) -> np.ndarray:
+        """(N,) bool."""
+        return np.asarray(self.has_covariance[:, VELOCITY_COVARIANCE])
 
     def select(self, index: np.ndarray) -> FrameTracks:
         """The rows that `index` (bool mask or integers) picks."""

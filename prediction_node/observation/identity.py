@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Sequence
 
@@ -17,32 +18,42 @@ def hash_uuids(uuid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     words = np.ascontiguousarray(uuid, dtype=np.uint8).view('<u8').astype(np.uint64)
     # The finaliser of SplitMix64 (Steele, Lea and Flood 2014), once per half.
-    mixed = _finalise(_finalise(words[:, 0]) + np.uint64(0x9E3779B97F4A7C15) ^ words[:, 1])
+    mixed = _finalise(_finalise(words[:, 0]) + _GOLDEN ^ words[:, 1])
     return mixed, _unique(mixed) & np.any(words != 0, axis=1)
 
 
 def hash_names(names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """N strings to (N,) uint64 hashes and (N,) bool `has_id`, false for empty and repeated ones."""
-    digests = b''.join(_digest(name) for name in names)
-    mixed = np.frombuffer(digests, dtype='<u8').astype(np.uint64)
-    named = np.fromiter((bool(name) for name in names), dtype=bool, count=len(names))
-    return mixed, _unique(mixed) & named
+    mixed = np.array([_digest(name) for name in map(_shortened, names)], dtype=np.uint64)
+    unique = _unique(mixed)
+    return mixed, unique if all(names) else unique & np.array([bool(name) for name in names])
 
 
-def _digest(name: str) -> bytes:
-    text = name if len(name) <= LONGEST_ID else f'{name[:LONGEST_ID]}\0{len(name)}'
-    return hashlib.blake2b(text.encode('utf-8', 'surrogatepass'), digest_size=8).digest()
+def _shortened(name: str) -> str:
+    return name if len(name) <= LONGEST_ID else f'{name[:LONGEST_ID]}\0{len(name)}'
+
+
+@functools.lru_cache(maxsize=8192)  # the same ids come in every message
+def _digest(text: str) -> int:
+    digest = hashlib.blake2b(text.encode('utf-8', 'surrogatepass'), digest_size=8).digest()
+    return int.from_bytes(digest, 'little')
+
+
+_GOLDEN, _FIRST, _SECOND = np.array(
+    [0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB], dtype=np.uint64
+)
+_SHIFTS = np.array([30, 27, 31], dtype=np.uint64)
 
 
 def _finalise(x: np.ndarray) -> np.ndarray:
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(x ^ (x >> np.uint64(31)))
+    x = (x ^ (x >> _SHIFTS[0])) * _FIRST
+    x = (x ^ (x >> _SHIFTS[1])) * _SECOND
+    return np.asarray(x ^ (x >> _SHIFTS[2]))
 
 
 def _unique(hashes: np.ndarray) -> np.ndarray:
     """(N,) bool, true where a hash occurs once."""
-    if len(hashes) < 2:
+    if len(set(hashes.tolist())) == len(hashes):
         return np.ones(len(hashes), dtype=bool)
     order = np.argsort(hashes, kind='stable')
     same = hashes[order][1:] == hashes[order][:-1]

@@ -20,53 +20,73 @@ class Judge:
 
     def __init__(self, count: int) -> None:
         self.good = np.ones(count, dtype=bool)
+        self.all_good = True
         self.refused: Counter[Reason] = Counter()
 
     def require(self, passed: np.ndarray, reason: Reason) -> None:
-        """Refuse the objects for which `passed` (N,) is false, unless they are refused already."""
-        remaining = self.good & passed
+        """Refuse the objects for which any of `passed` (N, ...) is false.
+
+        Those that are refused already are not counted again.
+        """
+        if passed.all():
+            return
+        remaining = self.good & passed.reshape(len(passed), -1).all(axis=1)
         lost = int(np.count_nonzero(self.good)) - int(np.count_nonzero(remaining))
         if lost:
             self.refused[reason] += lost
             self.good = remaining
+            self.all_good = False
 
 
 def within(values: np.ndarray, bound: float) -> np.ndarray:
-    """(N, ...) to (N,): every component finite and at most `bound` in size."""
-    inside = np.abs(values) <= bound  # false for nan
-    return np.asarray(inside.all(axis=tuple(range(1, inside.ndim))))
+    """Elementwise: finite and at most `bound` in size."""
+    return np.asarray(np.abs(values) <= bound)  # false for nan
+
+
+def between(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Elementwise: finite and from `low` to `high`."""
+    return np.asarray((values >= low) & (values <= high))
 
 
 def probability(values: np.ndarray) -> np.ndarray:
     """(N,) true where a value lies in [0, 1]; one rounding of float32 beyond is allowed."""
-    return np.asarray((values >= -1e-6) & (values <= 1.0 + 1e-6))
+    return between(values, -1e-6, 1.0 + 1e-6)
 
 
 def has_length(quaternion: np.ndarray) -> np.ndarray:
     """(N, 4) to (N,): finite, and long enough to mean a direction."""
     # Components beyond 10 belong to no quaternion, whatever its normalisation.
     squared = np.einsum('ni,ni->n', quaternion, quaternion)
-    return np.asarray(within(quaternion, 10.0) & (squared > SHORTEST_QUATERNION**2))
+    return np.asarray(within(quaternion, 10.0).all(axis=1) & (squared > SHORTEST_QUATERNION**2))
 
 
-def given(covariance: np.ndarray) -> np.ndarray:
-    """(N, D, D) to (N,): any entry that is more than nothing."""
-    return np.asarray((np.abs(covariance) > NOT_GIVEN).any(axis=(1, 2)))
+def given(covariances: np.ndarray) -> np.ndarray:
+    """(..., D, D) to (...): any entry that is more than nothing."""
+    return np.asarray((np.abs(covariances) > NOT_GIVEN).any(axis=(-2, -1)))
 
 
-def semidefinite(covariance: np.ndarray, bound: float) -> np.ndarray:
-    """(N, 3, 3) to (N,): finite, bounded, symmetric, no negative variance in any direction.
+# Pairs of axes xy, xz, yz: entries of the flattened matrix above and below the diagonal, and the
+# two axes themselves.
+_ABOVE, _BELOW = np.array([1, 2, 5]), np.array([3, 6, 7])
+_FIRST, _SECOND = np.array([0, 0, 1]), np.array([1, 2, 2])
+
+
+def semidefinite(covariances: np.ndarray, bound: float) -> np.ndarray:
+    """(..., 3, 3) to (...): finite, bounded, symmetric, no negative variance in any direction.
 
     By the principal minors (Sylvester); zero variances pass, as senders leave z zero.
     """
-    c = covariance
-    a, d, f = c[:, 0, 0], c[:, 1, 1], c[:, 2, 2]
-    b, e, g = c[:, 0, 1], c[:, 0, 2], c[:, 1, 2]
-    passed = within(c, bound) & (a >= 0.0) & (d >= 0.0) & (f >= 0.0)
+    entries = covariances.reshape(-1, 9).T.copy()  # long rows make short work
+    variance, above = entries[::4], entries[_ABOVE]
+    a, d, f = variance
+    b, e, g = above
+    passed = (np.abs(entries) <= bound).all(axis=0)
     slack = SLACK * (a + d + f)
-    for one, other in ((b, c[:, 1, 0]), (e, c[:, 2, 0]), (g, c[:, 2, 1])):
-        passed &= np.abs(one - other) <= slack
-    for variance, another, between in ((a, d, b), (a, f, e), (d, f, g)):
-        passed &= between * between <= (1.0 + SLACK) * variance * another
+    of_pairs = (
+        (np.abs(above - entries[_BELOW]) <= slack)
+        & (variance >= 0.0)
+        & (above * above <= (1.0 + SLACK) * variance[_FIRST] * variance[_SECOND])
+    )
     determinant = a * (d * f - g * g) - b * (b * f - g * e) + e * (b * g - d * e)
-    return np.asarray(passed & (determinant >= -SLACK * a * d * f))
+    passed &= of_pairs.all(axis=0) & (determinant >= -SLACK * a * d * f)
+    return np.asarray(passed.reshape(covariances.shape[:-2]))

@@ -50,9 +50,10 @@ from prediction_node.observation.parameters import (
 from prediction_node.observation.reasons import Reason, Refused
 from prediction_node.observation.standing import may_stand_still
 from prediction_node.observation.timeline import EgoTimeline
-from prediction_node.observation.to_map import to_map, viewpoint
+from prediction_node.observation.to_map import to_map
 from prediction_node.observation.transforms import TransformBuffer
 from prediction_node.observation.translate import SensorArrays, translate
+from prediction_node.observation.viewpoint import Seen, viewpoint
 
 ODOMETRY = 'odometry'
 TRANSFORMS = 'tf'
@@ -245,15 +246,18 @@ class Observer:
                 turned.reason,
                 f'stamp {turned.stamp_ns} ns is {turned.reason} at scene time {scene_ns} ns',
             )
-        observations = []
+        seen = []
         for tracks in chosen:
-            source, monitor = self._sources[tracks.source], self._monitors[tracks.source]
+            source = self._sources[tracks.source]
             try:
                 view = viewpoint(tracks, source, self._timeline, self._transforms, self._parameters)
             except FrameError as error:
-                monitor.refused(Reason.FRAME, str(error))
+                self._monitors[tracks.source].refused(Reason.FRAME, str(error))
                 continue
-            in_map, refused = to_map(tracks, source, view, self._parameters)
+            seen.append(Seen(tracks, source, view))
+        observations = []
+        for in_map, refused in to_map(seen, self._parameters):
+            monitor = self._monitors[in_map.source]
             if refused:
                 monitor.judged_later(refused)
             monitor.accepted()

@@ -8,26 +8,22 @@ import numpy as np
 
 from prediction_node.domain.frames import Transform
 
+# A rotation matrix row by row is a sum of two products of quaternion components, numbered by
+# 4 i + j in the table of all q_i q_j: 1 - 2 (yy + zz), 2 (xy - zw), and so on.
+_ONE = np.array([5, 1, 2, 1, 0, 6, 2, 6, 0])
+_OTHER = np.array([10, 11, 7, 11, 10, 3, 7, 3, 5])
+_SIGN = np.array([1.0, -1.0, 1.0, 1.0, 1.0, -1.0, -1.0, 1.0, 1.0])
+_DIAGONAL = np.array([-2.0, 2.0, 2.0, 2.0, -2.0, 2.0, 2.0, 2.0, -2.0])
+_IDENTITY = np.eye(3).reshape(9)
+
 
 def matrices_from_quaternions(quaternion_xyzw: np.ndarray) -> np.ndarray:
     """(N, 4) quaternions of any length above zero to (N, 3, 3) rotation matrices."""
     q = np.asarray(quaternion_xyzw, dtype=np.float64)
-    q = q / np.sqrt(np.einsum('ni,ni->n', q, q))[:, None]
-    outer = q[:, :, None] * q[:, None, :]
-    xx, yy, zz = outer[:, 0, 0], outer[:, 1, 1], outer[:, 2, 2]
-    xy, xz, yz = outer[:, 0, 1], outer[:, 0, 2], outer[:, 1, 2]
-    xw, yw, zw = outer[:, 0, 3], outer[:, 1, 3], outer[:, 2, 3]
-    out = np.empty((len(q), 3, 3))
-    out[:, 0, 0] = 1.0 - 2.0 * (yy + zz)
-    out[:, 0, 1] = 2.0 * (xy - zw)
-    out[:, 0, 2] = 2.0 * (xz + yw)
-    out[:, 1, 0] = 2.0 * (xy + zw)
-    out[:, 1, 1] = 1.0 - 2.0 * (xx + zz)
-    out[:, 1, 2] = 2.0 * (yz - xw)
-    out[:, 2, 0] = 2.0 * (xz - yw)
-    out[:, 2, 1] = 2.0 * (yz + xw)
-    out[:, 2, 2] = 1.0 - 2.0 * (xx + yy)
-    return out
+    products = (q[:, :, None] * q[:, None, :]).reshape(-1, 16)
+    squared = np.einsum('ni,ni->n', q, q)[:, None]
+    twofold = (products[:, _ONE] + _SIGN * products[:, _OTHER]) / squared
+    return np.asarray((_IDENTITY + _DIAGONAL * twofold).reshape(-1, 3, 3))
 
 
 def quaternion_from_matrix(rotation: np.ndarray) -> np.ndarray:

@@ -7,10 +7,20 @@ import numpy as np
 from prediction_node.domain.kinds import ATTRIBUTE_COUNT, Orientation
 from prediction_node.domain.message_arrays import TrackedObjectsArrays
 from prediction_node.observation.classes import all_of, class_table, known_labels, members
-from prediction_node.observation.frame_tracks import FrameTracks, Translation
+from prediction_node.observation.frame_tracks import (
+    FORWARD,
+    POSITION,
+    POSITION_COVARIANCE,
+    TURN_COVARIANCE,
+    VELOCITY,
+    VELOCITY_COVARIANCE,
+    FrameTracks,
+    Translation,
+)
 from prediction_node.observation.identity import hash_uuids
 from prediction_node.observation.judging import (
     Judge,
+    between,
     given,
     has_length,
     probability,
@@ -40,49 +50,55 @@ def translate_tracked_objects(
     message.
     """
     n = len(rows)
-    position = np.asarray(arrays.position[rows], dtype=np.float64)
-    quaternion = np.asarray(arrays.orientation[rows], dtype=np.float64)
-    pose_covariance = np.asarray(arrays.pose_covariance[rows], dtype=np.float64)
-    twist_covariance = np.asarray(arrays.twist_covariance[rows], dtype=np.float64)
-    linear = np.asarray(arrays.twist_linear[rows], dtype=np.float64)
-    angular = np.asarray(arrays.twist_angular[rows], dtype=np.float64)
+    quaternion = arrays.orientation[rows]
+    # In the object's own axes: velocity and turn rate.
+    twist = np.empty((n, 2, 3))
+    twist[:, 0], twist[:, 1] = arrays.twist_linear[rows], arrays.twist_angular[rows]
+    vectors = np.empty((n, 4, 3))
+    vectors[:, POSITION] = arrays.position[rows]
+    pose_covariance = arrays.pose_covariance[rows]
+    twist_covariance = arrays.twist_covariance[rows]
+    covariances = np.empty((n, 3, 3, 3))
+    covariances[:, POSITION_COVARIANCE] = pose_covariance[:, :3, :3]
+    covariances[:, TURN_COVARIANCE] = pose_covariance[:, 3:, 3:]
+    covariances[:, VELOCITY_COVARIANCE] = twist_covariance[:, :3, :3]
     existence = np.asarray(arrays.existence_probability[rows], dtype=np.float64)
     size = _sizes(arrays, rows)
-    where, turn = pose_covariance[:, :3, :3], pose_covariance[:, 3:, 3:]
-    drift = twist_covariance[:, :3, :3]
-    bound = parameters.max_variance
 
     judge = Judge(n)
-    judge.require(within(position, parameters.max_position_m), Reason.POSITION)
+    judge.require(within(vectors[:, POSITION], parameters.max_position_m), Reason.POSITION)
     judge.require(has_length(quaternion), Reason.ORIENTATION)
-    where_ok, turn_ok, drift_ok = semidefinite(np.concatenate([where, turn, drift]), bound).reshape(
-        3, n
-    )
-    judge.require(where_ok, Reason.POSITION_COVARIANCE)
-    judge.require(turn_ok, Reason.ORIENTATION_COVARIANCE)
-    speed_mps = np.sqrt(np.einsum('ni,ni->n', linear, linear))
-    judge.require(speed_mps <= source.speed_bound_mps(parameters), Reason.VELOCITY)
-    judge.require(drift_ok, Reason.VELOCITY_COVARIANCE)
-    judge.require(within(angular, parameters.max_yaw_rate_radps), Reason.YAW_RATE)
-    judge.require(within(size, parameters.max_size_m) & (size >= 0.0).all(axis=1), Reason.SIZE)
+    usable = semidefinite(covariances, parameters.max_variance)
+    judge.require(usable[:, POSITION_COVARIANCE], Reason.POSITION_COVARIANCE)
+    judge.require(usable[:, TURN_COVARIANCE], Reason.ORIENTATION_COVARIANCE)
+    speed_squared = np.einsum('ni,ni->n', twist[:, 0], twist[:, 0])
+    judge.require(speed_squared <= source.speed_bound_mps(parameters) ** 2, Reason.VELOCITY)
+    judge.require(usable[:, VELOCITY_COVARIANCE], Reason.VELOCITY_COVARIANCE)
+    judge.require(within(twist[:, 1], parameters.max_yaw_rate_radps), Reason.YAW_RATE)
+    judge.require(between(size, 0.0, parameters.max_size_m), Reason.SIZE)
     judge.require(probability(existence), Reason.EXISTENCE)
     class_count = arrays.class_offsets[rows + 1] - arrays.class_offsets[rows]
     judge.require(class_count <= parameters.max_hypotheses, Reason.CLASS)
     owner, flat = members(arrays.class_offsets, rows, judge.good)
-    score = np.asarray(arrays.class_probability, dtype=np.float64)[flat]
+    score = np.asarray(arrays.class_probability[flat], dtype=np.float64)
     judge.require(all_of(owner, probability(score), n), Reason.CLASS)
 
-    if not judge.good.all():  # left out below, but computed with before
+    if not judge.all_good:  # left out below, but computed with before
         bad = ~judge.good
         quaternion[bad] = (0.0, 0.0, 0.0, 1.0)
-        linear[bad], drift[bad], score[~judge.good[owner]] = 0.0, 0.0, 0.0
+        twist[bad], covariances[bad], score[bad[owner]] = 0.0, 0.0, 0.0
     probabilities, total = class_table(
         owner, known_labels(arrays.class_label[flat]), np.clip(score, 0.0, 1.0), n
     )
     axes = matrices_from_quaternions(quaternion)
+    axes_inverse = axes.swapaxes(1, 2)
+    vectors[:, FORWARD] = axes[:, :, 0]
+    vectors[:, VELOCITY:] = twist @ axes_inverse
+    drift = covariances[:, VELOCITY_COVARIANCE]
+    covariances[:, VELOCITY_COVARIANCE] = axes @ drift @ axes_inverse
+    has_covariance = given(covariances)
     availability = arrays.orientation_availability[rows]
     known = availability <= Orientation.AVAILABLE
-    has_drift = given(drift)
     standing = np.asarray(arrays.is_stationary[rows], dtype=bool)
     id_hash, has_id = hash_uuids(arrays.object_id[rows])
     tracks = FrameTracks(
@@ -91,21 +107,14 @@ def translate_tracked_objects(
         frame_id=frame_id,
         id_hash=id_hash,
         has_id=has_id,
-        position_m=position,
-        position_covariance=where,
-        has_position_covariance=given(where),
+        vectors=vectors,
+        covariances=covariances,
+        has_covariance=has_covariance,
         orientation=np.where(known, availability, Orientation.UNAVAILABLE).astype(np.int8),
-        axes=axes,
-        axes_covariance=turn,
-        has_axes_covariance=given(turn),
         # Nothing but zeros is a sender that measures no velocity, unless it says that the object
         # stands.
-        has_velocity=has_drift | np.any(linear != 0.0, axis=1) | standing,
-        velocity_mps=(axes @ linear[:, :, None])[:, :, 0],
-        velocity_covariance=axes @ drift @ np.swapaxes(axes, -1, -2),
-        has_velocity_covariance=has_drift,
-        has_turn_rate=_has_turn_rate(angular, twist_covariance[:, 5, 5]),
-        turn_rate_radps=(axes @ angular[:, :, None])[:, :, 0],
+        has_velocity=has_covariance[:, VELOCITY_COVARIANCE] | (speed_squared > 0.0) | standing,
+        has_turn_rate=_has_turn_rate(twist[:, 1], twist_covariance[:, 5, 5]),
         has_size=np.all(size > 0.01, axis=1),
         size_m=size,
         has_class=total > 0.0,
@@ -114,14 +123,14 @@ def translate_tracked_objects(
         attributes=np.zeros((n, ATTRIBUTE_COUNT)),
         has_attribute=np.zeros((n, ATTRIBUTE_COUNT), dtype=bool),
     )
-    if not judge.good.all():
+    if not judge.all_good:
         tracks = tracks.select(judge.good)
     return Translation(tracks=tracks, received=len(arrays.position), refused=judge.refused)
 
 
 def _has_turn_rate(angular_radps: np.ndarray, variance: np.ndarray) -> np.ndarray:
     """(N,) whether a yaw rate was measured: not without value and variance, nor with a huge one."""
-    some = np.any(angular_radps != 0.0, axis=1) | (variance > 0.0)
+    some = (angular_radps != 0.0).any(axis=1) | (variance > 0.0)
     return np.asarray(some & (variance <= UNSUREST_TURN_RATE_RADPS**2))
 
 
@@ -130,7 +139,7 @@ def _sizes(arrays: TrackedObjectsArrays, rows: np.ndarray) -> np.ndarray:
     size = np.array(arrays.dimensions[rows], dtype=np.float64)
     shape = arrays.shape_type[rows]
     flat = (size[:, :2] == 0.0).any(axis=1)
-    if not np.any(flat):
+    if not flat.any():
         return size
     cylinders = flat & (shape == CYLINDER)
     size[cylinders, :2] = size[cylinders, :2].max(axis=1)[:, None]

@@ -122,7 +122,7 @@ class TransformBuffer:
                 )
         translation = np.array(translation_m, dtype=np.float64)
         quaternion = np.array(quaternion_xyzw, dtype=np.float64)
-        if not within(translation[None], self._max_position_m)[0]:
+        if not within(translation, self._max_position_m).all():
             raise FrameError(
                 f'the translation of {child} in {parent} must be within {self._max_position_m:g} m,'
                 f' got {translation.tolist()}'

@@ -14,8 +14,9 @@ from prediction_node.domain.frames import Transform
 from prediction_node.domain.observations import ROW_FIELDS
 from prediction_node.observation.parameters import ObservationParameters
 from prediction_node.observation.reasons import Reason
-from prediction_node.observation.to_map import Viewpoint, to_map
+from prediction_node.observation.to_map import to_map
 from prediction_node.observation.translate import translate
+from prediction_node.observation.viewpoint import Seen, Viewpoint
 
 PARAMETERS = ObservationParameters()
 N = 7
@@ -78,7 +79,8 @@ def assert_finite(tracks: Any) -> None:
 def in_map(tracks: Any, source: Any) -> Any:
     pose = Transform.from_xyz_yaw(np.array([100.0, -50.0, 2.0]), 0.7)
     view = Viewpoint(pose, pose.translation_m, None, through_ego=False)
-    return to_map(tracks, source, view, PARAMETERS)
+    (out,) = to_map([Seen(tracks, source, view)], PARAMETERS)
+    return out
 
 
 @pytest.mark.parametrize(
@@ -206,7 +208,7 @@ def test_quaternions_of_any_length_give_the_same_yaw(build: Any) -> None:
     unit = build.tracked(3, yaw=[0.3, -2.0, 3.0])
     scale = np.array([0.5, 1.01, 7.0])[:, None]
     scaled = replace(unit, orientation=unit.orientation * scale)
-    for name in ('axes', 'velocity_mps', 'velocity_covariance'):
+    for name in ('vectors', 'covariances'):
         np.testing.assert_allclose(
             getattr(translate(scaled, source, PARAMETERS).tracks, name),
             getattr(translate(unit, source, PARAMETERS).tracks, name),
