@@ -118,29 +118,34 @@ def stale_steps(checkout: Checkout, target: str, wanted: str | None = None) -> l
     return [step for step in steps if not stamps.is_fresh(step, expected[step])]
 
 
+def usable_environment(checkout: Checkout, wanted: str | None) -> machine.Interpreter | None:
+    """The Python of .venv if it is whole, made at this path, supported, and the one wanted."""
+    python = machine.probe(str(checkout.python))
+    if python is None or not python.supported:
+        return None
+    if wanted is not None:
+        asked = machine.probe(wanted)
+        if asked is None or asked.version != python.version:
+            return None
+    try:
+        script = (checkout.environment / 'bin' / 'pip').read_text(encoding='utf-8')
+        code = 'import pip, sys; print(sys.prefix)'
+        done = subprocess.run([str(checkout.python), '-c', code], capture_output=True, text=True)
+    except OSError:
+        return None
+    made_here = script.startswith(f'#!{checkout.environment}/')
+    return python if made_here and done.stdout.strip() == str(checkout.environment) else None
+
+
 def make_environment(
     checkout: Checkout, python: machine.Interpreter, step: Step, log: Path
 ) -> None:
-    """A new .venv, unless what is there is a whole environment of the same Python at this path."""
-    if not is_usable(checkout, python):
-        if checkout.environment.exists():
-            shutil.rmtree(checkout.environment)
-        command = [python.executable, '-m', 'venv', str(checkout.environment)]
-        environ = machine.clean_environment(os.environ, checkout.environment)
-        run(command, environ=environ, log=log, step=step)
-
-
-def is_usable(checkout: Checkout, python: machine.Interpreter) -> bool:
-    """Is .venv an environment of this Python version, made at this path, with a pip that runs?"""
-    code = 'import pip, sys; print(sys.prefix, *sys.version_info[:3])'
-    try:
-        scripts = (checkout.environment / 'bin' / 'pip').read_text(encoding='utf-8')
-        done = subprocess.run([str(checkout.python), '-c', code], capture_output=True, text=True)
-    except OSError:
-        return False
-    expected = ' '.join([str(checkout.environment), *map(str, python.version)])
-    made_here = scripts.startswith(f'#!{checkout.environment}/')
-    return made_here and done.returncode == 0 and done.stdout.strip() == expected
+    """A new .venv in place of what may be there."""
+    if checkout.environment.exists():
+        shutil.rmtree(checkout.environment)
+    command = [python.executable, '-m', 'venv', str(checkout.environment)]
+    environ = machine.clean_environment(os.environ, checkout.environment)
+    run(command, environ=environ, log=log, step=step)
 
 
 def install_lock(checkout: Checkout, name: str, step: Step, log: Path) -> None:
@@ -196,11 +201,10 @@ def set_up(checkout: Checkout, target: str, wanted: str | None) -> None:
         stale = stale_steps(checkout, target, wanted)
         if not stale:
             return
-        # What exists decides: a step added to .venv must fit the Python it was made with.
-        commands = (
-            machine.python_commands(wanted) if 'environment' in stale else [str(checkout.python)]
-        )
-        python = machine.find_python(commands)
+        kept = usable_environment(checkout, wanted)
+        if kept is None:
+            stale = list(TARGETS[target])
+        python = kept or machine.find_python(machine.python_commands(wanted))
         if 'interfaces' in stale:
             machine.check_build_tools(python.include)
         machine.check_disk(checkout.root, sum(NEEDED_BYTES[step] for step in stale))
@@ -210,7 +214,8 @@ def set_up(checkout: Checkout, target: str, wanted: str | None) -> None:
             log.unlink(missing_ok=True)
             with Step(number, len(stale), TITLES[name]) as step:
                 if name == 'environment':
-                    make_environment(checkout, python, step, log)
+                    if kept is None:
+                        make_environment(checkout, python, step, log)
                 elif name == 'interfaces':
                     interfaces.build(
                         checkout.environment,

@@ -7,6 +7,7 @@ import io
 import os
 import shutil
 import sys
+import venv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -105,13 +106,21 @@ def test_asking_for_another_python_makes_all_stale(
 
 
 class Recorder:
-    """Stands in for the functions of the steps; may fail at one of them."""
+    """Stands in for the functions of the steps; may fail at one of them.
+
+    The environment counts as usable once its step is done.
+    """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, fail_at: str = '') -> None:
         self.done: list[str] = []
         self._fail_at = fail_at
         found = machine.Interpreter(sys.executable, (3, 11, 2), True, '/include')
         monkeypatch.setattr(machine, 'find_python', lambda commands: found)
+        monkeypatch.setattr(
+            bootstrap,
+            'usable_environment',
+            lambda checkout, _: found if checkout.stamps.read('environment') else None,
+        )
         monkeypatch.setattr(machine, 'check_build_tools', lambda include: None)
         monkeypatch.setattr(machine, 'check_disk', lambda folder, needed: None)
         monkeypatch.setattr(bootstrap, 'make_environment', lambda *_: self._do('environment'))
@@ -137,6 +146,63 @@ def test_a_failed_run_resumes_where_it_failed(
     third = Recorder(monkeypatch)
     bootstrap.set_up(checkout, 'test', None)
     assert third.done == []
+
+
+def test_an_environment_that_does_not_work_is_made_anew_with_all_in_it(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = Recorder(monkeypatch)
+    finish(checkout)
+    checkout.stamps.forget('test')
+    monkeypatch.setattr(bootstrap, 'usable_environment', lambda *_: None)
+    bootstrap.set_up(checkout, 'test', None)
+    assert steps.done == list(TARGETS['test'])
+
+
+def test_an_environment_made_by_hand_is_kept(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = Recorder(monkeypatch)
+    here = machine.Interpreter(str(checkout.python), (3, 11, 2), True, '/include')
+    monkeypatch.setattr(bootstrap, 'usable_environment', lambda *_: here)
+    bootstrap.set_up(checkout, 'demo', None)
+    assert steps.done == ['runtime']
+    assert bootstrap.stale_steps(checkout, 'demo') == []
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> Checkout:
+    """A checkout with a real virtual environment, whose pip is a stand-in."""
+    made = Checkout(tmp_path / 'real')
+    venv.create(made.environment, with_pip=False, symlinks=True)
+    (site,) = made.environment.glob('lib/python3*/site-packages')
+    (site / 'pip.py').touch()
+    script = made.environment / 'bin' / 'pip'
+    script.write_text(f'#!{made.python}\n', encoding='utf-8')
+    return made
+
+
+def test_a_whole_environment_is_usable(real: Checkout) -> None:
+    found = bootstrap.usable_environment(real, None)
+    assert found is not None
+    assert found.version == sys.version_info[:3]
+    assert bootstrap.usable_environment(real, sys.executable) == found
+    assert bootstrap.usable_environment(real, 'no-such-python') is None
+
+
+def test_a_moved_environment_is_not_usable(real: Checkout) -> None:
+    moved = Checkout(real.root.with_name('moved'))
+    shutil.move(real.root, moved.root)
+    assert bootstrap.usable_environment(moved, None) is None
+
+
+def test_an_environment_without_pip_is_not_usable(real: Checkout) -> None:
+    """What is left when making it was interrupted."""
+    (stand_in,) = real.environment.glob('lib/python3*/site-packages/pip.py')
+    stand_in.unlink()
+    assert bootstrap.usable_environment(real, None) is None
+    shutil.rmtree(real.environment / 'bin')
+    assert bootstrap.usable_environment(real, None) is None
 
 
 def test_demo_asks_for_no_compiler(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
