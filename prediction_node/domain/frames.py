@@ -4,6 +4,7 @@ counter-clockwise.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,11 +74,12 @@ class Transform:
 
         Raises ValueError for a quaternion that is not finite or has no length.
         """
-        q = np.asarray(quaternion_xyzw, dtype=np.float64)
-        norm = float(np.linalg.norm(q))
-        if not np.isfinite(norm) or norm < 1e-6:
-            raise ValueError(f'quaternion must have a length, got {q.tolist()}')
-        x, y, z, w = q / norm
+        # Plain floats: for a single quaternion they are several times as fast as arrays.
+        x, y, z, w = np.asarray(quaternion_xyzw, dtype=np.float64).tolist()
+        norm = math.sqrt(x * x + y * y + z * z + w * w)
+        if not 1e-6 <= norm < math.inf:
+            raise ValueError(f'quaternion must have a length, got {[x, y, z, w]}')
+        x, y, z, w = x / norm, y / norm, z / norm, w / norm
         rotation = np.array(
             [
                 [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,32 +44,12 @@ class SensorTracks:
     has_attribute: np.ndarray  # (N, ATTRIBUTE_COUNT) bool
 
     def __post_init__(self) -> None:
-        n = len(self.position_m)
-        shapes = {
-            'id_hash': (n,),
-            'has_id': (n,),
-            'position_m': (n, 3),
-            'position_covariance': (n, 2, 2),
-            'orientation': (n,),
-            'yaw_rad': (n,),
-            'yaw_variance': (n,),
-            'has_velocity': (n,),
-            'velocity_mps': (n, 2),
-            'velocity_covariance': (n, 2, 2),
-            'has_yaw_rate': (n,),
-            'yaw_rate_radps': (n,),
-            'has_size': (n,),
-            'size_m': (n, 3),
-            'has_class': (n,),
-            'class_probabilities': (n, CLASS_COUNT),
-            'existence': (n,),
-            'attributes': (n, ATTRIBUTE_COUNT),
-            'has_attribute': (n, ATTRIBUTE_COUNT),
-        }
-        for name, shape in shapes.items():
-            actual = getattr(self, name).shape
-            if actual != shape:
-                raise ValueError(f'SensorTracks.{name} must have shape {shape}, got {actual}')
+        expected = _shapes(len(self.position_m))
+        actual = tuple([rows.shape for rows in _row_arrays(self)])
+        if actual != expected:
+            for name, shape, of_field in zip(ROW_FIELDS, expected, actual, strict=True):
+                if of_field != shape:
+                    raise ValueError(f'SensorTracks.{name} must have shape {shape}, got {of_field}')
 
     def __len__(self) -> int:
         return len(self.position_m)
@@ -89,3 +71,20 @@ ROW_FIELDS: tuple[str, ...] = tuple(
     for name in SensorTracks.__dataclass_fields__
     if name not in ('source', 'modality', 'stamp_ns', 'frame_id')
 )
+_row_arrays = operator.attrgetter(*ROW_FIELDS)
+_ROW_SHAPES: dict[str, tuple[int, ...]] = {
+    'position_m': (3,),
+    'position_covariance': (2, 2),
+    'velocity_mps': (2,),
+    'velocity_covariance': (2, 2),
+    'size_m': (3,),
+    'class_probabilities': (CLASS_COUNT,),
+    'attributes': (ATTRIBUTE_COUNT,),
+    'has_attribute': (ATTRIBUTE_COUNT,),
+}
+
+
+@functools.lru_cache(maxsize=1024)
+def _shapes(n: int) -> tuple[tuple[int, ...], ...]:
+    """What the shapes of the ROW_FIELDS of n tracks must be."""
+    return tuple((n, *_ROW_SHAPES.get(name, ())) for name in ROW_FIELDS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,9 +11,8 @@ from prediction_node.domain.frames import Transform
 from prediction_node.domain.message_arrays import OdometryArrays
 from prediction_node.domain.stamps import seconds
 from prediction_node.observation.headers import check_stamp, frame_name
-from prediction_node.observation.judging import SLACK, has_length
+from prediction_node.observation.odometry_values import OdometryValues, some
 from prediction_node.observation.parameters import ObservationParameters
-from prediction_node.observation.reasons import Reason, Refused
 from prediction_node.observation.rotations import constant_twist
 from prediction_node.observation.transforms import TransformBuffer
 
@@ -33,10 +31,10 @@ class EgoMotion:
     def point_velocity_mps(self, point_m: np.ndarray) -> np.ndarray:
         """(3,) velocity over ground, map axes, of the vehicle's point at (3,) in the map frame."""
         rotation = self.map_from_base.rotation
-        arm = point_m - self.map_from_base.translation_m
-        return np.asarray(
-            rotation @ self.velocity_mps + np.cross(rotation @ self.turn_rate_radps, arm)
-        )
+        x, y, z = (point_m - self.map_from_base.translation_m).tolist()
+        p, q, r = (rotation @ self.turn_rate_radps).tolist()
+        lever = np.array([q * z - r * y, r * x - p * z, p * y - q * x])
+        return np.asarray(rotation @ self.velocity_mps + lever)
 
     def carried_on(
         self, stamp_ns: int, *, sigma_mps2: float = 0.0, sigma_radps2: float = 0.0
@@ -86,15 +84,15 @@ def read_odometry(
     """
     stamp_ns = int(arrays.stamp_ns)
     check_stamp(stamp_ns)
-    _check_values(arrays, parameters)
+    values = OdometryValues.of(arrays)
+    values.check(parameters)
     parent = frame_name(arrays.frame_id)
     child = frame_name(arrays.child_frame_id or parameters.base_frame)
     pose = Transform.from_quaternion(arrays.position, arrays.orientation)
     velocity = np.array(arrays.twist_linear, dtype=np.float64)
     turn_rate = np.array(arrays.twist_angular, dtype=np.float64)
-    pose_covariance = np.asarray(arrays.pose_covariance, dtype=np.float64)
-    plane = pose_covariance[_PLANE]
-    twist_covariance = np.asarray(arrays.twist_covariance, dtype=np.float64)[:3, :3]
+    plane = np.array(values.pose_covariance)
+    twist_covariance = np.array(values.velocity_covariance)
     if parent != parameters.map_frame or child != parameters.base_frame:
         map_from_parent = transforms.lookup(parameters.map_frame, parent, stamp_ns)
         child_from_base = transforms.lookup(child, parameters.base_frame, stamp_ns)
@@ -107,90 +105,14 @@ def read_odometry(
         turn = np.eye(3)
         turn[:2, :2] = map_from_parent.rotation_2d
         plane = turn @ plane @ turn.T
-    in_map = pose.rotation @ twist_covariance @ pose.rotation.T
+    in_map = None
+    if some(values.velocity_covariance):
+        in_map = (pose.rotation @ twist_covariance @ pose.rotation.T)[:2, :2]
     return EgoMotion(
         stamp_ns=stamp_ns,
         map_from_base=pose,
         velocity_mps=velocity,
         turn_rate_radps=turn_rate,
-        pose_covariance=plane if np.any(plane) else None,
-        velocity_covariance=in_map[:2, :2] if np.any(twist_covariance) else None,
-    )
-
-
-# Rows and columns of x, y, yaw in a pose covariance.
-_PLANE = np.ix_([0, 1, 5], [0, 1, 5])
-
-
-def _check_values(arrays: OdometryArrays, parameters: ObservationParameters) -> None:
-    """Raise Refused naming the first field that cannot be used."""
-    far, fast = parameters.max_position_m, parameters.max_speed_mps
-    turning, variance = parameters.max_yaw_rate_radps, parameters.max_variance
-    plane, drift = arrays.pose_covariance[_PLANE], arrays.twist_covariance[:3, :3]
-    for passed, reason, field, value, bound in (
-        (
-            _inside(arrays.position, far),
-            Reason.POSITION,
-            'pose.position',
-            arrays.position,
-            f'within {far:g} m',
-        ),
-        (
-            has_length(arrays.orientation[None])[0],
-            Reason.ORIENTATION,
-            'pose.orientation',
-            arrays.orientation,
-            'a quaternion',
-        ),
-        (
-            math.hypot(*arrays.twist_linear.tolist()) <= fast,
-            Reason.VELOCITY,
-            'twist.linear',
-            arrays.twist_linear,
-            f'<= {fast:g} m/s',
-        ),
-        (
-            _inside(arrays.twist_angular, turning),
-            Reason.YAW_RATE,
-            'twist.angular',
-            arrays.twist_angular,
-            f'<= {turning:g} rad/s',
-        ),
-        (
-            _usable(plane, variance),
-            Reason.POSITION_COVARIANCE,
-            'pose.covariance of x, y, yaw',
-            plane,
-            'semidefinite',
-        ),
-        (
-            _usable(drift, variance),
-            Reason.VELOCITY_COVARIANCE,
-            'twist.covariance',
-            drift,
-            'semidefinite',
-        ),
-    ):
-        if not passed:
-            raise Refused(reason, f'odometry {field} must be {bound}, got {value.tolist()}')
-
-
-def _inside(values: np.ndarray, bound: float) -> bool:
-    return all(abs(value) <= bound for value in values.tolist())
-
-
-def _usable(covariance: np.ndarray, bound: float) -> bool:
-    """`judging.semidefinite` for one (3, 3), in a tenth of the time."""
-    rows: list[list[float]] = covariance.tolist()
-    (a, b, e), (b_, d, g), (e_, g_, f) = rows
-    if not all(abs(value) <= bound for value in (a, b, e, b_, d, g, e_, g_, f)):
-        return False
-    slack, more = SLACK * (a + d + f), 1.0 + SLACK
-    return (
-        min(a, d, f) >= 0.0
-        and max(abs(b - b_), abs(e - e_), abs(g - g_)) <= slack
-        and b * b <= more * a * d
-        and e * e <= more * a * f
-        and g * g <= more * d * f
-        and a * (d * f - g * g) - b * (b * f - g * e) + e * (b * g - d * e) >= -SLACK * a * d * f
+        pose_covariance=plane if some(values.pose_covariance) else None,
+        velocity_covariance=in_map,
     )

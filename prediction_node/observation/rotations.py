@@ -26,22 +26,24 @@ def matrices_from_quaternions(quaternion_xyzw: np.ndarray) -> np.ndarray:
     return np.asarray((_IDENTITY + _DIAGONAL * twofold).reshape(-1, 3, 3))
 
 
-def quaternion_from_matrix(rotation: np.ndarray) -> np.ndarray:
-    """(3, 3) rotation to (4,) unit quaternion x, y, z, w.
+def quaternion_from_matrix(rotation: np.ndarray) -> tuple[float, float, float, float]:
+    """(3, 3) rotation to a unit quaternion x, y, z, w.
 
     Shepperd, "Quaternion from rotation matrix", 1978: start from the largest component.
     """
     (a, b, c), (d, e, f), (g, h, i) = rotation.tolist()
-    # 4 q q^T, of which every column is the quaternion up to its length
-    outer = (
-        (1.0 + a - e - i, b + d, c + g, h - f),
-        (b + d, 1.0 - a + e - i, f + h, c - g),
-        (c + g, f + h, 1.0 - a - e + i, d - b),
-        (h - f, c - g, d - b, 1.0 + a + e + i),
-    )
-    x, y, z, w = outer[max(range(4), key=lambda k: outer[k][k])]
+    # Each is a row of 4 q q^T, and so the quaternion up to its length.
+    largest = max(a + e + i, a - e - i, e - a - i, i - a - e)
+    if largest == a + e + i:
+        x, y, z, w = h - f, c - g, d - b, 1.0 + a + e + i
+    elif largest == a - e - i:
+        x, y, z, w = 1.0 + a - e - i, b + d, c + g, h - f
+    elif largest == e - a - i:
+        x, y, z, w = b + d, 1.0 - a + e - i, f + h, c - g
+    else:
+        x, y, z, w = c + g, f + h, 1.0 - a - e + i, d - b
     length = math.sqrt(x * x + y * y + z * z + w * w)
-    return np.array([x / length, y / length, z / length, w / length])
+    return x / length, y / length, z / length, w / length
 
 
 def interpolate(first: Transform, second: Transform, share: float) -> Transform:
@@ -49,17 +51,26 @@ def interpolate(first: Transform, second: Transform, share: float) -> Transform:
 
     The turn is that of Shoemake's slerp ("Animating rotation with quaternion curves", 1985).
     """
-    x, y, z, w = quaternion_from_matrix(first.rotation.T @ second.rotation).tolist()
+    x, y, z, w = quaternion_from_matrix(first.rotation.T @ second.rotation)
     sine = math.sqrt(x * x + y * y + z * z)
     translation_m = first.translation_m + share * (second.translation_m - first.translation_m)
     if sine < 1e-12:
         return Transform(second.rotation, translation_m)
     half = math.atan2(sine, abs(w))
     scale = math.sin(share * half) / sine * (1.0 if w >= 0.0 else -1.0)
-    turn = Transform.from_quaternion(
-        translation_m, np.array([x * scale, y * scale, z * scale, math.cos(share * half)])
+    turn = _matrix(x * scale, y * scale, z * scale, math.cos(share * half))
+    return Transform(first.rotation @ turn, translation_m)
+
+
+def _matrix(x: float, y: float, z: float, w: float) -> np.ndarray:
+    """(3, 3) of one unit quaternion."""
+    return np.array(
+        [
+            [1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y - z * w), 2.0 * (x * z + y * w)],
+            [2.0 * (x * y + z * w), 1.0 - 2.0 * (x * x + z * z), 2.0 * (y * z - x * w)],
+            [2.0 * (x * z - y * w), 2.0 * (y * z + x * w), 1.0 - 2.0 * (x * x + y * y)],
+        ]
     )
-    return Transform(first.rotation @ turn.rotation, translation_m)
 
 
 def skew(vector: np.ndarray) -> np.ndarray:

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from prediction_node.domain.errors import FrameError
 from prediction_node.domain.frames import Transform
-from prediction_node.observation.ego_motion import _usable, read_odometry
+from prediction_node.observation.ego_motion import read_odometry
 from prediction_node.observation.judging import semidefinite
 from prediction_node.observation.odometry import OdometryBuffer
+from prediction_node.observation.odometry_values import usable_covariance
 from prediction_node.observation.parameters import ObservationParameters
 from prediction_node.observation.transforms import TransformBuffer
 
@@ -178,7 +179,7 @@ def test_one_covariance_is_judged_like_many(values: list[float], kind: str, last
     with np.errstate(over='ignore', invalid='ignore'):
         matrix[2, 2] *= last
         many = bool(semidefinite(matrix[None], 1e10)[0])
-    assert _usable(matrix, 1e10) == many
+    assert usable_covariance(matrix.tolist(), 1e10) == many
 
 
 def test_a_leading_slash_and_an_empty_child_are_forgiven(build: Any) -> None:

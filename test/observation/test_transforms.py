@@ -108,7 +108,7 @@ def test_quaternions_and_matrices_are_inverse(quaternion: np.ndarray) -> None:
         matrix, Transform.from_quaternion(ORIGIN, quaternion).rotation, atol=1e-12
     )
     back = quaternion_from_matrix(matrix)
-    assert abs(float(back @ quaternion)) == pytest.approx(1.0, abs=1e-12)
+    assert abs(float(np.array(back) @ quaternion)) == pytest.approx(1.0, abs=1e-12)
 
 
 @given(
