@@ -1,4 +1,4 @@
-"""One declaration per number: tree, YAML file and flat names say the same, and bad values are named."""
+"""One declaration per number: tree, YAML file and flat names agree, and bad values are named."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_a_bad_file_is_named_with_its_key(tmp_path: Path, text: str, named: str)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ParameterError, match='nowhere.yaml: cannot be read'):
+    with pytest.raises(ParameterError, match=r'nowhere\.yaml: cannot be read'):
         config.load_yaml(tmp_path / 'nowhere.yaml')
 
 
