@@ -38,13 +38,20 @@ def fuse_attributes(
     weight: np.ndarray,
     reported: np.ndarray,
     has_attribute: np.ndarray,
-    trust: float,
+    trust: np.ndarray | float,
+    first: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Evidence and weight (K, ATTRIBUTE_COUNT) after the reports of one source."""
-    added = np.where(has_attribute, trust, 0.0)
+    """Evidence and weight (K, ATTRIBUTE_COUNT) after the reports (R, ATTRIBUTE_COUNT).
+
+    `trust` is one number or (R,), `first` (K,) are the first reports of each track, by default
+    there is one for each.
+    """
+    added = np.where(has_attribute, np.asarray(trust)[..., None], 0.0)
+    said = added * to_evidence(np.where(has_attribute, reported, 0.5))
+    if first is not None:
+        added, said = (np.add.reduceat(rows, first, axis=0) for rows in (added, said))
     total = weight + added
-    said = np.where(has_attribute, to_evidence(np.where(has_attribute, reported, 0.5)), 0.0)
-    mean = (weight * evidence + added * said) / np.maximum(total, 1e-12)
+    mean = (weight * evidence + said) / np.maximum(total, 1e-12)
     return np.where(added > 0.0, mean, evidence), np.minimum(total, MAX_WEIGHT)
 
 

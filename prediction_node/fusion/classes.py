@@ -18,18 +18,21 @@ def class_probabilities(evidence: np.ndarray) -> np.ndarray:
     return probabilities
 
 
-def report_log_likelihood(reported: np.ndarray, trust: float) -> np.ndarray:
-    """(K, CLASS_COUNT) log-likelihood of each true class, given reported probabilities.
+def report_log_likelihood(reported: np.ndarray, trust: np.ndarray | float) -> np.ndarray:
+    """(R, CLASS_COUNT) log-likelihood of each true class, given reported probabilities.
 
-    A source names the true class with probability `trust` and any other equally often. Naming
-    "unknown" says nothing; an object which truly is of an unknown kind is named anything.
+    A source names the true class with probability `trust`, one number or (R,), and any other
+    equally often. Naming "unknown" says nothing; an object which truly is of an unknown kind is
+    named anything.
     """
-    likelihood_of_name = np.full((CLASS_COUNT, CLASS_COUNT), (1.0 - trust) / (CLASS_COUNT - 2))
-    np.fill_diagonal(likelihood_of_name, trust)
+    trust = np.asarray(trust)[..., None]
+    wrong = (1.0 - trust) / (CLASS_COUNT - 2)
     nothing = 1.0 / (CLASS_COUNT - 1)
-    likelihood_of_name[ObjectClass.UNKNOWN, :] = nothing  # any true class, named unknown
-    likelihood_of_name[:, ObjectClass.UNKNOWN] = nothing
-    log_likelihood: np.ndarray = np.log(np.maximum(reported @ likelihood_of_name, 1e-12))
+    total = reported.sum(axis=1, keepdims=True)
+    unknown = reported[:, ObjectClass.UNKNOWN, None]
+    likelihood = wrong * (total - unknown) + (trust - wrong) * reported + nothing * unknown
+    likelihood[:, ObjectClass.UNKNOWN] = nothing * total[:, 0]
+    log_likelihood: np.ndarray = np.log(np.maximum(likelihood, 1e-12))
     return log_likelihood
 
 
@@ -37,16 +40,21 @@ def fuse_classes(
     evidence: np.ndarray,
     reported: np.ndarray,
     has_class: np.ndarray,
-    trust: float,
+    trust: np.ndarray | float,
     parameters: FusionParameters,
+    first: np.ndarray | None = None,
 ) -> np.ndarray:
-    """(K, CLASS_COUNT) evidence after the reports (K, CLASS_COUNT); rows without a class stay.
+    """(K, CLASS_COUNT) evidence after the reports (R, CLASS_COUNT); those without a class say
+    nothing.
 
-    Successive reports of one classifier err alike, so a report counts for a part of its likelihood;
-    the bound keeps a mistaken belief open to correction.
+    `first` (K,) are the first reports of each track, by default there is one for each. Successive
+    reports of one classifier err alike, so a report counts for a part of its likelihood; the bound
+    keeps a mistaken belief open to correction.
     """
-    gained = parameters.class_correlation * report_log_likelihood(reported, trust)
-    summed = np.where(has_class[:, None], evidence + gained, evidence)
+    gained = np.where(has_class[:, None], report_log_likelihood(reported, trust), 0.0)
+    if first is not None:
+        gained = np.add.reduceat(gained, first, axis=0)
+    summed = evidence + parameters.class_correlation * gained
     summed -= summed.max(axis=1, keepdims=True, initial=-np.inf)
     bounded: np.ndarray = np.maximum(summed, -parameters.max_class_log_odds)
     return bounded

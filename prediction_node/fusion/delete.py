@@ -18,14 +18,13 @@ _TOLD_APART_NS = NS_PER_S  # how long having been told apart counts
 def count_hits(
     tracks: TrackTable,
     rows: np.ndarray,
-    existence: np.ndarray,
-    modality: int,
+    gain: np.ndarray,
+    reports: np.ndarray,
     parameters: FusionParameters,
 ) -> None:
-    """Raise the log-odds of `rows` (K,) by a report each, the surer the more (existence (K,))."""
-    gain = parameters.existence_gain[modality] * existence
+    """Raise the log-odds of the different `rows` (K,) by `gain` (K,), the sum of `reports` (K,)."""
     tracks.log_odds[rows] = np.minimum(tracks.log_odds[rows] + gain, parameters.max_log_odds)
-    tracks.hits[rows] += 1
+    tracks.hits[rows] += reports
     tracks.confirmed |= (tracks.log_odds >= parameters.confirm_log_odds) & (
         tracks.hits >= parameters.confirm_hits
     )
@@ -34,20 +33,20 @@ def count_hits(
 def count_misses(
     tracks: TrackTable,
     hit: np.ndarray,
-    column: int,
-    stamp_ns: int,
-    modality: int,
+    column: np.ndarray,
+    stamp_ns: np.ndarray,
+    modality: np.ndarray,
     parameters: FusionParameters,
 ) -> None:
-    """Lower the log-odds of tracks that the source saw just now and does not report any more.
+    """Lower the log-odds of tracks that a source saw just now and does not report any more.
 
-    `hit` (K,) are the rows it does report. A source that never saw the object, or lost it a while
-    ago (hidden, out of range), says nothing about it.
+    `hit` (N, M) are the tracks reported by each of M messages of the sources `column` (M,), made at
+    `stamp_ns` (M,). A source that never saw the object, or lost it a while ago (hidden, out of
+    range), says nothing about it.
     """
     age_ns = stamp_ns - tracks.source_seen_ns[:, column]
-    missed = (age_ns > 0) & (age_ns <= nanoseconds(parameters.miss_window_s))
-    missed[hit] = False
-    tracks.log_odds[missed] -= parameters.existence_loss[modality]
+    missed = (age_ns > 0) & (age_ns <= nanoseconds(parameters.miss_window_s)) & ~hit
+    tracks.log_odds -= missed @ np.asarray(parameters.existence_loss)[modality]
 
 
 def alive(tracks: TrackTable, stamp_ns: int, parameters: FusionParameters) -> np.ndarray:
@@ -88,15 +87,23 @@ def duplicates(
     for part in (slice(X, Y + 1), slice(VX, VY + 1)):
         offset = tracks.mean[first, part] - tracks.mean[second, part]
         spread = covariance[first, part, part] + covariance[second, part, part]
-        solved = np.linalg.solve(spread, offset[:, :, None])[:, :, 0]
-        agree &= (offset * solved).sum(axis=1) < _SAME_OBJECT
+        agree &= squared_distance(offset, spread) < _SAME_OBJECT
     together = tracks.source_seen_ns[first] == tracks.source_seen_ns[second]
     newest = tracks.seen_ns[first, None] - _TOLD_APART_NS
     agree &= ~(together & (tracks.source_seen_ns[first] > newest)).any(axis=1)
-    for i, j in zip(first[agree], second[agree], strict=True):
+    nearest = np.argsort(distance[agree], kind='stable')
+    for i, j in zip(first[agree][nearest], second[agree][nearest], strict=True):
         if not (doomed[i] or doomed[j]):
             doomed[_lesser(tracks, i, j)] = True
     return doomed
+
+
+def squared_distance(offset: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """(P,) squared Mahalanobis distances of offsets (P, 2)."""
+    xx, yy, xy = covariance[:, 0, 0], covariance[:, 1, 1], covariance[:, 0, 1]
+    dx, dy = offset[:, 0], offset[:, 1]
+    squared: np.ndarray = (yy * dx * dx - 2.0 * xy * dx * dy + xx * dy * dy) / (xx * yy - xy * xy)
+    return squared
 
 
 def _lesser(tracks: TrackTable, i: int, j: int) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 
 from prediction_node.domain.frames import wrap_angle
 from prediction_node.domain.kinds import Orientation
-from prediction_node.domain.observations import SensorTracks
+from prediction_node.fusion.reports import Reports
 from prediction_node.fusion.tracks import (
     ACCELERATION,
     VX,
@@ -29,7 +29,7 @@ _FIRST_YAW_RATE_SIGMA_RADPS = 0.3
 def yaw_innovation(
     yaw_rad: np.ndarray, reported_rad: np.ndarray, orientation: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Innovations (K,) in [-pi/2, pi/2) and evidence (K,) for the track's sign of heading.
+    """Innovations (R,) in [-pi/2, pi/2) and evidence (R,) for the track's sign of heading.
 
     Boxes are symmetric: a report half a turn off agrees on the axis and disagrees on the sign, so
     the axis is corrected and the sign is voted on.
@@ -81,16 +81,17 @@ def _turn_round(tracks: TrackTable, rows: np.ndarray) -> None:
 
 
 def adopt_headings(
-    tracks: TrackTable, rows: np.ndarray, reports: SensorTracks, columns: np.ndarray
+    tracks: TrackTable, rows: np.ndarray, reports: Reports, columns: np.ndarray
 ) -> None:
-    """Give those of `rows` (K,) that lack a heading the one reported in `columns` (K,), if any.
+    """Give those of `rows` (R,) that lack a heading the first reported in `columns` (R,), if any.
 
     Its uncertainty is opened fourfold, since the same report goes on into the update.
     """
     fresh = ~tracks.has_heading[rows] & (reports.orientation[columns] != Orientation.UNAVAILABLE)
     if not fresh.any():
         return
-    rows, columns = rows[fresh], columns[fresh]
+    rows, first = np.unique(rows[fresh], return_index=True)
+    columns = columns[fresh][first]
     yaw = facing(
         reports.yaw_rad[columns], reports.orientation[columns], tracks.mean[rows, VX : VY + 1]
     )

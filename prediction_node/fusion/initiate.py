@@ -7,40 +7,58 @@ import uuid
 import numpy as np
 
 from prediction_node.domain.kinds import CLASS_COUNT, ObjectClass, Orientation
-from prediction_node.domain.observations import SensorTracks
 from prediction_node.fusion.heading import facing, set_heading
 from prediction_node.fusion.parameters import FusionParameters
+from prediction_node.fusion.reports import Reports
 from prediction_node.fusion.tracks import VX, VY, YAW, TrackTable, X, Y
 
 _NO_CLASS = np.eye(CLASS_COUNT)[ObjectClass.UNKNOWN]
 _SIDEWAYS_SIGMA_MPS = 0.5  # of a body whose heading is known
 
 
+def founders(reports: Reports, rows: np.ndarray, reach_m: float) -> np.ndarray:
+    """(R,) bool: which of the report rows `rows` (R,) nobody before them may have reported as well.
+
+    One message reports an object once, so that only reports of other, earlier messages within
+    reach_m count.
+    """
+    message = reports.message[rows]
+    x, y = reports.position_m[rows, 0], reports.position_m[rows, 1]
+    earlier = message[None] < message[:, None]
+    apart2 = np.square(x[None] - x[:, None]) + np.square(y[None] - y[:, None])
+    first: np.ndarray = ~(earlier & (apart2 < reach_m**2)).any(axis=1)
+    return first
+
+
 def start_tracks(
-    reports: SensorTracks,
+    reports: Reports,
     columns: np.ndarray,
     sources: int,
     namespace: uuid.UUID,
     first_serial: int,
     parameters: FusionParameters,
 ) -> tuple[TrackTable, np.ndarray]:
-    """One track for each of the report rows `columns` (K,), at the reports' instant, and their
+    """One track for each of the report rows `columns` (K,), at its report's instant, and their
     order.
 
     Class, size and the like are left blank: they are noted as with any later report.
 
-    The order of birth, which enters the identity, is that of the positions, not of the rows:
-    sensors list their objects in any order.
+    The order of birth, which enters the identity, is that of the messages and then of the
+    positions, not of the rows: sensors list their objects in any order.
     """
-    columns = columns[np.lexsort(reports.position_m[columns, 1::-1].T)]
+    y, x = reports.position_m[columns, 1::-1].T
+    columns = columns[np.lexsort((y, x, reports.message[columns]))]
     born = TrackTable.blank(len(columns), sources)
     born.serial = first_serial + np.arange(len(columns))
-    names = [f'{reports.stamp_ns}/{serial}' for serial in born.serial]
+    names = [
+        f'{stamp_ns}/{serial}'
+        for stamp_ns, serial in zip(reports.stamp_ns[columns], born.serial, strict=True)
+    ]
     identities = b''.join(uuid.uuid5(namespace, name).bytes for name in names)
     born.uuid = np.frombuffer(identities, np.uint8).reshape(-1, 16).copy()
     born.log_odds[:] = parameters.prior_log_odds
     born.height_m[:, 0] = reports.position_m[columns, 2]
-    born.height_m[:, 1] = parameters.height_sigma_m[reports.modality] ** 2
+    born.height_m[:, 1] = np.square(parameters.height_sigma_m)[reports.modality[columns]]
 
     rumoured = np.where(
         reports.has_class[columns, None], reports.class_probabilities[columns], _NO_CLASS
@@ -54,7 +72,7 @@ def start_tracks(
 def _start_motion(
     born: TrackTable,
     rows: np.ndarray,
-    reports: SensorTracks,
+    reports: Reports,
     columns: np.ndarray,
     speed_variance: np.ndarray,
     parameters: FusionParameters,
@@ -73,7 +91,7 @@ def _start_motion(
         sideways[:, None, None] * np.eye(2) + (speed_variance - sideways)[:, None, None] * along,
         speed_variance[:, None, None] * np.eye(2),
     )
-    part = parameters.shared_error[reports.modality]
+    part = np.asarray(parameters.shared_error)[reports.modality[columns], None, None]
     place, motion = slice(X, Y + 1), slice(VX, VY + 1)
     born.mean[:, place] = reports.position_m[columns, :2]
     born.independent[:, place, place] = (1.0 - part) * reports.position_covariance[columns]

@@ -166,7 +166,7 @@ class FusionParameters:
         high=10.0,
     )
     existence_loss: tuple[float, ...] = parameter(
-        (0.25, 0.5, 0.2, 0.2),
+        (0.3, 0.6, 0.24, 0.24),
         'Log-odds of existence lost when a source which saw the object just now reports it no more'
         + _BY_MODALITY,
         low=0.0,

@@ -31,6 +31,7 @@ WALKING_MPS = 1.0  # turning is free above about this speed
 _SMALLEST = 1e-8  # stands for a variance of zero
 STANDSTILL_MEMORY_S = 0.2  # a yaw rate at standstill is gone after this
 LONGEST_STEP_S = 0.2  # the linearisation is good for this long
+_PLACE, _MOTION = slice(X, Y + 1), slice(VX, VY + 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +44,17 @@ class MotionNoise:
     yaw_drift: np.ndarray  # (N,) rad^2/s
     slip_variance: np.ndarray  # (N,) m^2/s^2
     axle_fraction: np.ndarray  # (N,)
+
+    def of(self, rows: np.ndarray) -> MotionNoise:
+        """Of the rows that `rows` picks."""
+        return MotionNoise(
+            self.acceleration_variance[rows],
+            self.drift[rows],
+            self.yaw_rate_drift[rows],
+            self.yaw_drift[rows],
+            self.slip_variance[rows],
+            self.axle_fraction[rows],
+        )
 
 
 def motion_table(parameters: FusionParameters) -> np.ndarray:
@@ -82,11 +94,12 @@ def motion_noise(
 
 
 def moved(
-    mean: np.ndarray, dt_s: float, parameters: FusionParameters
+    mean: np.ndarray, dt_s: np.ndarray | float, parameters: FusionParameters
 ) -> tuple[np.ndarray, np.ndarray]:
     """The states (N, 7) after dt_s (before, if negative) and the Jacobians (N, 7, 7).
 
-    Vectors in the plane are complex numbers here: x + iy, and a factor of i is a quarter turn.
+    `dt_s` is one number or (N,) of one sign. Vectors in the plane are complex numbers here: x + iy,
+    and a factor of i is a quarter turn.
     """
     a, yaw, w = mean[:, ACCELERATION], mean[:, YAW], mean[:, YAW_RATE]
     velocity = mean[:, VX] + 1j * mean[:, VY]
@@ -98,29 +111,40 @@ def moved(
     ahead = np.exp(1j * yaw)
     half_dt2 = 0.5 * dt_s * dt_s
 
-    place, motion = slice(X, Y + 1), slice(VX, VY + 1)
     out = mean.copy()
-    out[:, place] += _pairs(dt_s * middle + half_dt2 * a * ahead)
-    out[:, motion] = _pairs(end + dt_s * a * ahead)
+    out[:, _PLACE] += _pairs(dt_s * middle + half_dt2 * a * ahead)
+    out[:, _MOTION] = _pairs(end + dt_s * a * ahead)
     out[:, ACCELERATION] *= forget_a
     out[:, YAW] = wrap_angle(yaw + dt_s * w)
     out[:, YAW_RATE] *= forget_w
 
     jacobian = np.repeat(np.eye(STATE_COUNT)[None], len(mean), axis=0)
-    jacobian[:, place, VX] = _pairs(dt_s * half_turn)
-    jacobian[:, place, VY] = _pairs(1j * dt_s * half_turn)
-    jacobian[:, place, ACCELERATION] = _pairs(half_dt2 * ahead)
-    jacobian[:, place, YAW] = _pairs(1j * half_dt2 * a * ahead)
-    jacobian[:, place, YAW_RATE] = _pairs(1j * half_dt2 * middle)
-    jacobian[:, motion, VX] = _pairs(full_turn)
-    jacobian[:, motion, VY] = _pairs(1j * full_turn)
-    jacobian[:, motion, ACCELERATION] = _pairs(dt_s * ahead)
-    jacobian[:, motion, YAW] = _pairs(1j * dt_s * a * ahead)
-    jacobian[:, motion, YAW_RATE] = _pairs(1j * dt_s * end)
+    jacobian[:, _PLACE, VX] = _pairs(dt_s * half_turn)
+    jacobian[:, _PLACE, VY] = _pairs(1j * dt_s * half_turn)
+    jacobian[:, _PLACE, ACCELERATION] = _pairs(half_dt2 * ahead)
+    jacobian[:, _PLACE, YAW] = _pairs(1j * half_dt2 * a * ahead)
+    jacobian[:, _PLACE, YAW_RATE] = _pairs(1j * half_dt2 * middle)
+    jacobian[:, _MOTION, VX] = _pairs(full_turn)
+    jacobian[:, _MOTION, VY] = _pairs(1j * full_turn)
+    jacobian[:, _MOTION, ACCELERATION] = _pairs(dt_s * ahead)
+    jacobian[:, _MOTION, YAW] = _pairs(1j * dt_s * a * ahead)
+    jacobian[:, _MOTION, YAW_RATE] = _pairs(1j * dt_s * end)
     jacobian[:, ACCELERATION, ACCELERATION] = forget_a
     jacobian[:, YAW, YAW_RATE] = dt_s
     jacobian[:, YAW_RATE, YAW_RATE] = forget_w
     return out, jacobian
+
+
+def moved_place(mean: np.ndarray, dt_s: np.ndarray) -> np.ndarray:
+    """(N, 4) places and velocities of `moved` alone, dt_s (N,)."""
+    velocity = mean[:, VX] + 1j * mean[:, VY]
+    half_turn = np.exp(0.5j * dt_s * mean[:, YAW_RATE])
+    middle = half_turn * velocity
+    gained = dt_s * mean[:, ACCELERATION] * np.exp(1j * mean[:, YAW])
+    out = np.empty((len(mean), 4))
+    out[:, :2] = mean[:, _PLACE] + _pairs(dt_s * (middle + 0.5 * gained))
+    out[:, 2:] = _pairs(half_turn * middle + gained)
+    return out
 
 
 def _pairs(vectors: np.ndarray) -> np.ndarray:
@@ -129,53 +153,70 @@ def _pairs(vectors: np.ndarray) -> np.ndarray:
 
 
 def _forgetting(
-    vx: np.ndarray, vy: np.ndarray, dt_s: float, parameters: FusionParameters
-) -> tuple[float, np.ndarray]:
+    vx: np.ndarray, vy: np.ndarray, dt_s: np.ndarray | float, parameters: FusionParameters
+) -> tuple[np.ndarray | float, np.ndarray]:
     """Factors of the acceleration and of the yaw rates (N,). Going back in time forgets nothing."""
-    if dt_s <= 0.0:
+    if np.max(dt_s, initial=0.0) <= 0.0:
         return 1.0, np.ones_like(vx)
-    moving = _share_moving(vx, vy)
+    moving = share_moving(vx, vy)
     rate = moving / parameters.yaw_rate_memory_s + (1.0 - moving) / STANDSTILL_MEMORY_S
-    return float(np.exp(-dt_s / parameters.acceleration_memory_s)), np.exp(-dt_s * rate)
+    return np.exp(-dt_s / parameters.acceleration_memory_s), np.exp(-dt_s * rate)
 
 
-def _share_moving(vx: np.ndarray, vy: np.ndarray) -> np.ndarray:
+def share_moving(vx: np.ndarray, vy: np.ndarray) -> np.ndarray:
+    """(N,) 0 for standing bodies to 1 for those fast enough to turn freely."""
     squared = vx * vx + vy * vy
     share: np.ndarray = squared / (squared + WALKING_MPS**2)
     return share
 
 
 def process_noise(
-    noise: MotionNoise, mean: np.ndarray, dt_s: float, parameters: FusionParameters
+    noise: MotionNoise, mean: np.ndarray, dt_s: np.ndarray | float, parameters: FusionParameters
 ) -> np.ndarray:
-    """(N, 7, 7) covariance that |dt_s| adds."""
-    dt = abs(dt_s)
-    drift, turn, face, push = np.zeros((4, STATE_COUNT, STATE_COUNT))
-    for pattern, value, rate in ((drift, X, VX), (drift, Y, VY), (turn, YAW, YAW_RATE)):
-        pattern[value, value] = dt**3 / 3.0
-        pattern[value, rate] = pattern[rate, value] = dt**2 / 2.0
-        pattern[rate, rate] = dt
+    """(N, 7, 7) covariance that |dt_s|, one number or (N,), adds."""
+    dt = np.abs(dt_s)
+    half_dt2 = 0.5 * dt * dt
+    turning = noise.yaw_rate_drift * share_moving(mean[:, VX], mean[:, VY])
+    place, motion, yaw, rate = variances_since(noise, turning, dt)
+    q = np.zeros((len(mean), STATE_COUNT, STATE_COUNT))
+    q[:, X, X] = q[:, Y, Y] = place
+    q[:, VX, VX] = q[:, VY, VY] = motion
+    q[:, X, VX] = q[:, VX, X] = q[:, Y, VY] = q[:, VY, Y] = noise.drift * half_dt2
+    forgotten = 1.0 - np.exp(-2.0 * dt / parameters.acceleration_memory_s)
+    q[:, ACCELERATION, ACCELERATION] = noise.acceleration_variance * forgotten
+    q[:, YAW, YAW] = yaw
+    q[:, YAW, YAW_RATE] = q[:, YAW_RATE, YAW] = turning * half_dt2
+    q[:, YAW_RATE, YAW_RATE] = rate
+    return q
+
+
+def variances_since(
+    noise: MotionNoise, turning: np.ndarray, dt_s: np.ndarray | float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """(N,) that dt_s >= 0 adds to place and velocity (each axis), yaw and yaw rate.
+
+    `turning` (N,) is how much of the drift of yaw rates is left at the body's speed.
+    """
+    third = dt_s**3 / 3.0
     # Walkers may face anywhere at once, but nobody turns while standing without being seen to.
-    face[YAW, YAW] = dt
-    push[ACCELERATION, ACCELERATION] = 1.0 - np.exp(-2.0 * dt / parameters.acceleration_memory_s)
-    turning = noise.yaw_rate_drift * _share_moving(mean[:, VX], mean[:, VY])
-    strength = np.stack(
-        [noise.drift, turning, noise.yaw_drift, noise.acceleration_variance], axis=1
+    return (
+        noise.drift * third,
+        noise.drift * dt_s,
+        noise.yaw_drift * dt_s + turning * third,
+        turning * dt_s,
     )
-    patterns = np.stack([drift, turn, face, push]).reshape(4, -1)
-    added: np.ndarray = (strength @ patterns).reshape(-1, STATE_COUNT, STATE_COUNT)
-    return added
 
 
 def predict(
-    tracks: TrackTable, noise: MotionNoise, dt_s: float, parameters: FusionParameters
+    tracks: TrackTable, noise: MotionNoise, dt_s: np.ndarray | float, parameters: FusionParameters
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean, independent and shared covariance of all tracks after dt_s >= 0; `tracks` stays.
 
+    `dt_s` is one number or (N,).
     Noise of the motion belongs to the independent part: no sensor repeats it.
     """
     mean, independent, shared = tracks.mean, tracks.independent, tracks.shared
-    steps = max(1, int(np.ceil(dt_s / LONGEST_STEP_S - 1e-9)))
+    steps = max(1, int(np.ceil(np.max(dt_s, initial=0.0) / LONGEST_STEP_S - 1e-9)))
     for _ in range(steps):
         step_s = dt_s / steps
         added = process_noise(noise, mean, step_s, parameters)
@@ -184,25 +225,3 @@ def predict(
         independent = jacobian @ independent @ transposed + added
         shared = jacobian @ shared @ transposed
     return mean, independent, shared
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Past:
-    """N tracks taken back to an instant before theirs. None stands for identity and zero."""
-
-    mean: np.ndarray  # (N, STATE_COUNT)
-    covariance: np.ndarray  # (N, STATE_COUNT, STATE_COUNT)
-    jacobian: np.ndarray | None  # (N, STATE_COUNT, STATE_COUNT) of the past by the present state
-    noise: np.ndarray | None  # (N, STATE_COUNT, STATE_COUNT) what may have happened in between
-
-
-def taken_back(
-    tracks: TrackTable, noise: MotionNoise, late_s: float, parameters: FusionParameters
-) -> Past:
-    """Where the tracks were late_s >= 0 before their instant, less certain by the noise since."""
-    if late_s == 0.0:
-        return Past(tracks.mean, tracks.covariance, None, None)
-    mean, jacobian = moved(tracks.mean, -late_s, parameters)
-    added = process_noise(noise, tracks.mean, late_s, parameters)
-    covariance = jacobian @ tracks.covariance @ jacobian.swapaxes(1, 2) + added
-    return Past(mean, covariance, jacobian, added)

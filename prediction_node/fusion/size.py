@@ -30,20 +30,27 @@ def fuse_size(
     weight: np.ndarray,
     reported_m: np.ndarray,
     has_size: np.ndarray,
-    trust: float,
+    trust: np.ndarray | float,
+    first: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and weight (K, 3) after the reports (K, 3).
+    """Mean and weight (K, 3) after the reports (R, 3).
 
-    Once a size is known, a report that is grossly off (merged or half hidden bodies) is pulled in
-    to a bounded ratio (a Huber estimate in the logarithm).
+    `trust` is one number or (R,), `first` (K,) are the first reports of each track, by default
+    there is one for each. Once a size is known, a report that is grossly off (merged or half hidden
+    bodies) is pulled in to a bounded ratio (a Huber estimate in the logarithm).
     """
     known = weight > 2.0
-    bounded = np.where(
-        known, np.clip(reported_m, size_m / _OUTLIER_RATIO, size_m * _OUTLIER_RATIO), reported_m
-    )
+    low = np.where(known, size_m / _OUTLIER_RATIO, -np.inf)
+    high = np.where(known, size_m * _OUTLIER_RATIO, np.inf)
     added = np.where(has_size, trust, 0.0)[:, None]
+    if first is None:
+        said = added * np.clip(reported_m, low, high)
+    else:
+        track = np.repeat(np.arange(len(first)), np.diff(first, append=len(added)))
+        said = added * np.clip(reported_m, low[track], high[track])
+        added, said = (np.add.reduceat(rows, first, axis=0) for rows in (added, said))
     total = weight + added
-    mean = (weight * size_m + added * bounded) / np.maximum(total, 1e-12)
+    mean = (weight * size_m + said) / np.maximum(total, 1e-12)
     return np.where(added > 0.0, mean, size_m), np.minimum(total, _MAX_WEIGHT)
 
 

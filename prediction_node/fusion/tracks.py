@@ -98,8 +98,8 @@ class TrackTable:
         for field in fields(self):
             setattr(self, field.name, getattr(self, field.name)[index])
 
-    def picked(self, index: np.ndarray) -> TrackTable:
-        """Copies of the rows that `index` picks."""
+    def picked(self, index: np.ndarray | slice) -> TrackTable:
+        """The rows that `index` picks: copies, or of a slice views."""
         return TrackTable(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
 
     def append(self, other: TrackTable) -> None:

@@ -32,7 +32,6 @@ from prediction_node.fusion.classes import (
     fuse_classes,
     report_log_likelihood,
 )
-from prediction_node.fusion.gate import Pairs
 from prediction_node.fusion.size import USUAL_SIZE_M, fuse_size, published_size
 
 P = FusionParameters()
@@ -191,8 +190,8 @@ def test_the_assignment_is_the_cheapest_of_all(seed: int, n: int, m: int) -> Non
     cost = rng.normal(0.0, 5.0, (n, m))
     near = rng.random((n, m)) < 0.6
     rows, columns = np.nonzero(near)
-    pairs = Pairs(rows, columns, cost[rows, columns])
-    track, report = associate(pairs, n, m)
+    chosen = associate(rows, columns, cost[rows, columns], n, m)
+    track, report = rows[chosen], columns[chosen]
     assert len(set(track)) == len(track)
     assert len(set(report)) == len(report)
     assert near[track, report].all()

@@ -19,9 +19,9 @@ from prediction_node.fusion.predict import (
     motion_noise,
     motion_table,
     moved,
+    moved_place,
     predict,
     process_noise,
-    taken_back,
 )
 from prediction_node.fusion.tracks import (
     STATE_COUNT,
@@ -96,10 +96,28 @@ def test_prediction_makes_everything_less_certain(mean: np.ndarray, dt_s: float)
 
 @given(mean=states, late_s=st.floats(0.0, 0.2))
 def test_back_and_forth_leads_home(mean: np.ndarray, late_s: float) -> None:
-    past = taken_back(table_of(mean), noise_of(ObjectClass.CAR), late_s, P)
-    home, _ = moved(past.mean, late_s, P)
+    past, _ = moved(mean, -late_s, P)
+    home, _ = moved(past, late_s, P)
     assert np.abs(home[0, [X, Y]] - mean[0, [X, Y]]).max() < 0.15 + 2.0 * late_s**2
-    assert (np.diagonal(past.covariance[0]) >= 0.0).all()
+
+
+@given(mean=states, dt_s=st.floats(-0.3, 0.3))
+def test_places_alone_move_as_whole_states_do(mean: np.ndarray, dt_s: float) -> None:
+    assert np.allclose(moved_place(mean, np.array([dt_s])), moved(mean, dt_s, P)[0][:, :4])
+
+
+def test_each_track_moves_by_its_own_time() -> None:
+    mean = np.tile([[3.0, -2.0, 8.0, 1.0, 0.5, 0.2, 0.3]], (3, 1))
+    dt_s = np.array([0.0, 0.05, 0.15])
+    noise = noise_of(ObjectClass.CAR, 3)
+    together, jacobians = moved(mean, dt_s, P)
+    added = process_noise(noise, mean, dt_s, P)
+    for i, each_s in enumerate(dt_s):
+        alone, jacobian = moved(mean[[i]], float(each_s), P)
+        assert np.allclose(together[i], alone[0])
+        assert np.allclose(jacobians[i], jacobian[0])
+        one = process_noise(noise_of(ObjectClass.CAR), mean[[i]], float(each_s), P)
+        assert np.allclose(added[i], one[0])
 
 
 def test_noise_in_two_steps_is_that_of_one() -> None:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from prediction_node.domain.kinds import Modality
 from prediction_node.fusion import Fusion, FusionParameters
-from prediction_node.fusion.tracks import STATE_COUNT, X, Y
-from prediction_node.fusion.update import OMEGA_GRID, Reports, omega_of, split_update
+from prediction_node.fusion.tracks import STATE_COUNT, YAW, X, Y
+from prediction_node.fusion.update import OMEGA_GRID, Told, omega_of, split_update
 
 
 def random_covariance(rng: np.random.Generator, n: int, size: int = STATE_COUNT) -> np.ndarray:
@@ -21,10 +21,25 @@ def random_covariance(rng: np.random.Generator, n: int, size: int = STATE_COUNT)
     return root @ root.swapaxes(1, 2) + 0.1 * np.eye(size)
 
 
-def place_reports(innovation: np.ndarray, independent: np.ndarray, shared: np.ndarray) -> Reports:
-    jacobian = np.zeros((len(innovation), 2, STATE_COUNT))
-    jacobian[:, 0, X] = jacobian[:, 1, Y] = 1.0
-    return Reports(innovation, jacobian, independent, shared, has_velocity=False, has_yaw=True)
+def place_reports(
+    innovation: np.ndarray, covariance: np.ndarray, shared_part: float, per_track: int = 1
+) -> Told:
+    """Reports of places (R, 2) with covariances (R, 2, 2), `per_track` for each track."""
+    n = len(innovation)
+    told = np.zeros((n, STATE_COUNT))
+    told[:, :2] = innovation
+    information = np.zeros((n, STATE_COUNT, STATE_COUNT))
+    information[:, :2, :2] = np.linalg.inv(covariance)
+    tracks = n // per_track
+    return Told(
+        first=per_track * np.arange(tracks),
+        innovation=told,
+        information=information,
+        jacobian=np.tile(np.eye(STATE_COUNT), (n, 1, 1)),
+        shared_part=np.full(n, shared_part),
+        known=np.zeros((tracks, STATE_COUNT)),
+        known_information=np.zeros((tracks, STATE_COUNT, STATE_COUNT)),
+    )
 
 
 @given(seed=st.integers(0, 2**32))
@@ -34,7 +49,7 @@ def test_without_shared_errors_it_is_the_kalman_filter(seed: int) -> None:
     mean = rng.standard_normal((4, STATE_COUNT))
     innovation = 0.5 * rng.standard_normal((4, 2))
     new, independent, shared = split_update(
-        mean, p, np.zeros_like(p), place_reports(innovation, r, np.zeros_like(r))
+        mean, p, np.zeros_like(p), place_reports(innovation, r, 0.0)
     )
     h = np.zeros((2, STATE_COUNT))
     h[0, X] = h[1, Y] = 1.0
@@ -52,10 +67,12 @@ def test_with_shared_errors_only_it_is_covariance_intersection(seed: int) -> Non
     p, r = random_covariance(rng, 3), random_covariance(rng, 3, 2)
     none, r_none = np.zeros_like(p), np.zeros_like(r)
     _, independent, shared = split_update(
-        np.zeros((3, STATE_COUNT)), none, p, place_reports(np.zeros((3, 2)), r_none, r)
+        np.zeros((3, STATE_COUNT)), none, p, place_reports(np.zeros((3, 2)), r, 1.0)
     )
-    h = np.zeros((2, STATE_COUNT))
-    h[0, X] = h[1, Y] = 1.0
+    # A place shares nothing with what is known of the heading, which does not become less certain.
+    assert (shared[:, YAW, YAW] <= p[:, YAW, YAW] + 1e-9).all()
+    shared, p = shared[:, :YAW, :YAW], p[:, :YAW, :YAW]
+    h = np.eye(2, YAW)
     omega = omega_of(r_none, p[:, :2, :2], r_none, r)
     assert np.allclose(independent, 0.0)
     for i in range(3):
@@ -63,6 +80,22 @@ def test_with_shared_errors_only_it_is_covariance_intersection(seed: int) -> Non
             omega[i] * np.linalg.inv(p[i]) + (1 - omega[i]) * h.T @ np.linalg.inv(r[i]) @ h
         )
         assert np.allclose(shared[i], wanted, rtol=1e-5, atol=1e-8)
+
+
+@given(seed=st.integers(0, 2**32))
+def test_reports_used_together_say_what_they_say_one_after_the_other(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    p, r = random_covariance(rng, 4), random_covariance(rng, 12, 2)
+    mean, none = rng.standard_normal((4, STATE_COUNT)), np.zeros((4, STATE_COUNT, STATE_COUNT))
+    place = mean[np.repeat(np.arange(4), 3), :2] + 0.2 * rng.standard_normal((12, 2))
+    together = split_update(
+        mean, p, none, place_reports(place - np.repeat(mean[:, :2], 3, axis=0), r, 0.0, 3)
+    )
+    step = (mean, p, none)
+    for k in range(3):
+        step = split_update(*step, place_reports(place[k::3] - step[0][:, :2], r[k::3], 0.0))
+    assert np.allclose(together[0], step[0], atol=1e-6)
+    assert np.allclose(together[1], step[1], atol=1e-6)
 
 
 @given(seed=st.integers(0, 2**32))
@@ -80,7 +113,7 @@ def test_omega_is_the_best_of_its_grid(seed: int) -> None:
 
 
 @given(seed=st.integers(0, 2**32), part=st.floats(0.0, 1.0))
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_covariances_stay_positive_over_many_reports(seed: int, part: float) -> None:
     rng = np.random.default_rng(seed)
     independent, shared = random_covariance(rng, 2), np.zeros((2, STATE_COUNT, STATE_COUNT))
@@ -89,7 +122,7 @@ def test_covariances_stay_positive_over_many_reports(seed: int, part: float) -> 
         r = 10.0 ** rng.uniform(-6, 6) * random_covariance(rng, 2, 2)
         innovation = 10.0 ** rng.uniform(-3, 2) * rng.standard_normal((2, 2))
         mean, independent, shared = split_update(
-            mean, independent, shared, place_reports(innovation, (1 - part) * r, part * r)
+            mean, independent, shared, place_reports(innovation, r, part)
         )
         for covariance in (independent, shared):
             values = np.linalg.eigvalsh(covariance)
@@ -105,7 +138,7 @@ def test_a_report_never_makes_the_place_less_certain() -> None:
             np.zeros((50, STATE_COUNT)),
             (1 - part) * p,
             part * p,
-            place_reports(np.zeros((50, 2)), (1 - part) * r, part * r),
+            place_reports(np.zeros((50, 2)), r, part),
         )
         new = np.linalg.det((independent + shared)[:, :2, :2])
         assert (new <= np.linalg.det(p[:, :2, :2]) * 1.0001).all()
@@ -114,10 +147,10 @@ def test_a_report_never_makes_the_place_less_certain() -> None:
 def test_a_jump_opens_place_and_velocity_but_leaves_the_rest() -> None:
     p = np.tile(0.01 * np.eye(STATE_COUNT), (1, 1, 1))
     r = np.tile(0.01 * np.eye(2), (1, 1, 1))
-    none, r_none = np.zeros_like(p), np.zeros_like(r)
+    none = np.zeros_like(p)
     mean = np.zeros((1, STATE_COUNT))
-    calm = split_update(mean, p, none, place_reports(np.array([[0.1, 0.0]]), r, r_none))
-    jump = split_update(mean, p, none, place_reports(np.array([[2.0, 0.0]]), r, r_none))
+    calm = split_update(mean, p, none, place_reports(np.array([[0.1, 0.0]]), r, 0.0))
+    jump = split_update(mean, p, none, place_reports(np.array([[2.0, 0.0]]), r, 0.0))
     assert jump[0][0, X] > 0.9 * 2.0  # follows at once
     assert calm[0][0, X] == pytest.approx(0.05)
     assert jump[1][0, X, X] > calm[1][0, X, X]
