@@ -33,20 +33,14 @@ def known_labels(label: np.ndarray) -> np.ndarray:
     return np.where(numbers < CLASS_COUNT, numbers, int(ObjectClass.UNKNOWN))
 
 
-def members(
-    offsets: np.ndarray, rows: np.ndarray, wanted: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def members(offsets: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Ragged members of the objects `rows`: (C,) owner, an index into `rows`, and (C,) flat index.
 
-    `offsets` (M + 1,) as in domain.message_arrays; `wanted` (N,) bool leaves out the members of a
-    row.
+    `offsets` (M + 1,) as in domain.message_arrays.
     """
     starts = offsets[rows]
     lengths = offsets[rows + 1] - starts
-    if not wanted.all():
-        lengths[~wanted] = 0
-    numbers = np.arange(len(rows))
-    owner = numbers.repeat(lengths)
+    owner = np.arange(len(rows)).repeat(lengths)
     before = lengths.cumsum() - lengths
     return owner, np.arange(len(owner)) + (starts - before)[owner]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,14 +17,13 @@ from prediction_node.domain.kinds import (
     Orientation,
 )
 from prediction_node.domain.message_arrays import Detection3DArrayArrays
-from prediction_node.observation.classes import all_of, class_table, members
+from prediction_node.observation.classes import all_of, class_table
 from prediction_node.observation.frame_tracks import (
     FORWARD,
     POSITION,
     POSITION_COVARIANCE,
     TURN_COVARIANCE,
     FrameTracks,
-    Translation,
 )
 from prediction_node.observation.identity import hash_names
 from prediction_node.observation.judging import (
@@ -49,40 +49,40 @@ def translate_detections(
     source: SourceParameters,
     parameters: ObservationParameters,
     frame_id: str,
-    rows: np.ndarray,
-) -> Translation:
-    """Judge and read the detections `rows` of the message; see `translate`.
+) -> tuple[FrameTracks, Counter[Reason]]:
+    """Judge and read the detections of a message; see `translate`.
 
     The stamp is the array's. The scores of the class hypotheses are probabilities; their sum, times
     what the source is worth, is the probability that the object exists. Position and yaw covariance
     are those of the best class hypothesis that has one. A yaw counts if it has a covariance, else
     as the source's `orientation` says. Attributes that are not known here are passed over.
     """
-    n = len(rows)
-    quaternion = arrays.orientation[rows]
-    size = np.asarray(arrays.size[rows], dtype=np.float64)
+    n = len(arrays.position)
+    quaternion = arrays.orientation
+    size = np.asarray(arrays.size, dtype=np.float64)
     vectors = np.zeros((n, 4, 3))
-    vectors[:, POSITION] = arrays.position[rows]
+    vectors[:, POSITION] = arrays.position
     judge = Judge(n)
     if any(arrays.detection_frame_id):
-        frames = [arrays.detection_frame_id[i] for i in rows.tolist()]
         known = ('', arrays.frame_id)
-        judge.require(np.array([frame in known for frame in frames]), Reason.OBJECT_FRAME)
+        in_known = [frame in known for frame in arrays.detection_frame_id]
+        judge.require(np.array(in_known), Reason.OBJECT_FRAME)
     judge.require(within(vectors[:, POSITION], parameters.max_position_m), Reason.POSITION)
     judge.require(has_length(quaternion), Reason.ORIENTATION)
     judge.require(between(size, 0.0, parameters.max_size_m), Reason.SIZE)
-    hypotheses = _read_hypotheses(arrays, _codes(source), rows, judge, parameters)
+    hypotheses = _read_hypotheses(arrays, _codes(source), judge, parameters)
     covariances = hypotheses.covariances
     usable = semidefinite(covariances[:, :2], parameters.max_variance)
     judge.require(usable[:, 0], Reason.POSITION_COVARIANCE)
     judge.require(usable[:, 1], Reason.ORIENTATION_COVARIANCE)
 
     if not judge.all_good:
-        quaternion[~judge.good] = (0.0, 0.0, 0.0, 1.0)  # left out below, but divided by before
+        # Left out below, but divided by before.
+        quaternion = np.where(judge.good[:, None], quaternion, (0.0, 0.0, 0.0, 1.0))
     vectors[:, FORWARD] = matrices_from_quaternions(quaternion)[:, :, 0]
     has_covariance = given(covariances)
     assumed = Orientation[source.orientation.upper()]
-    id_hash, has_id = hash_names([arrays.id[i] for i in rows.tolist()])
+    id_hash, has_id = hash_names(arrays.id)
     has_class = hypotheses.class_total > 0.0
     none = np.zeros(n, dtype=bool)
     tracks = FrameTracks(
@@ -110,7 +110,7 @@ def translate_detections(
     )
     if not judge.all_good:
         tracks = tracks.select(judge.good)
-    return Translation(tracks=tracks, received=len(arrays.position), refused=judge.refused)
+    return tracks, judge.refused
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,22 +127,24 @@ class _Hypotheses:
 def _read_hypotheses(
     arrays: Detection3DArrayArrays,
     codes_by_name: Mapping[str, int],
-    rows: np.ndarray,
     judge: Judge,
     parameters: ObservationParameters,
 ) -> _Hypotheses:
-    """Gather the hypotheses of the detections `rows`, without those of refused detections."""
-    n = len(rows)
-    offsets = arrays.hypothesis_offsets
-    judge.require(offsets[rows + 1] - offsets[rows] <= parameters.max_hypotheses, Reason.CLASS)
-    owner, flat = members(offsets, rows, judge.good)
+    """Gather the hypotheses of the detections, without those of refused detections."""
+    n = len(arrays.position)
+    counts = np.diff(arrays.hypothesis_offsets)
+    judge.require(counts <= parameters.max_hypotheses, Reason.CLASS)
+    names: Sequence[str] = arrays.hypothesis_class_id
+    score = np.asarray(arrays.hypothesis_score, dtype=np.float64)
+    covariance = arrays.hypothesis_covariance
+    owner = np.arange(n).repeat(counts)
+    if not judge.all_good:
+        of_good = np.flatnonzero(judge.good[owner])
+        names = [names[i] for i in of_good.tolist()]
+        owner, score, covariance = owner[of_good], score[of_good], covariance[of_good]
 
     # One look-up per hypothesis: classes from 0 up, attributes from -1 down.
-    flat_rows = flat.tolist()
-    codes = np.array(
-        [codes_by_name[arrays.hypothesis_class_id[i]] for i in flat_rows], dtype=np.int64
-    )
-    score = np.asarray(arrays.hypothesis_score[flat], dtype=np.float64)
+    codes = np.array([codes_by_name[name] for name in names], dtype=np.int64)
     is_class = codes >= 0
     attribute = -1 - codes
     is_angle = attribute == FRONT_WHEEL_ANGLE
@@ -153,8 +155,9 @@ def _read_hypotheses(
         judge.require(all_of(owner, ~is_class | score_ok, n), Reason.CLASS)
         judge.require(all_of(owner, is_class | score_ok, n), Reason.ATTRIBUTE)
         usable = judge.good[owner]
-        owner, flat, codes, score = owner[usable], flat[usable], codes[usable], score[usable]
-        is_class, attribute, is_angle = is_class[usable], attribute[usable], is_angle[usable]
+        owner, codes, score = owner[usable], codes[usable], score[usable]
+        covariance, is_class = covariance[usable], is_class[usable]
+        attribute, is_angle = attribute[usable], is_angle[usable]
     score = np.where(is_angle, score, np.clip(score, 0.0, 1.0))
 
     of_class = np.flatnonzero(is_class)
@@ -169,7 +172,7 @@ def _read_hypotheses(
         has_attribute[at] = True
 
     covariances = np.zeros((n, 3, 3, 3))
-    candidates = arrays.hypothesis_covariance[flat[of_class]]
+    candidates = covariance[of_class]
     some = np.flatnonzero((candidates != 0.0).any(axis=(1, 2)))
     # Later assignments win: ascending scores leave each detection the covariance of its best
     # hypothesis.

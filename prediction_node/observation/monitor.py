@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import Counter, deque
+from collections.abc import Callable
 
 from prediction_node.domain.kinds import Modality
 from prediction_node.domain.stamps import nanoseconds, seconds
@@ -82,12 +82,13 @@ class InputMonitor:
         self._newest_stamp_ns = stamp_ns
         return fresh
 
-    def same_content(self, content: bytes, *, plausible: bool) -> bool:
+    def same_content(self, content: bytes, plausible: Callable[[], bool]) -> bool:
         """Whether the source is stuck: the same content for the `stuck_messages`-th time again.
 
-        Nothing at all, and content that may well stay the same (`plausible`), is never stuck.
+        Nothing at all is never stuck, nor is content that may well stay the same; `plausible` says
+        so, and is only asked about repeated content.
         """
-        same = bool(content) and content == self._content and not plausible
+        same = bool(content) and content == self._content and not plausible()
         self._content = content
         self._repeats = self._repeats + 1 if same else 0
         return 0 < self._stuck_messages <= self._repeats
@@ -122,29 +123,26 @@ class InputMonitor:
 
     def health(self, now_ns: int) -> InputHealth:
         """The state at `now_ns` of the clock that arrivals are measured on."""
-        state, lost = self._state(now_ns)
+        rate_hz, delay_s = self._rate(), self._delay()
+        state = self._fault(now_ns, rate_hz, delay_s)
+        late = state is State.DELAYED and self._all_refused()
         return InputHealth(
             name=self.name,
             modality=self._modality,
             state=state,
-            lost=lost,
+            lost=late or state in LOST_STATES,
             received=self._received,
             accepted=self._accepted,
             refused=dict(self._refused),
             objects_received=self._objects_received,
             objects_refused=dict(self._objects_refused),
-            rate_hz=self._rate(),
+            rate_hz=rate_hz,
             silence_s=seconds(max(0, now_ns - self._arrivals[-1])) if self._arrivals else None,
-            delay_s=self._delay(),
+            delay_s=delay_s,
             detail=self._detail,
         )
 
-    def _state(self, now_ns: int) -> tuple[State, bool]:
-        state = self._fault(now_ns)
-        late = state is State.DELAYED and self._all_refused()
-        return state, late or state in LOST_STATES
-
-    def _fault(self, now_ns: int) -> State:
+    def _fault(self, now_ns: int, rate_hz: float | None, delay_s: float | None) -> State:
         if not self._arrivals:
             return State.SILENT if self._received else State.NEVER_SEEN
         if self._silence_ns is not None:
@@ -161,10 +159,8 @@ class InputMonitor:
             received = sum(pair[0] for pair in self._objects)
             if 2 * sum(pair[1] for pair in self._objects) > received:
                 return State.GARBAGE
-        delay_s = self._delay()
         if delay_s is not None and delay_s > self._delayed_s:
             return State.DELAYED
-        rate_hz = self._rate()
         if (
             self._rate_hz is not None
             and rate_hz is not None
@@ -184,7 +180,12 @@ class InputMonitor:
         return (len(self._arrivals) - 1) / seconds(span_ns) if span_ns > 0 else None
 
     def _delay(self) -> float | None:
-        return seconds(int(statistics.median(self._delays))) if self._delays else None
+        if not self._delays:
+            return None
+        delays = sorted(self._delays)
+        middle = len(delays) // 2
+        median = delays[middle] if len(delays) % 2 else (delays[middle - 1] + delays[middle]) / 2
+        return seconds(int(median))
 
 
 def _state_of(reason: Reason | None) -> State:

@@ -37,6 +37,7 @@ from prediction_node.domain.message_arrays import (
 )
 from prediction_node.domain.observations import SensorTracks
 from prediction_node.domain.stamps import seconds
+from prediction_node.observation.capacity import SensorArrays
 from prediction_node.observation.headers import check_stamp
 from prediction_node.observation.health import ObservationHealth, lost_modalities
 from prediction_node.observation.inbox import Inbox
@@ -52,7 +53,7 @@ from prediction_node.observation.standing import may_stand_still
 from prediction_node.observation.timeline import EgoTimeline
 from prediction_node.observation.to_map import to_map
 from prediction_node.observation.transforms import TransformBuffer
-from prediction_node.observation.translate import SensorArrays, translate
+from prediction_node.observation.translate import translate
 from prediction_node.observation.viewpoint import Seen, viewpoint
 
 ODOMETRY = 'odometry'
@@ -124,8 +125,9 @@ class Observer:
             stuck = False
             if monitor.heard(arrival_ns, stamp_ns, delay_ns):
                 content = arrays.position[: self._parameters.max_objects].tobytes()
-                plausible = may_stand_still(arrays, source, ego, self._parameters)
-                stuck = monitor.same_content(content, plausible=plausible)
+                stuck = monitor.same_content(
+                    content, lambda: may_stand_still(arrays, source, ego, self._parameters)
+                )
             reason = self._inbox.turns_away(source_name, stamp_ns)
         try:
             check_stamp(stamp_ns)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 
 import numpy as np
 
@@ -15,7 +16,6 @@ from prediction_node.observation.frame_tracks import (
     VELOCITY,
     VELOCITY_COVARIANCE,
     FrameTracks,
-    Translation,
 )
 from prediction_node.observation.identity import hash_uuids
 from prediction_node.observation.judging import Judge, between, given, semidefinite, within
@@ -31,22 +31,21 @@ def translate_radar_tracks(
     source: SourceParameters,
     parameters: ObservationParameters,
     frame_id: str,
-    rows: np.ndarray,
-) -> Translation:
-    """Judge and read the tracks `rows` of the message; see `translate`.
+) -> tuple[FrameTracks, Counter[Reason]]:
+    """Judge and read the tracks of a message; see `translate`.
 
     Velocities stay as the radar gives them; those relative to the sensor become velocities over
     ground in the map, where the robotaxi's own motion is known.
     """
-    n = len(rows)
+    n = len(arrays.position)
     vectors = np.zeros((n, 4, 3))
-    vectors[:, POSITION] = arrays.position[rows]
+    vectors[:, POSITION] = arrays.position
     vectors[:, FORWARD, 0] = 1.0
-    vectors[:, VELOCITY] = velocity = arrays.velocity[rows]
-    size = np.asarray(arrays.size[rows], dtype=np.float64)
+    vectors[:, VELOCITY] = velocity = arrays.velocity
+    size = np.asarray(arrays.size, dtype=np.float64)
     covariances = np.zeros((n, 3, 3, 3))
-    covariances[:, POSITION_COVARIANCE] = arrays.position_covariance[rows][:, _UNFOLD]
-    covariances[:, VELOCITY_COVARIANCE] = arrays.velocity_covariance[rows][:, _UNFOLD]
+    covariances[:, POSITION_COVARIANCE] = arrays.position_covariance[:, _UNFOLD]
+    covariances[:, VELOCITY_COVARIANCE] = arrays.velocity_covariance[:, _UNFOLD]
     relative = source.velocity_reference == 'relative_to_sensor'
 
     judge = Judge(n)
@@ -60,7 +59,7 @@ def translate_radar_tracks(
 
     has_covariance = given(covariances)
     numbers, probabilities = _classes(source)
-    known = [numbers.get(code, 0) for code in arrays.classification[rows].tolist()]
+    known = [numbers.get(code, 0) for code in arrays.classification.tolist()]
     id_hash, has_id = hash_uuids(arrays.uuid)
     none = np.zeros(n, dtype=bool)
     class_probabilities = probabilities[known]
@@ -68,8 +67,8 @@ def translate_radar_tracks(
         source=source.name,
         stamp_ns=int(arrays.stamp_ns),
         frame_id=frame_id,
-        id_hash=id_hash[rows],
-        has_id=has_id[rows],
+        id_hash=id_hash,
+        has_id=has_id,
         vectors=vectors,
         covariances=covariances,
         has_covariance=has_covariance,
@@ -88,7 +87,7 @@ def translate_radar_tracks(
     )
     if not judge.all_good:
         tracks = tracks.select(judge.good)
-    return Translation(tracks=tracks, received=len(arrays.position), refused=judge.refused)
+    return tracks, judge.refused
 
 
 @functools.lru_cache(maxsize=64)

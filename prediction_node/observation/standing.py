@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from prediction_node.domain.message_arrays import Detection3DArrayArrays, RadarTracksArrays
+from prediction_node.observation.capacity import SensorArrays
 from prediction_node.observation.ego_motion import EgoMotion
 from prediction_node.observation.parameters import ObservationParameters, SourceParameters
-from prediction_node.observation.translate import SensorArrays
 
 STANDING_MPS = 0.1  # and rad/s
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 
 from prediction_node.domain.kinds import ATTRIBUTE_COUNT, Orientation
 from prediction_node.domain.message_arrays import TrackedObjectsArrays
-from prediction_node.observation.classes import all_of, class_table, known_labels, members
+from prediction_node.observation.classes import all_of, class_table, known_labels
 from prediction_node.observation.frame_tracks import (
     FORWARD,
     POSITION,
@@ -15,7 +17,6 @@ from prediction_node.observation.frame_tracks import (
     VELOCITY,
     VELOCITY_COVARIANCE,
     FrameTracks,
-    Translation,
 )
 from prediction_node.observation.identity import hash_uuids
 from prediction_node.observation.judging import (
@@ -42,28 +43,27 @@ def translate_tracked_objects(
     source: SourceParameters,
     parameters: ObservationParameters,
     frame_id: str,
-    rows: np.ndarray,
-) -> Translation:
-    """Judge and read the objects `rows` of the message; see `translate`.
+) -> tuple[FrameTracks, Counter[Reason]]:
+    """Judge and read the objects of a message; see `translate`.
 
     The twist comes in the object's own axes and is turned, with its covariance, into those of the
     message.
     """
-    n = len(rows)
-    quaternion = arrays.orientation[rows]
+    n = len(arrays.position)
+    quaternion = arrays.orientation
     # In the object's own axes: velocity and turn rate.
     twist = np.empty((n, 2, 3))
-    twist[:, 0], twist[:, 1] = arrays.twist_linear[rows], arrays.twist_angular[rows]
+    twist[:, 0], twist[:, 1] = arrays.twist_linear, arrays.twist_angular
     vectors = np.empty((n, 4, 3))
-    vectors[:, POSITION] = arrays.position[rows]
-    pose_covariance = arrays.pose_covariance[rows]
-    twist_covariance = arrays.twist_covariance[rows]
+    vectors[:, POSITION] = arrays.position
+    pose_covariance = arrays.pose_covariance
+    twist_covariance = arrays.twist_covariance
     covariances = np.empty((n, 3, 3, 3))
     covariances[:, POSITION_COVARIANCE] = pose_covariance[:, :3, :3]
     covariances[:, TURN_COVARIANCE] = pose_covariance[:, 3:, 3:]
     covariances[:, VELOCITY_COVARIANCE] = twist_covariance[:, :3, :3]
-    existence = np.asarray(arrays.existence_probability[rows], dtype=np.float64)
-    size = _sizes(arrays, rows)
+    existence = np.asarray(arrays.existence_probability, dtype=np.float64)
+    size = _sizes(arrays)
 
     judge = Judge(n)
     judge.require(within(vectors[:, POSITION], parameters.max_position_m), Reason.POSITION)
@@ -77,18 +77,21 @@ def translate_tracked_objects(
     judge.require(within(twist[:, 1], parameters.max_yaw_rate_radps), Reason.YAW_RATE)
     judge.require(between(size, 0.0, parameters.max_size_m), Reason.SIZE)
     judge.require(probability(existence), Reason.EXISTENCE)
-    class_count = arrays.class_offsets[rows + 1] - arrays.class_offsets[rows]
-    judge.require(class_count <= parameters.max_hypotheses, Reason.CLASS)
-    owner, flat = members(arrays.class_offsets, rows, judge.good)
-    score = np.asarray(arrays.class_probability[flat], dtype=np.float64)
-    judge.require(all_of(owner, probability(score), n), Reason.CLASS)
+    counts = np.diff(arrays.class_offsets)
+    judge.require(counts <= parameters.max_hypotheses, Reason.CLASS)
+    owner = np.arange(n).repeat(counts)
+    score = np.asarray(arrays.class_probability, dtype=np.float64)
+    passed = probability(score)
+    if not passed.all():
+        judge.require(all_of(owner, passed, n), Reason.CLASS)
 
     if not judge.all_good:  # left out below, but computed with before
         bad = ~judge.good
-        quaternion[bad] = (0.0, 0.0, 0.0, 1.0)
-        twist[bad], covariances[bad], score[bad[owner]] = 0.0, 0.0, 0.0
+        quaternion = np.where(bad[:, None], (0.0, 0.0, 0.0, 1.0), quaternion)
+        score = np.where(bad[owner], 0.0, score)
+        twist[bad], covariances[bad] = 0.0, 0.0
     probabilities, total = class_table(
-        owner, known_labels(arrays.class_label[flat]), np.clip(score, 0.0, 1.0), n
+        owner, known_labels(arrays.class_label), np.clip(score, 0.0, 1.0), n
     )
     axes = matrices_from_quaternions(quaternion)
     axes_inverse = axes.swapaxes(1, 2)
@@ -97,10 +100,10 @@ def translate_tracked_objects(
     drift = covariances[:, VELOCITY_COVARIANCE]
     covariances[:, VELOCITY_COVARIANCE] = axes @ drift @ axes_inverse
     has_covariance = given(covariances)
-    availability = arrays.orientation_availability[rows]
+    availability = arrays.orientation_availability
     known = availability <= Orientation.AVAILABLE
-    standing = np.asarray(arrays.is_stationary[rows], dtype=bool)
-    id_hash, has_id = hash_uuids(arrays.object_id[rows])
+    standing = np.asarray(arrays.is_stationary, dtype=bool)
+    id_hash, has_id = hash_uuids(arrays.object_id)
     tracks = FrameTracks(
         source=source.name,
         stamp_ns=int(arrays.stamp_ns),
@@ -125,7 +128,7 @@ def translate_tracked_objects(
     )
     if not judge.all_good:
         tracks = tracks.select(judge.good)
-    return Translation(tracks=tracks, received=len(arrays.position), refused=judge.refused)
+    return tracks, judge.refused
 
 
 def _has_turn_rate(angular_radps: np.ndarray, variance: np.ndarray) -> np.ndarray:
@@ -134,19 +137,18 @@ def _has_turn_rate(angular_radps: np.ndarray, variance: np.ndarray) -> np.ndarra
     return np.asarray(some & (variance <= UNSUREST_TURN_RATE_RADPS**2))
 
 
-def _sizes(arrays: TrackedObjectsArrays, rows: np.ndarray) -> np.ndarray:
+def _sizes(arrays: TrackedObjectsArrays) -> np.ndarray:
     """(N, 3) length, width, height, completed for shapes that leave one of the first two out."""
-    size = np.array(arrays.dimensions[rows], dtype=np.float64)
-    shape = arrays.shape_type[rows]
-    flat = (size[:, :2] == 0.0).any(axis=1)
-    if not flat.any():
+    size = np.asarray(arrays.dimensions, dtype=np.float64)
+    left_out = size[:, :2] == 0.0
+    if not left_out.any():
         return size
-    cylinders = flat & (shape == CYLINDER)
+    size = size.copy()
+    flat = left_out.any(axis=1)
+    cylinders = flat & (arrays.shape_type == CYLINDER)
     size[cylinders, :2] = size[cylinders, :2].max(axis=1)[:, None]
-    for i in np.flatnonzero(flat & (shape == POLYGON)).tolist():
-        corners = arrays.footprint[
-            arrays.footprint_offsets[rows[i]] : arrays.footprint_offsets[rows[i] + 1]
-        ]
+    for i in np.flatnonzero(flat & (arrays.shape_type == POLYGON)).tolist():
+        corners = arrays.footprint[arrays.footprint_offsets[i] : arrays.footprint_offsets[i + 1]]
         if len(corners) >= 3:
             size[i, :2] = np.ptp(corners[:, :2].astype(np.float64), axis=0)
     return size

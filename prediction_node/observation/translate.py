@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
 
 from prediction_node.domain.message_arrays import (
@@ -11,6 +9,7 @@ from prediction_node.domain.message_arrays import (
     RadarTracksArrays,
     TrackedObjectsArrays,
 )
+from prediction_node.observation.capacity import SensorArrays, nearest
 from prediction_node.observation.detections import translate_detections
 from prediction_node.observation.frame_tracks import Translation
 from prediction_node.observation.headers import frame_name
@@ -18,8 +17,6 @@ from prediction_node.observation.parameters import ObservationParameters, Source
 from prediction_node.observation.radar_tracks import translate_radar_tracks
 from prediction_node.observation.reasons import Reason
 from prediction_node.observation.tracked_objects import translate_tracked_objects
-
-SensorArrays: TypeAlias = TrackedObjectsArrays | Detection3DArrayArrays | RadarTracksArrays
 
 
 def translate(
@@ -36,29 +33,18 @@ def translate(
     """
     frame_id = frame_name(source.frame or arrays.frame_id)
     total = len(arrays.position)
-    rows = _nearest(arrays.position, near_m, parameters.max_objects)
+    read = nearest(arrays, near_m, parameters.max_objects)
     # Bad values are compared with bounds before anything is computed from them; the products of
     # large but finite ones may overflow on the way to being refused.
     with np.errstate(over='ignore', invalid='ignore'):
-        if isinstance(arrays, TrackedObjectsArrays):
-            out = translate_tracked_objects(arrays, source, parameters, frame_id, rows)
-        elif isinstance(arrays, Detection3DArrayArrays):
-            out = translate_detections(arrays, source, parameters, frame_id, rows)
-        elif isinstance(arrays, RadarTracksArrays):
-            out = translate_radar_tracks(arrays, source, parameters, frame_id, rows)
+        if isinstance(read, TrackedObjectsArrays):
+            tracks, refused = translate_tracked_objects(read, source, parameters, frame_id)
+        elif isinstance(read, Detection3DArrayArrays):
+            tracks, refused = translate_detections(read, source, parameters, frame_id)
+        elif isinstance(read, RadarTracksArrays):
+            tracks, refused = translate_radar_tracks(read, source, parameters, frame_id)
         else:
             raise TypeError(f'no tracks can be read from {type(arrays).__name__}')
-    if len(rows) < total:
-        out.refused[Reason.OVER_CAPACITY] += total - len(rows)
-    return Translation(tracks=out.tracks, received=total, refused=out.refused)
-
-
-def _nearest(position: np.ndarray, near_m: np.ndarray | None, count: int) -> np.ndarray:
-    """Rows of the `count` positions closest to `near_m`, in their order."""
-    if len(position) <= count:
-        return np.arange(len(position))
-    offset = position if near_m is None else position - near_m
-    with np.errstate(over='ignore', invalid='ignore'):
-        squared = np.einsum('ni,ni->n', offset, offset)
-    squared = np.where(np.isfinite(squared), squared, np.inf)
-    return np.sort(np.argpartition(squared, count - 1)[:count])
+    if len(read.position) < total:
+        refused[Reason.OVER_CAPACITY] += total - len(read.position)
+    return Translation(tracks=tracks, received=total, refused=refused)
