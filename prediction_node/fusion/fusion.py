@@ -148,12 +148,13 @@ class Fusion:
                 rows = _without(rows, new)
                 belief = believed(born, self._motion_table)
                 more = candidates(born, stamp_ns, belief, reports, rows, parameters)
-                later = reports.message[more.report] > reports.message[new[more.track]]
-                pairs = pairs.of(~np.isin(pairs.report, new)).with_more(
-                    Pairs(more.track + first, more.report, more.cost).of(later)
-                )
-                chosen = matched(pairs, len(tracks), reports, messages)
-                free = _without(rows, pairs.report[chosen])
+                more = more.of(reports.message[more.report] > reports.message[new[more.track]])
+                free = _without(free, new)
+                if len(more.track):
+                    pairs = pairs.with_more(Pairs(more.track + first, more.report, more.cost))
+                    pairs = pairs.of(~np.isin(pairs.report, new))
+                    chosen = matched(pairs, len(tracks), reports, messages)
+                    free = _without(rows, pairs.report[chosen])
             belief = believed(tracks, self._motion_table)
         pairs = pairs.of(chosen)
         count_misses(tracks, pairs, reports, messages, parameters)

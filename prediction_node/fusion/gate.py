@@ -11,7 +11,7 @@ from prediction_node.fusion.classes import class_disagreement
 from prediction_node.fusion.parameters import FusionParameters
 from prediction_node.fusion.predict import MotionNoise, moved_place
 from prediction_node.fusion.reports import Reports
-from prediction_node.fusion.tracks import VX, VY, TrackTable, X, Y
+from prediction_node.fusion.tracks import ACCELERATION, VX, VY, YAW_RATE, TrackTable, X, Y
 
 _FORGET_ID_NS = 1_000_000_000  # sensors reuse ids: an older one hints at nothing
 # Velocity never rules a pair out: a body that brakes harder than the model expects is still there.
@@ -25,7 +25,7 @@ class Pairs:
 
     track: np.ndarray  # (P,) int64
     report: np.ndarray  # (P,) int64
-    cost: np.ndarray  # (P,) negative where one object is likelier than two
+    cost: np.ndarray  # (P,) negative: one object is likelier than two
 
     def of(self, index: np.ndarray) -> Pairs:
         """The pairs that `index` (bool mask or integers) picks."""
@@ -49,7 +49,7 @@ def candidate_pairs(
     late_s: np.ndarray,
     parameters: FusionParameters,
 ) -> Pairs:
-    """All pairs inside the gate.
+    """All pairs inside the gate that are likelier one object than two.
 
     The reports `rows` (R,) are late_s (R,) >= 0 older than the tracks: they are compared with where
     the tracks were, less certain by what may have happened since. `class_probabilities`
@@ -58,30 +58,34 @@ def candidate_pairs(
     distance and log determinant of position and, where reported, velocity, class disagreement, and
     a bonus for an unchanged sensor-side id.
     """
-    place_m = reports.position_m[rows, :2]
-    track, at = _near(tracks.mean, place_m, late_s, parameters.gate_max_m)
+    gate = chdtri(2, parameters.gate_probability_loss)
+    covariance = tracks.independent[:, :4, :4] + tracks.shared[:, :4, :4]
+    scatter = np.asarray(parameters.reference_scatter)
+    vague_m = scatter.max() * length_m + np.sqrt(noise.drift * late_s.max() ** 3 / 3.0)
+    track, at = _near(
+        tracks.mean,
+        np.sqrt(gate) * np.sqrt(np.diagonal(covariance, axis1=1, axis2=2)),
+        np.sqrt(gate) * vague_m,
+        reports.position_m[rows],
+        np.sqrt(gate * np.diagonal(reports.position_covariance[rows], axis1=1, axis2=2)),
+        late_s,
+        parameters.gate_max_m,
+    )
     report, late_s = rows[at], late_s[at]
     past = moved_place(tracks.mean[track], -late_s)
-    offset = place_m[at] - past[:, :2]
-    covariance = tracks.covariance
-    place, cross, motion = (
-        covariance[:, X : Y + 1, X : Y + 1],
-        covariance[:, X : Y + 1, VX : VY + 1],
-        covariance[:, VX : VY + 1, VX : VY + 1][track],
-    )
+    offset = reports.position_m[report, :2] - past[:, :2]
+    place, cross = covariance[:, :2, :2], covariance[:, :2, 2:]
+    motion = covariance[track, 2:, 2:]
     since = late_s[:, None, None]
     spread = place[track] - since * (cross + cross.swapaxes(1, 2))[track] + since**2 * motion
     drifted = noise.drift[track] * late_s
-    modality = reports.modality[report]
-    scatter = np.asarray(parameters.reference_scatter)[modality] * length_m[track]
     distance, log_determinant = _mahalanobis(
         offset,
         spread + reports.position_covariance[report],
-        scatter**2 + drifted * late_s**2 / 3.0,
+        (scatter[reports.modality[report]] * length_m[track]) ** 2 + drifted * late_s**2 / 3.0,
     )
     inside = np.flatnonzero(
-        (distance < chdtri(2, parameters.gate_probability_loss))
-        & (np.square(offset).sum(axis=1) < parameters.gate_max_m**2)
+        (distance < gate) & (np.square(offset).sum(axis=1) < parameters.gate_max_m**2)
     )
     track, report = track[inside], report[inside]
     density = 2.0 * np.log(2.0 * np.pi * parameters.new_object_density_per_m2)
@@ -105,27 +109,47 @@ def candidate_pairs(
         & (tracks.source_id[track, column] == reports.id_hash[report])
         & (reports.stamp_ns[report] - tracks.source_seen_ns[track, column] < _FORGET_ID_NS)
     )
-    return Pairs(track, report, cost - np.where(same_id, parameters.id_bonus, 0.0))
+    cost -= np.where(same_id, parameters.id_bonus, 0.0)
+    return Pairs(track, report, cost).of(cost < 0.0)
 
 
 def _near(
-    mean: np.ndarray, place_m: np.ndarray, late_s: np.ndarray, reach_m: float
+    mean: np.ndarray,
+    track_reach: np.ndarray,
+    more_reach_m: np.ndarray,
+    place_m: np.ndarray,
+    report_reach_m: np.ndarray,
+    late_s: np.ndarray,
+    limit_m: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Track rows and report rows (P,) of all pairs that may lie within reach_m, and a few more.
+    """Track rows and report rows (P,) of all pairs that the gate may pass, and some more.
 
-    Sorted along x, the reports near a track are a range; what a track may have moved since the
-    latest report widens it.
+    A pair that is too far apart along x or y is too far: a distance in the plane is never less
+    than that along an axis. `track_reach` (N, 4) are gate sizes by the spread of x, y (metres) and
+    vx, vy (m/s) alone, `more_reach_m` (N,) by all else that is unknown of a track, and
+    `report_reach_m` (R, 2) by the spreads of the reports. No pair is further apart than limit_m.
+    Sorted along x, the reports near a track are a range.
     """
+    latest_s = late_s.max()
+    speed = np.hypot(mean[:, VX], mean[:, VY])
+    # Turning and accelerating, it was that far from where a straight line leads back to.
+    bend_m = 0.5 * latest_s**2 * (speed * np.abs(mean[:, YAW_RATE]) + np.abs(mean[:, ACCELERATION]))
+    reach = track_reach[:, :2] + latest_s * track_reach[:, 2:] + (more_reach_m + bend_m)[:, None]
+    limit = limit_m + bend_m
+
     order = np.argsort(place_m[:, 0], kind='stable')
-    x = place_m[order, 0]
-    reach = reach_m + 1.5 * late_s.max(initial=0.0) * np.hypot(mean[:, VX], mean[:, VY]) + 1.0
-    low = np.searchsorted(x, mean[:, X] - reach)
-    count = np.searchsorted(x, mean[:, X] + reach) - low
+    x, y, reach_x, reach_y = (column[order] for column in (*place_m[:, :2].T, *report_reach_m.T))
+    widest = np.minimum(reach[:, 0] + reach_x.max(), limit) + latest_s * np.abs(mean[:, VX])
+    low = np.searchsorted(x, mean[:, X] - widest)
+    count = np.searchsorted(x, mean[:, X] + widest) - low
     track = np.repeat(np.arange(len(mean)), count)
-    step = np.arange(len(track)) - np.repeat(np.cumsum(count) - count, count)
-    report = order[low[track] + step]
-    near = np.abs(mean[track, Y] - place_m[report, 1]) < reach[track]
-    return track[near], report[near]
+    at = np.arange(len(track)) + np.repeat(low - np.cumsum(count) + count, count)
+    late = late_s[order][at]
+    dx = np.abs(x[at] - mean[track, X] + late * mean[track, VX])
+    dy = np.abs(y[at] - mean[track, Y] + late * mean[track, VY])
+    near = (dx <= reach[track, 0] + reach_x[at]) & (dy <= reach[track, 1] + reach_y[at])
+    near &= np.maximum(dx, dy) <= limit[track]
+    return track[near], order[at[near]]
 
 
 def _mahalanobis(
