@@ -9,14 +9,16 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from rclpy.node import Node
+
 
 class ErrorBoundary:
     """`errors` counts what escaped from each named callback; the first of each is logged with its
-    trace.
+    trace. What fails because the node was told to stop in the middle of a callback does not count.
     """
 
-    def __init__(self, logger: Any) -> None:
-        self._logger = logger
+    def __init__(self, node: Node) -> None:
+        self._node = node
         self.errors: Counter[str] = Counter()
         self.last: dict[str, str] = {}
 
@@ -25,9 +27,11 @@ class ErrorBoundary:
             try:
                 callback(*arguments)
             except Exception as error:
+                if not self._node.context.ok():
+                    return  # publishers refuse to work without a context: this is the end
                 self.errors[name] += 1
                 self.last[name] = f'{type(error).__name__}: {error}'
                 if self.errors[name] == 1:
-                    self._logger.error(f'{name}: {traceback.format_exc()}')
+                    self._node.get_logger().error(f'{name}: {traceback.format_exc()}')
 
         return guarded

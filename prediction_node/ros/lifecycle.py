@@ -33,15 +33,18 @@ from prediction_node.pipeline import (
 )
 from prediction_node.ros import parameters, quality
 from prediction_node.ros.boundary import ErrorBoundary
+from prediction_node.ros.catch_up import CatchUp
 from prediction_node.ros.diagnostics import Diagnostics
 from prediction_node.ros.map_loader import MapLoader
 from prediction_node.ros.outputs import Outputs
 from prediction_node.ros.simulated_clock import SimulatedClock
 from prediction_node.ros.statistics import CycleStatistics
+from prediction_node.ros.transitions import answer_impossible_ones
 from prediction_node.schedule import ReleaseSchedule, first_aligned_ns
 
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 _DIAGNOSTICS_PERIOD_NS = 500_000_000
+_STALL_NS = 50_000_000  # a timer this late: messages wait as well
 
 
 class PredictionNode(LifecycleNode):
@@ -49,12 +52,14 @@ class PredictionNode(LifecycleNode):
 
     def __init__(self, **node_arguments: Any) -> None:
         super().__init__(NODE_NAME, **node_arguments)
-        parameters.declare(self)
         self._autostart = self.declare_parameter(
             'autostart', True, ParameterDescriptor(description='Configure and activate at start.')
         ).value
+        parameters.declare(self)
         self.add_on_set_parameters_callback(self._refuse_while_configured)
-        self._boundary = ErrorBoundary(self.get_logger())
+        answer_impossible_ones(self)
+        self._boundary = ErrorBoundary(self)
+        self._catch_up = CatchUp(self, self._boundary.wrap('release', self._release_now))
         self._diagnostics = Diagnostics(self)
         self._map_loader = MapLoader()
         self._statistics = CycleStatistics()
@@ -170,6 +175,7 @@ class PredictionNode(LifecycleNode):
         if self._timer is not None:
             self.destroy_timer(self._timer)
             self._timer = None
+        self._catch_up.stop()
 
     def _refuse_while_configured(self, changed: list[Parameter]) -> SetParametersResult:
         names = [p.name for p in changed if p.name not in ('use_sim_time', 'autostart')]
@@ -200,6 +206,7 @@ class PredictionNode(LifecycleNode):
     def _receiver(self, name: str) -> Callable[[bytes], None]:
         def receive(data: bytes) -> None:
             if self._pipeline is not None:
+                self._catch_up.received()
                 self._pipeline.receive(name, data, self._now_ns())
                 if name == ODOMETRY and self._schedule is None and self._active:
                     self._schedule = ReleaseSchedule(first_aligned_ns(self._now_ns()))
@@ -218,6 +225,13 @@ class PredictionNode(LifecycleNode):
     # ---- releases out --------------------------------------------------------------------------
 
     def _on_timer(self) -> None:
+        late_ns = time.monotonic_ns() - self._schedule.next_ns if self._schedule is not None else 0
+        if late_ns > _STALL_NS and not self._catch_up.running:
+            self._catch_up.start()
+        elif not self._catch_up.running:
+            self._release_now()
+
+    def _release_now(self) -> None:
         self._release_due(time.monotonic_ns())
 
     def _on_clock(self, message: ClockMessage) -> None:

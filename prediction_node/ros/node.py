@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 _USAGE = """\
@@ -85,6 +86,8 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         # A signal in the middle of a transition leaves it without a context to end in.
     finally:
+        for number in (signal.SIGINT, signal.SIGTERM):  # a second Ctrl-C must not end it half way
+            signal.signal(number, signal.SIG_IGN)
         node.stop()
         node.destroy_node()
         rclpy.try_shutdown()

@@ -1,10 +1,9 @@
 """Plays a bag into a running graph in real time: the input side of benchmarks and integration
 tests.
 
-`python -m prediction_node.ros.player BAG [--rate R] [--clock] [--wait-for TOPIC ...]`. On a
-vehicle use
-`ros2 bag play`; this one needs no ROS installation, sends the recorded bytes untouched, and starts
-once somebody listens on the topics it is told to wait for.
+`python -m prediction_node.ros.player BAG [--rate R] [--loops N] [--clock] [--wait-for TOPIC ...]`.
+On a vehicle use `ros2 bag play`; this one needs no ROS installation, sends the recorded bytes
+untouched, and starts once somebody listens on the topics it is told to wait for.
 """
 
 from __future__ import annotations
@@ -16,7 +15,9 @@ from pathlib import Path
 
 import rclpy
 from rclpy._rclpy_pybind11 import RCLError
+from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
+from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock as ClockMessage
 
@@ -28,8 +29,10 @@ _CLOCK_TICK_NS = 10_000_000
 _MATCH_TIMEOUT_S = 60.0
 
 
-def play(bag_path: Path, rate: float, clock: bool, wait_for: list[str]) -> int:
-    """Send every message at its time. Returns how many were sent late by more than 50 ms."""
+def play(bag_path: Path, rate: float, loops: int, clock: bool, wait_for: list[str]) -> int:
+    """Send every message at its time, the whole bag `loops` times without a pause. Returns how many
+    were sent late by more than 50 ms.
+    """
     with BagReader(bag_path) as bag:
         latched = {topic.name for topic in bag.topics if topic.name.endswith('tf_static')}
         types = {topic.name: topic.type for topic in bag.topics}
@@ -49,6 +52,17 @@ def play(bag_path: Path, rate: float, clock: bool, wait_for: list[str]) -> int:
     if clock:
         clock_publisher = publishers['/clock'] = node.create_publisher(ClockMessage, '/clock', 10)
     _wait_for_listeners(node, [publishers[name] for name in wait_for])
+    late = sum(_play_once(events, publishers, clock_publisher, rate) for _ in range(loops))
+    node.destroy_node()
+    return late
+
+
+def _play_once(
+    events: list[tuple[int, str, bytes]],
+    publishers: dict[str, Publisher],
+    clock_publisher: Publisher | None,
+    rate: float,
+) -> int:
     late = 0
     first_ns, start_ns = events[0][0], time.monotonic_ns()
     next_tick_ns = first_ns
@@ -69,11 +83,10 @@ def play(bag_path: Path, rate: float, clock: bool, wait_for: list[str]) -> int:
             next_tick_ns += _CLOCK_TICK_NS
         late += wait_until(log_ns) > 50_000_000
         publishers[topic].publish(data)
-    node.destroy_node()
     return late
 
 
-def _wait_for_listeners(node: Node, publishers: list[rclpy.publisher.Publisher]) -> None:
+def _wait_for_listeners(node: Node, publishers: list[Publisher]) -> None:
     end = time.monotonic() + _MATCH_TIMEOUT_S
     while any(p.get_subscription_count() == 0 for p in publishers):
         if time.monotonic() > end:
@@ -88,6 +101,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description='Play a bag into a running ROS graph.')
     parser.add_argument('bag', type=Path)
     parser.add_argument('--rate', type=float, default=1.0, help='speed (default 1)')
+    parser.add_argument('--loops', type=int, default=1, help='how often in a row (default 1)')
     parser.add_argument(
         '--clock', action='store_true', help='publish /clock every 10 ms of bag time'
     )
@@ -101,10 +115,12 @@ def main() -> int:
     args = parser.parse_args()
     rclpy.init()
     try:
-        late = play(args.bag, args.rate, args.clock, args.wait_for)
+        late = play(args.bag, args.rate, args.loops, args.clock, args.wait_for)
     except PredictionNodeError as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
+    except (KeyboardInterrupt, ExternalShutdownException):
+        return 0
     except RCLError:
         if rclpy.ok():
             raise

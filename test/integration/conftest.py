@@ -45,17 +45,26 @@ class Process:
         self._log = log
         with log.open('wb') as file:
             self.child = subprocess.Popen(
-                [sys.executable, '-m', module, *arguments], stdout=file, stderr=subprocess.STDOUT
+                [sys.executable, '-m', module, *arguments],
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # a group of its own, as on a terminal: see `stop`
             )
 
     @property
     def output(self) -> str:
         return self._log.read_text(errors='replace')
 
-    def stop(self, number: int = signal.SIGTERM, timeout_s: float = 10.0) -> tuple[int, float]:
-        """Exit status and the seconds it took."""
+    def stop(
+        self, number: int = signal.SIGTERM, timeout_s: float = 10.0, *, group: bool = False
+    ) -> tuple[int, float]:
+        """Exit status and the seconds it took. `group` sends the signal to its children too, as
+        Ctrl-C does.
+        """
         start = time.monotonic()
-        if self.child.poll() is None:
+        if self.child.poll() is None and group:
+            os.killpg(self.child.pid, number)
+        elif self.child.poll() is None:
             self.child.send_signal(number)
         try:
             status = self.child.wait(timeout=timeout_s)
@@ -81,6 +90,18 @@ class Listener:
         heard: list[Any] = []
         message = quality.message_class(kind)
         self.node.create_subscription(message, topic, heard.append, _RELIABLE, raw=raw)
+        return heard
+
+    def hear_timed(self, topic: str, kind: str) -> list[tuple[int, bytes]]:
+        """Like `hear`, raw, each with the monotonic instant (ns) it came at."""
+        heard: list[tuple[int, bytes]] = []
+        self.node.create_subscription(
+            quality.message_class(kind),
+            topic,
+            lambda data: heard.append((time.monotonic_ns(), bytes(data))),
+            _RELIABLE,
+            raw=True,
+        )
         return heard
 
     def speak(self, topic: str, kind: str, profile: QoSProfile = _RELIABLE) -> Any:
@@ -148,12 +169,12 @@ def start_node(start: Callable[..., Process]) -> Callable[..., Process]:
 
 @pytest.fixture
 def play(start: Callable[..., Process]) -> Callable[..., Process]:
-    """Plays the sample once the node listens."""
+    """Plays the sample, or another bag of the same topics, once the node listens."""
 
-    def play_sample(*arguments: str) -> Process:
+    def play_sample(*arguments: str, bag: Path = SAMPLE / 'bag') -> Process:
         return start(
             'prediction_node.ros.player',
-            str(SAMPLE / 'bag'),
+            str(bag),
             *arguments,
             '--wait-for',
             '/localization/odometry',

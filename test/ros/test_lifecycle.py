@@ -13,10 +13,12 @@ import pytest
 pytest.importorskip('rclpy', reason='prediction_node.ros needs rclpy')
 
 import rclpy
+from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from prediction_node.domain.errors import ParameterError
 from prediction_node.resources import share_path
+from prediction_node.ros.boundary import ErrorBoundary
 from prediction_node.ros.lifecycle import PredictionNode
 
 pytestmark = pytest.mark.ros
@@ -138,6 +140,34 @@ def test_bad_overrides_are_named(
 ) -> None:
     with pytest.raises(ParameterError, match=named):
         make_node(context, **parameters)
+
+
+def test_autostart_can_be_turned_off(context: rclpy.context.Context) -> None:
+    node = make_node(context, autostart=False)
+    node.autostart()
+    assert node.trigger_configure() == rclpy.lifecycle.TransitionCallbackReturn.SUCCESS
+    node.autostart()  # still off: it would be active now
+    assert node.trigger_activate() == rclpy.lifecycle.TransitionCallbackReturn.SUCCESS
+    node.stop()
+    node.destroy_node()
+
+
+def test_what_fails_after_the_end_was_told_is_no_error() -> None:
+    context = rclpy.context.Context()
+    rclpy.init(context=context)
+    node = Node('boundary', context=context)
+    boundary = ErrorBoundary(node)
+
+    def fail() -> None:
+        raise ValueError('of its own')
+
+    boundary.wrap('before', fail)()
+    assert boundary.errors == {'before': 1}
+    assert boundary.last == {'before': 'ValueError: of its own'}
+    rclpy.shutdown(context=context)
+    boundary.wrap('after', fail)()
+    assert boundary.errors == {'before': 1}
+    node.destroy_node()
 
 
 def test_a_new_source_has_its_own_parameters(context: rclpy.context.Context) -> None:
