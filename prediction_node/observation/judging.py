@@ -80,13 +80,15 @@ def semidefinite(covariances: np.ndarray, bound: float) -> np.ndarray:
     variance, above = entries[::4], entries[_ABOVE]
     a, d, f = variance
     b, e, g = above
+    squares, products = above * above, variance[_FIRST] * variance[_SECOND]
     passed = (np.abs(entries) <= bound).all(axis=0)
-    slack = SLACK * (a + d + f)
     of_pairs = (
-        (np.abs(above - entries[_BELOW]) <= slack)
+        (np.abs(above - entries[_BELOW]) <= SLACK * (a + d + f))
         & (variance >= 0.0)
-        & (above * above <= (1.0 + SLACK) * variance[_FIRST] * variance[_SECOND])
+        & (squares <= (1.0 + SLACK) * products)
     )
-    determinant = a * (d * f - g * g) - b * (b * f - g * e) + e * (b * g - d * e)
-    passed &= of_pairs.all(axis=0) & (determinant >= -SLACK * a * d * f)
+    bb, ee, gg = squares
+    volume = a * products[2]
+    determinant = volume + 2.0 * (b * e * g) - a * gg - d * ee - f * bb
+    passed &= of_pairs.all(axis=0) & (determinant >= -SLACK * volume)
     return np.asarray(passed.reshape(covariances.shape[:-2]))

@@ -81,8 +81,11 @@ class LightBoard:
         colour = _known(arrays.color[:MAX_ELEMENTS], len(LightColour))
         shape = _known(arrays.shape[:MAX_ELEMENTS], len(LightShape))
         order = np.argsort(group_id, kind='stable')
-        borders = np.flatnonzero(np.diff(group_id[order])) + 1
-        for rows in np.split(order, borders) if len(order) else ():
+        borders = (np.flatnonzero(np.diff(group_id[order])) + 1).tolist()
+        for first, end in zip([0, *borders], [*borders, len(order)], strict=True):
+            rows = order[first:end]
+            if not len(rows):
+                continue
             group = int(group_id[rows[0]])
             known = self._groups.get(group)
             if known is not None and known.stamp_ns >= stamp_ns:

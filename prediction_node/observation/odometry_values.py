@@ -67,13 +67,15 @@ def usable_covariance(rows: list[list[float]], bound: float) -> bool:
     if not all(abs(value) <= bound for row in rows for value in row):
         return False
     slack, more = SLACK * (a + d + f), 1.0 + SLACK
+    volume = a * (d * f)
+    determinant = volume + 2.0 * (b * e * g) - a * (g * g) - d * (e * e) - f * (b * b)
     return (
         min(a, d, f) >= 0.0
         and max(abs(b - b_), abs(e - e_), abs(g - g_)) <= slack
-        and b * b <= more * a * d
-        and e * e <= more * a * f
-        and g * g <= more * d * f
-        and a * (d * f - g * g) - b * (b * f - g * e) + e * (b * g - d * e) >= -SLACK * a * d * f
+        and b * b <= more * (a * d)
+        and e * e <= more * (a * f)
+        and g * g <= more * (d * f)
+        and determinant >= -SLACK * volume
     )
 
 

@@ -112,13 +112,15 @@ def to_map(
     for message in messages:
         rows = slice(end, end := end + len(message.tracks))
         in_map_frame = _joined(message, {n: v[rows] for n, v in turned.items()}, parameters)
-        judge = Judge(len(in_map_frame))
+        refused: Counter[Reason] = Counter()
         if not clean:
+            judge = Judge(len(in_map_frame))
             for passed, reason in verdicts:
                 judge.require(passed[rows], reason)
-            if not judge.all_good:
+            refused = judge.refused
+            if refused:
                 in_map_frame = in_map_frame.select(judge.good)
-        out.append((in_map_frame, judge.refused))
+        out.append((in_map_frame, refused))
     return out
 
 
