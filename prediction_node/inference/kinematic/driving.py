@@ -67,7 +67,7 @@ def drive_movers(
         on_call = movers.attribute(ATTRIBUTE_INDEX['emergency_active']) > 0.5
         stop = np.where(on_call[rows.mover], np.inf, stop)
     paths = paths_of(movers, rows, road, parameters)
-    wanted, needed_braking = wanted_speeds(movers, rows, paths, parameters)
+    wanted, needed_braking = wanted_speeds(movers, rows, paths, np.minimum(gap, stop), parameters)
     weight = _feasible(rows, needed_braking, len(movers), parameters)
     primary = _heaviest(rows, weight, len(movers))
     speeds = drive(movers, rows, paths, wanted, leader, gap, stop, primary, parameters)

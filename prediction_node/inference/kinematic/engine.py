@@ -20,6 +20,7 @@ from prediction_node.inference.kinematic.uncertainty import (
     sigma_in_map,
     spread_of_movers,
     spread_of_walkers,
+    widening,
 )
 from prediction_node.inference.kinematic.walkers import walk
 
@@ -83,8 +84,9 @@ class KinematicEngine:
             colours = self._lights.colours(road.lane_map, scene.lights, scene.stamp_ns)
         drive = drive_movers(movers, road, colours, self._parameters)
         probability[rows] = drive.probability
-        along, across = spread_of_movers(movers.path_speed_mps)
+        along, across = spread_of_movers(movers.path_speed_mps, agents.covariance[rows])
         present = present_variance(agents.covariance[rows])
+        factor = widening(drive.probability)
         turned = np.where(movers.reversing, np.pi, 0.0)[:, None, None]
         everybody = len(rows) == len(agents)
         for begin in range(0, len(rows), BLOCK):
@@ -98,7 +100,12 @@ class KinematicEngine:
             np.add(place.y_m, movers.xy_m[part, 1, None, None], out=pose_out[..., 1])
             np.subtract(place.yaw_rad, turned[part], out=pose_out[..., 2])
             sigma_in_map(
-                place.cos2, place.cos_sin, along[part], across[part], present[part], sigma_out
+                place.cos2,
+                place.cos_sin,
+                along[part] * factor[part],
+                across[part] * factor[part],
+                present[part],
+                sigma_out,
             )
             if not everybody:
                 pose[rows[part]], sigma[rows[part]] = pose_out, sigma_out

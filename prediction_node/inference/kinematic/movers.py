@@ -26,6 +26,12 @@ MIN_LOOK_BACK_STEPS = 4
 SMOOTH_STEPS = (20, 10)
 SMOOTH_M = 0.02
 UNKNOWN_TRUST = 0.4
+# Speeding up shows as a slope of the past speeds.
+TREND_STEPS, MIN_TREND_STEPS = 20, 10
+LASTING_STEPS = 4.0
+TREND_SPREAD_MPS2 = 0.2
+SPEEDS_UP_MPS2 = 0.2
+TREND_SCALE_MPS2 = 0.15
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +46,9 @@ class Movers:
     stands: np.ndarray  # (N,) bool
     acceleration_mps2: np.ndarray  # (N,) along the path
     smoothness: np.ndarray  # (N,) in [0, 1], what that acceleration is worth
+    steadiness: (
+        np.ndarray
+    )  # (N,) in [0, 1], how surely the past shows that no higher speed is wanted
     yaw_rate_radps: np.ndarray  # (N,)
     length_m: np.ndarray  # (N,)
     width_m: np.ndarray  # (N,)
@@ -79,6 +88,7 @@ class Movers:
             stands=stands,
             acceleration_mps2=acceleration,
             smoothness=_smoothness(scene, row),
+            steadiness=steadiness(scene, row),
             yaw_rate_radps=np.clip(yaw_rate, -MAX_YAW_RATE_RADPS, MAX_YAW_RATE_RADPS),
             length_m=np.clip(_finite(picked.size_m[:, 0]), 0.3, 40.0),
             width_m=np.clip(_finite(picked.size_m[:, 1]), 0.3, 5.0),
@@ -102,6 +112,38 @@ def _past_speed(scene: Scene, row: np.ndarray) -> np.ndarray:
     distance = np.hypot(moved[:, 0], moved[:, 1])
     known = valid[:, -1] & (steps >= MIN_LOOK_BACK_STEPS)
     return np.where(known, distance / np.maximum(STEP_S * steps, STEP_S), np.inf)
+
+
+def speed_trend(scene: Scene, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) slope of a line through the past speeds, and its standard error; 0 and inf if unknown.
+
+    Errors of fused speeds last some steps, so that fewer count than there are.
+    """
+    history = scene.history
+    valid = history.valid[row, -TREND_STEPS - 1 :]
+    velocity = history.velocity_mps[row, -TREND_STEPS - 1 :]
+    weight = valid.astype(float)
+    count = weight.sum(axis=1)
+    known = valid[:, -1] & (count > MIN_TREND_STEPS)
+    count = np.maximum(count, 1.0)
+    speed = np.hypot(velocity[..., 0], velocity[..., 1])
+    time_s = STEP_S * np.arange(1 - weight.shape[1], 1)
+    time_s = time_s - ((weight @ time_s) / count)[:, None]
+    speed = speed - ((weight * speed).sum(axis=1) / count)[:, None]
+    lever = weight * time_s
+    spread = np.maximum((lever * time_s).sum(axis=1), STEP_S**2)
+    slope = (lever * speed).sum(axis=1) / spread
+    scatter = (weight * np.square(speed - slope[:, None] * time_s)).sum(axis=1)
+    error = np.sqrt(scatter / count * LASTING_STEPS / spread)
+    return np.where(known, slope, 0.0), np.where(known, error, np.inf)
+
+
+def steadiness(scene: Scene, row: np.ndarray) -> np.ndarray:
+    """(N,) how surely the past speeds show that a vehicle does not speed up."""
+    slope, error = speed_trend(scene, row)
+    believed = 1.0 / (1.0 + np.square(np.square(error / TREND_SPREAD_MPS2)))
+    steady = 1.0 / (1.0 + np.exp(np.clip((slope - SPEEDS_UP_MPS2) / TREND_SCALE_MPS2, -30.0, 30.0)))
+    return np.asarray(believed * steady)
 
 
 def _smoothness(scene: Scene, row: np.ndarray) -> np.ndarray:

@@ -32,6 +32,8 @@ DRIVES_OFF_MPS = 1.0
 # Who stands farther behind, or at the side of the lane, does not wait for the one ahead.
 QUEUE_GAP_M = 12.0
 QUEUE_OFFSET_M = 1.3
+# Up to so many usual gaps ahead a vehicle still sets the speed of the one behind.
+HOLDS_BACK = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,13 +64,22 @@ class Speeds:
 
 
 def wanted_speeds(
-    movers: Movers, rows: Hypotheses, paths: Paths, parameters: KinematicParameters
+    movers: Movers,
+    rows: Hypotheses,
+    paths: Paths,
+    obstacle_gap_m: np.ndarray,
+    parameters: KinematicParameters,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(M, NODES) speed wanted along the path, braking ahead of curves; (M,) braking needed now."""
+    """(M, NODES) speed wanted along the path, braking ahead of curves; (M,) braking needed now.
+
+    `obstacle_gap_m` (M,): how far ahead a vehicle or a red light holds the mover back, inf: none.
+    """
     speed = movers.path_speed_mps[rows.mover][:, None]
     free = np.isinf(paths.speed_limit_mps)
     usual = np.where(free, speed, paths.speed_limit_mps)
     kept = np.where(paths.limit_known, parameters.kept_speed, parameters.kept_speed_unlimited)
+    steady = movers.steadiness[rows.mover] * _free_share(speed[:, 0], obstacle_gap_m, parameters)
+    kept = kept + (1.0 - kept) * steady[:, None]
     kept = np.where(speed > usual, parameters.kept_excess, kept)
     wanted = np.maximum(kept * speed + (1.0 - kept) * usual, MIN_WANTED_MPS)
     # What does not follow lanes chose its speed with its curve in mind.
@@ -81,6 +92,19 @@ def wanted_speeds(
     energy = wanted**2 + braking
     energy = np.minimum.accumulate(energy[:, ::-1], axis=1)[:, ::-1] - braking
     return np.sqrt(np.maximum(energy, MIN_WANTED_MPS**2)), np.asarray(needed.max(axis=1))
+
+
+def _free_share(
+    speed: np.ndarray, gap_m: np.ndarray, parameters: KinematicParameters
+) -> np.ndarray:
+    """(M,) how far drivers chose their speed themselves: 0 where the usual gap ahead is used up.
+
+    Who drives steadily below the limit with nothing ahead has reasons that the map does not show;
+    behind a slow leader a steady speed says nothing of what the driver wants.
+    """
+    wanted = parameters.standstill_gap_m + speed * parameters.time_gap_s
+    share = HOLDS_BACK * wanted / np.maximum(gap_m, 0.3)
+    return np.asarray(np.maximum(1.0 - share * share, 0.0))
 
 
 def drive(
