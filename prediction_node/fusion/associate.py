@@ -34,7 +34,7 @@ def associate(
 
 
 def _next_best(node: np.ndarray, gain: np.ndarray, nodes: int) -> np.ndarray:
-    """(P,) the largest gain (above 0) among the other pairs of the same node, 0 if there is none."""
+    """(P,) the largest gain (above 0) among the other pairs of the same node, or 0."""
     best, second = np.zeros(nodes), np.zeros(nodes)
     np.maximum.at(best, node, gain)
     is_best = gain == best[node]

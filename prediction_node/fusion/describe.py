@@ -7,6 +7,7 @@ import numpy as np
 from prediction_node.fusion import delete
 from prediction_node.fusion.attributes import fuse_attributes
 from prediction_node.fusion.classes import fuse_classes
+from prediction_node.fusion.groups import lengths
 from prediction_node.fusion.parameters import FusionParameters
 from prediction_node.fusion.reports import Reports
 from prediction_node.fusion.size import fuse_size
@@ -64,7 +65,7 @@ def describe(
         tracks,
         at,
         np.add.reduceat(existence, first),
-        np.diff(first, append=len(rows)),
+        lengths(first, len(rows)),
         parameters,
     )
     _note_sources(tracks, rows, first, reports, columns)

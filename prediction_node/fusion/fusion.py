@@ -23,7 +23,7 @@ from prediction_node.fusion.parameters import FusionParameters
 from prediction_node.fusion.predict import MotionNoise, motion_table, predict
 from prediction_node.fusion.publish import publish
 from prediction_node.fusion.reports import Reports, gather, scans
-from prediction_node.fusion.scan import believed, candidates, count_misses, matched, use
+from prediction_node.fusion.scan import Belief, believed, candidates, count_misses, matched, use
 from prediction_node.fusion.tracks import TrackTable, X, Y
 
 NAMESPACE = uuid.UUID('6f7d2c1e-6d0b-5a55-9f0a-0c1f8a6f1f52')
@@ -138,24 +138,21 @@ class Fusion:
         pairs = candidates(tracks, stamp_ns, belief, reports, rows, parameters)
         chosen = matched(pairs, len(tracks), reports, messages)
         free = _without(rows, pairs.report[chosen])
-        if len(free):
-            while len(free):
-                # What no earlier message may have reported as well is new. Later ones may belong to
-                # it, also those that seemed to belong to another track as long as it was missing.
-                new = free[founders(reports, free, parameters.gate_max_m)]
-                first = len(tracks)
-                born, new = self._initiate(reports, new, stamp_ns)
-                rows = _without(rows, new)
-                belief = believed(born, self._motion_table)
-                more = candidates(born, stamp_ns, belief, reports, rows, parameters)
-                more = more.of(reports.message[more.report] > reports.message[new[more.track]])
-                free = _without(free, new)
-                if len(more.track):
-                    pairs = pairs.with_more(Pairs(more.track + first, more.report, more.cost))
-                    pairs = pairs.of(~np.isin(pairs.report, new))
-                    chosen = matched(pairs, len(tracks), reports, messages)
-                    free = _without(rows, pairs.report[chosen])
-            belief = believed(tracks, self._motion_table)
+        while len(free):
+            # What no earlier message may have reported as well is new. Later ones may belong to it,
+            # also those that seemed to belong to another track as long as it was missing.
+            new = free[founders(reports, free, parameters.gate_max_m)]
+            first = len(tracks)
+            born, believed_born, new = self._initiate(reports, new, stamp_ns)
+            belief = belief.with_more(believed_born)
+            rows, free = _without(rows, new), _without(free, new)
+            more = candidates(born, stamp_ns, believed_born, reports, rows, parameters)
+            more = more.of(reports.message[more.report] > reports.message[new[more.track]])
+            if len(more.track):
+                pairs = pairs.with_more(Pairs(more.track + first, more.report, more.cost))
+                pairs = pairs.of(~np.isin(pairs.report, new))
+                chosen = matched(pairs, len(tracks), reports, messages)
+                free = _without(rows, pairs.report[chosen])
         pairs = pairs.of(chosen)
         count_misses(tracks, pairs, reports, messages, parameters)
         use(tracks, stamp_ns, belief, pairs, reports, parameters)
@@ -179,8 +176,10 @@ class Fusion:
 
     def _initiate(
         self, reports: Reports, columns: np.ndarray, stamp_ns: int
-    ) -> tuple[TrackTable, np.ndarray]:
-        """Start tracks from the report rows `columns` (K,) and return them with their reports."""
+    ) -> tuple[TrackTable, Belief, np.ndarray]:
+        """Start tracks from the report rows `columns` (K,); return what is believed of them and
+        their reports too.
+        """
         born, columns = start_tracks(
             reports,
             columns,
@@ -190,13 +189,15 @@ class Fusion:
             self._parameters,
         )
         self._born += len(born)
-        late_s = (stamp_ns - reports.stamp_ns[columns]) * 1e-9
-        noise = believed(born, self._motion_table).noise
-        born.mean, born.independent, born.shared = predict(born, noise, late_s, self._parameters)
         each = np.arange(len(born))
         describe(born, each, each, reports, columns, self._parameters)
+        belief = believed(born, self._motion_table)
+        late_s = (stamp_ns - reports.stamp_ns[columns]) * 1e-9
+        born.mean, born.independent, born.shared = predict(
+            born, belief.noise, late_s, self._parameters
+        )
         self._tracks.append(born)
-        return born, columns
+        return born, belief, columns
 
     def _judge_headings(self, class_probabilities: np.ndarray, stamp_ns: int) -> None:
         """Once a step, ask the motion of all tracks seen in it which end of them is the front."""

@@ -27,6 +27,10 @@ class Pairs:
     report: np.ndarray  # (P,) int64
     cost: np.ndarray  # (P,) negative: one object is likelier than two
 
+    @classmethod
+    def none(cls) -> Pairs:
+        return cls(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+
     def of(self, index: np.ndarray) -> Pairs:
         """The pairs that `index` (bool mask or integers) picks."""
         return Pairs(self.track[index], self.report[index], self.cost[index])
@@ -72,6 +76,8 @@ def candidate_pairs(
         parameters.gate_max_m,
     )
     report, late_s = rows[at], late_s[at]
+    if not len(report):
+        return Pairs.none()
     past = moved_place(tracks.mean[track], -late_s)
     offset = reports.position_m[report, :2] - past[:, :2]
     place, cross = covariance[:, :2, :2], covariance[:, :2, 2:]

@@ -56,6 +56,17 @@ class MotionNoise:
             self.axle_fraction[rows],
         )
 
+    def with_more(self, more: MotionNoise) -> MotionNoise:
+        """Of these tracks and then of more."""
+        return MotionNoise(
+            np.concatenate([self.acceleration_variance, more.acceleration_variance]),
+            np.concatenate([self.drift, more.drift]),
+            np.concatenate([self.yaw_rate_drift, more.yaw_rate_drift]),
+            np.concatenate([self.yaw_drift, more.yaw_drift]),
+            np.concatenate([self.slip_variance, more.slip_variance]),
+            np.concatenate([self.axle_fraction, more.axle_fraction]),
+        )
+
 
 def motion_table(parameters: FusionParameters) -> np.ndarray:
     """(CLASS_COUNT, 7) log variances by class: the columns that `motion_noise` mixes."""

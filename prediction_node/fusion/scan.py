@@ -12,6 +12,7 @@ from prediction_node.fusion.associate import associate
 from prediction_node.fusion.classes import class_probabilities
 from prediction_node.fusion.describe import describe
 from prediction_node.fusion.gate import Pairs, candidate_pairs
+from prediction_node.fusion.groups import firsts
 from prediction_node.fusion.measure import measurements
 from prediction_node.fusion.parameters import FusionParameters
 from prediction_node.fusion.predict import MotionNoise, motion_noise
@@ -28,6 +29,14 @@ class Belief:
     class_probabilities: np.ndarray  # (N, CLASS_COUNT)
     noise: MotionNoise
     length_m: np.ndarray  # (N,)
+
+    def with_more(self, more: Belief) -> Belief:
+        """Of these tracks and then of more."""
+        return Belief(
+            np.concatenate([self.class_probabilities, more.class_probabilities]),
+            self.noise.with_more(more.noise),
+            np.concatenate([self.length_m, more.length_m]),
+        )
 
 
 def believed(tracks: TrackTable, motion_table: np.ndarray) -> Belief:
@@ -49,7 +58,7 @@ def candidates(
 ) -> Pairs:
     """Pairs of tracks, at `tracks_ns`, and report rows `rows`, not newer, that may be one."""
     if not len(tracks) or not len(rows):
-        return Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+        return Pairs.none()
     late_s = (tracks_ns - reports.stamp_ns[rows]) * 1e-9
     return candidate_pairs(
         tracks,
@@ -93,7 +102,7 @@ def use(
         return
     order = np.lexsort((pairs.report, pairs.track))
     track, report = pairs.track[order], pairs.report[order]
-    first = np.flatnonzero(np.diff(track, prepend=-1))
+    first = firsts(track)
     at = track[first]
     heading.adopt_headings(tracks, track, reports, report)
     told, evidence = measurements(

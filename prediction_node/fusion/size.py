@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from prediction_node.fusion.groups import lengths
+
 # What a body of each class usually measures, (CLASS_COUNT, 3) length, width, height in metres.
 USUAL_SIZE_M = np.array(
     [
@@ -46,7 +48,7 @@ def fuse_size(
     if first is None:
         said = added * np.clip(reported_m, low, high)
     else:
-        track = np.repeat(np.arange(len(first)), np.diff(first, append=len(added)))
+        track = np.repeat(np.arange(len(first)), lengths(first, len(added)))
         said = added * np.clip(reported_m, low[track], high[track])
         added, said = (np.add.reduceat(rows, first, axis=0) for rows in (added, said))
     total = weight + added

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import chdtri
 
+from prediction_node.fusion.groups import lengths
 from prediction_node.fusion.tracks import STATE_COUNT, VX, VY, YAW, X, Y
 
 # omega is searched on this grid, track by track: the cost is flat near its minimum.
@@ -154,7 +155,7 @@ def _inflated(shared: np.ndarray, omega: np.ndarray, told: Told) -> np.ndarray:
 
 
 def _evidence(omega: np.ndarray, told: Told) -> _Evidence:
-    reports = np.diff(told.first, append=len(told.innovation))
+    reports = lengths(told.first, len(told.innovation))
     repeated = told.shared_part / (1.0 - np.repeat(omega, reports))
     certainty = 1.0 / (1.0 - told.shared_part + repeated)
     information = told.information * certainty[:, None, None]
