@@ -24,6 +24,11 @@ def class_table(
     return table / np.maximum(total, 1.0)[:, None], total
 
 
+def clipped(probability: np.ndarray) -> np.ndarray:
+    """Probabilities that passed with one rounding too much, in [0, 1]."""
+    return np.asarray(np.minimum(np.maximum(probability, 0.0), 1.0))  # np.clip is slower
+
+
 def known_labels(label: np.ndarray) -> np.ndarray:
     """(C,) numbers of autoware_perception_msgs/ObjectClassification to kinds.ObjectClass.
 

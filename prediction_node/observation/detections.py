@@ -17,7 +17,7 @@ from prediction_node.domain.kinds import (
     Orientation,
 )
 from prediction_node.domain.message_arrays import Detection3DArrayArrays
-from prediction_node.observation.classes import all_of, class_table
+from prediction_node.observation.classes import all_of, class_table, clipped
 from prediction_node.observation.frame_tracks import (
     FORWARD,
     POSITION,
@@ -63,8 +63,8 @@ def translate_detections(
     vectors = np.zeros((n, 4, 3))
     vectors[:, POSITION] = arrays.position
     judge = Judge(n)
-    if any(arrays.detection_frame_id):
-        known = ('', arrays.frame_id)
+    known = {'', arrays.frame_id}
+    if not known.issuperset(arrays.detection_frame_id):
         in_known = [frame in known for frame in arrays.detection_frame_id]
         judge.require(np.array(in_known), Reason.OBJECT_FRAME)
     judge.require(within(vectors[:, POSITION], parameters.max_position_m), Reason.POSITION)
@@ -99,7 +99,7 @@ def translate_detections(
         ),
         has_velocity=none,
         has_turn_rate=none,
-        has_size=np.all(size > 0.01, axis=1),
+        has_size=size.min(axis=1) > 0.01,
         size_m=size,
         has_class=has_class,
         class_probabilities=hypotheses.class_probabilities,
@@ -132,7 +132,7 @@ def _read_hypotheses(
 ) -> _Hypotheses:
     """Gather the hypotheses of the detections, without those of refused detections."""
     n = len(arrays.position)
-    counts = np.diff(arrays.hypothesis_offsets)
+    counts = arrays.hypothesis_offsets[1:] - arrays.hypothesis_offsets[:-1]
     judge.require(counts <= parameters.max_hypotheses, Reason.CLASS)
     names: Sequence[str] = arrays.hypothesis_class_id
     score = np.asarray(arrays.hypothesis_score, dtype=np.float64)
@@ -158,7 +158,7 @@ def _read_hypotheses(
         owner, codes, score = owner[usable], codes[usable], score[usable]
         covariance, is_class = covariance[usable], is_class[usable]
         attribute, is_angle = attribute[usable], is_angle[usable]
-    score = np.where(is_angle, score, np.clip(score, 0.0, 1.0))
+    score = np.where(is_angle, score, clipped(score))
 
     of_class = np.flatnonzero(is_class)
     class_owner = owner[of_class]

@@ -16,10 +16,10 @@ def hash_uuids(uuid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     An all-zero uuid is no id, and neither is one that appears twice: nobody can tell the two apart.
     """
-    words = np.ascontiguousarray(uuid, dtype=np.uint8).view('<u8').astype(np.uint64)
+    words = np.ascontiguousarray(uuid, dtype=np.uint8).view('<u8').astype(np.uint64, copy=False)
     # The finaliser of SplitMix64 (Steele, Lea and Flood 2014), once per half.
     mixed = _finalise(_finalise(words[:, 0]) + _GOLDEN ^ words[:, 1])
-    return mixed, _unique(mixed) & np.any(words != 0, axis=1)
+    return mixed, _unique(mixed) & words.any(axis=1)
 
 
 def hash_names(names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

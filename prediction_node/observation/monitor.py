@@ -96,6 +96,10 @@ class InputMonitor:
     def judged(self, received: int, refused: Counter[Reason]) -> None:
         """The objects of one message have been judged."""
         self._objects_received += received
+        if not refused:
+            if received:
+                self._objects.append((received, 0))
+            return
         self._objects_refused.update(refused)
         if received:
             # Far objects cut off a long message are no fault of the sender's values.

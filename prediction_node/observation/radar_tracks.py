@@ -77,7 +77,7 @@ def translate_radar_tracks(
         # without a covariance are a radar that gives no velocity.
         has_velocity=has_covariance[:, VELOCITY_COVARIANCE] | (speed_squared > 0.0) | relative,
         has_turn_rate=none,
-        has_size=np.all(size > 0.01, axis=1),
+        has_size=size.min(axis=1) > 0.01,
         size_m=size,
         has_class=class_probabilities[:, ObjectClass.UNKNOWN] < 1.0,
         class_probabilities=class_probabilities,

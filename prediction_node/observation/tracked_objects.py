@@ -8,7 +8,7 @@ import numpy as np
 
 from prediction_node.domain.kinds import ATTRIBUTE_COUNT, Orientation
 from prediction_node.domain.message_arrays import TrackedObjectsArrays
-from prediction_node.observation.classes import all_of, class_table, known_labels
+from prediction_node.observation.classes import all_of, class_table, clipped, known_labels
 from prediction_node.observation.frame_tracks import (
     FORWARD,
     POSITION,
@@ -77,7 +77,7 @@ def translate_tracked_objects(
     judge.require(within(twist[:, 1], parameters.max_yaw_rate_radps), Reason.YAW_RATE)
     judge.require(between(size, 0.0, parameters.max_size_m), Reason.SIZE)
     judge.require(probability(existence), Reason.EXISTENCE)
-    counts = np.diff(arrays.class_offsets)
+    counts = arrays.class_offsets[1:] - arrays.class_offsets[:-1]
     judge.require(counts <= parameters.max_hypotheses, Reason.CLASS)
     owner = np.arange(n).repeat(counts)
     score = np.asarray(arrays.class_probability, dtype=np.float64)
@@ -90,9 +90,7 @@ def translate_tracked_objects(
         quaternion = np.where(bad[:, None], (0.0, 0.0, 0.0, 1.0), quaternion)
         score = np.where(bad[owner], 0.0, score)
         twist[bad], covariances[bad] = 0.0, 0.0
-    probabilities, total = class_table(
-        owner, known_labels(arrays.class_label), np.clip(score, 0.0, 1.0), n
-    )
+    probabilities, total = class_table(owner, known_labels(arrays.class_label), clipped(score), n)
     axes = matrices_from_quaternions(quaternion)
     axes_inverse = axes.swapaxes(1, 2)
     vectors[:, FORWARD] = axes[:, :, 0]
@@ -118,11 +116,11 @@ def translate_tracked_objects(
         # stands.
         has_velocity=has_covariance[:, VELOCITY_COVARIANCE] | (speed_squared > 0.0) | standing,
         has_turn_rate=_has_turn_rate(twist[:, 1], twist_covariance[:, 5, 5]),
-        has_size=np.all(size > 0.01, axis=1),
+        has_size=size.min(axis=1) > 0.01,
         size_m=size,
         has_class=total > 0.0,
         class_probabilities=probabilities,
-        existence=np.clip(existence, 0.0, 1.0),
+        existence=clipped(existence),
         attributes=np.zeros((n, ATTRIBUTE_COUNT)),
         has_attribute=np.zeros((n, ATTRIBUTE_COUNT), dtype=bool),
     )
