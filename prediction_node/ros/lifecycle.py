@@ -33,7 +33,7 @@ from prediction_node.pipeline import (
 )
 from prediction_node.ros import parameters, quality
 from prediction_node.ros.boundary import ErrorBoundary
-from prediction_node.ros.catch_up import CatchUp
+from prediction_node.ros.catch_up import take_what_waits
 from prediction_node.ros.diagnostics import Diagnostics
 from prediction_node.ros.map_loader import MapLoader
 from prediction_node.ros.outputs import Outputs
@@ -59,7 +59,6 @@ class PredictionNode(LifecycleNode):
         self.add_on_set_parameters_callback(self._refuse_while_configured)
         answer_impossible_ones(self)
         self._boundary = ErrorBoundary(self)
-        self._catch_up = CatchUp(self, self._boundary.wrap('release', self._release_now))
         self._diagnostics = Diagnostics(self)
         self._map_loader = MapLoader()
         self._statistics = CycleStatistics()
@@ -175,7 +174,6 @@ class PredictionNode(LifecycleNode):
         if self._timer is not None:
             self.destroy_timer(self._timer)
             self._timer = None
-        self._catch_up.stop()
 
     def _refuse_while_configured(self, changed: list[Parameter]) -> SetParametersResult:
         names = [p.name for p in changed if p.name not in ('use_sim_time', 'autostart')]
@@ -206,7 +204,6 @@ class PredictionNode(LifecycleNode):
     def _receiver(self, name: str) -> Callable[[bytes], None]:
         def receive(data: bytes) -> None:
             if self._pipeline is not None:
-                self._catch_up.received()
                 self._pipeline.receive(name, data, self._now_ns())
                 if name == ODOMETRY and self._schedule is None and self._active:
                     self._schedule = ReleaseSchedule(first_aligned_ns(self._now_ns()))
@@ -225,13 +222,9 @@ class PredictionNode(LifecycleNode):
     # ---- releases out --------------------------------------------------------------------------
 
     def _on_timer(self) -> None:
-        late_ns = time.monotonic_ns() - self._schedule.next_ns if self._schedule is not None else 0
-        if late_ns > _STALL_NS and not self._catch_up.running:
-            self._catch_up.start()
-        elif not self._catch_up.running:
-            self._release_now()
-
-    def _release_now(self) -> None:
+        assert self._schedule is not None
+        if time.monotonic_ns() - self._schedule.next_ns > _STALL_NS:
+            take_what_waits(self._subscribed)
         self._release_due(time.monotonic_ns())
 
     def _on_clock(self, message: ClockMessage) -> None:
