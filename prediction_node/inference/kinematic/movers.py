@@ -26,12 +26,16 @@ MIN_LOOK_BACK_STEPS = 4
 SMOOTH_STEPS = (20, 10)
 SMOOTH_M = 0.02
 UNKNOWN_TRUST = 0.4
-# Speeding up shows as a slope of the past speeds.
+# Speeding up shows as a slope of the past speeds. Errors of neighbouring speeds are alike, so that
+# only every fourth counts.
 TREND_STEPS, MIN_TREND_STEPS = 20, 10
 LASTING_STEPS = 4.0
-TREND_SPREAD_MPS2 = 0.2
+# Standard errors of that slope at which it is half believed: as an acceleration, and as a proof
+# that there is none.
+TREND_ERROR_MPS2 = 0.4
+STEADY_ERROR_MPS2 = 0.2
 SPEEDS_UP_MPS2 = 0.2
-TREND_SCALE_MPS2 = 0.15
+SPEEDS_UP_SCALE_MPS2 = 0.15
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,9 +50,9 @@ class Movers:
     stands: np.ndarray  # (N,) bool
     acceleration_mps2: np.ndarray  # (N,) along the path
     smoothness: np.ndarray  # (N,) in [0, 1], what that acceleration is worth
-    steadiness: (
-        np.ndarray
-    )  # (N,) in [0, 1], how surely the past shows that no higher speed is wanted
+    trend_mps2: np.ndarray  # (N,) slope of the past speeds, 0 where the past is too short
+    trend_trust: np.ndarray  # (N,) in [0, 1], what that slope is worth
+    steadiness: np.ndarray  # (N,) in [0, 1], how surely the past speeds show no speeding up
     yaw_rate_radps: np.ndarray  # (N,)
     length_m: np.ndarray  # (N,)
     width_m: np.ndarray  # (N,)
@@ -77,6 +81,7 @@ class Movers:
         )
         yaw_rate = _finite(picked.yaw_rate_radps)
         attributes = np.where(picked.has_attribute, _finite(picked.attributes), 0.0)
+        trend, trend_error = speed_trend(scene, row)
         # Half the comfortable acceleration all the way: few speed up longer.
         reach = HORIZON_S * path_speed + 0.5 * (0.5 * acceleration_mps2) * HORIZON_S**2
         return cls(
@@ -88,7 +93,9 @@ class Movers:
             stands=stands,
             acceleration_mps2=acceleration,
             smoothness=_smoothness(scene, row),
-            steadiness=steadiness(scene, row),
+            trend_mps2=np.clip(trend, -MAX_ACCELERATION_MPS2, MAX_ACCELERATION_MPS2),
+            trend_trust=_trust(trend_error, TREND_ERROR_MPS2),
+            steadiness=steadiness(trend, trend_error),
             yaw_rate_radps=np.clip(yaw_rate, -MAX_YAW_RATE_RADPS, MAX_YAW_RATE_RADPS),
             length_m=np.clip(_finite(picked.size_m[:, 0]), 0.3, 40.0),
             width_m=np.clip(_finite(picked.size_m[:, 1]), 0.3, 5.0),
@@ -115,10 +122,7 @@ def _past_speed(scene: Scene, row: np.ndarray) -> np.ndarray:
 
 
 def speed_trend(scene: Scene, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(N,) slope of a line through the past speeds, and its standard error; 0 and inf if unknown.
-
-    Errors of fused speeds last some steps, so that fewer count than there are.
-    """
+    """(N,) slope of a line through the past speeds, and its standard error; 0 and inf: unknown."""
     history = scene.history
     valid = history.valid[row, -TREND_STEPS - 1 :]
     velocity = history.velocity_mps[row, -TREND_STEPS - 1 :]
@@ -138,12 +142,15 @@ def speed_trend(scene: Scene, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.where(known, slope, 0.0), np.where(known, error, np.inf)
 
 
-def steadiness(scene: Scene, row: np.ndarray) -> np.ndarray:
-    """(N,) how surely the past speeds show that a vehicle does not speed up."""
-    slope, error = speed_trend(scene, row)
-    believed = 1.0 / (1.0 + np.square(np.square(error / TREND_SPREAD_MPS2)))
-    steady = 1.0 / (1.0 + np.exp(np.clip((slope - SPEEDS_UP_MPS2) / TREND_SCALE_MPS2, -30.0, 30.0)))
-    return np.asarray(believed * steady)
+def steadiness(slope_mps2: np.ndarray, error_mps2: np.ndarray) -> np.ndarray:
+    """(N,) how surely a slope of the past speeds shows that a vehicle does not speed up."""
+    beyond = np.clip((slope_mps2 - SPEEDS_UP_MPS2) / SPEEDS_UP_SCALE_MPS2, -30.0, 30.0)
+    return np.asarray(_trust(error_mps2, STEADY_ERROR_MPS2) / (1.0 + np.exp(beyond)))
+
+
+def _trust(error: np.ndarray, half: float) -> np.ndarray:
+    """(N,) 1 for no error, one half at `half`, 0 for an infinite one."""
+    return np.asarray(1.0 / (1.0 + np.square(np.square(error / half))))
 
 
 def _smoothness(scene: Scene, row: np.ndarray) -> np.ndarray:

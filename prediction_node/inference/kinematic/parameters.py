@@ -79,6 +79,13 @@ class KinematicParameters:
     acceleration_floor: float = parameter(
         0.3, 'Share of that belief left where the past was not smooth at all.', low=0.0, high=1.0
     )
+    trend_gain: float = parameter(
+        0.8,
+        'How much of the trend of the past two seconds of speed is believed, where the speeds '
+        'follow it closely.',
+        low=0.0,
+        high=1.0,
+    )
     reaction_s: float = parameter(
         0.25,
         'How fast drivers take up the acceleration that the road asks, where the present one is '

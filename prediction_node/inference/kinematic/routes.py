@@ -18,6 +18,10 @@ BRANCHES = 8
 REACHES_M = (60.0, 130.0, 280.0)
 TURN_RAD = 0.6
 _CHUNK = 4096
+# How far beyond a fork its lanes are compared, and what a metre aside costs, in nats, and at most.
+SWERVE_M = 20.0
+SWERVE_SCALE_M = 1.0
+SWERVE_MOST = 1.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,7 +32,7 @@ class RouteTable:
     lanes: np.ndarray  # (Q, DEPTH) int32 lane of each leg; the last one repeats
     # A route is a few hundred metres long: single precision errs by hundredths of a millimetre.
     start_m: np.ndarray  # (Q, DEPTH) float32, start of each leg along the route; inf: no such leg
-    weight: np.ndarray  # (Q,) share of drivers by turn alone, 0: no such route
+    weight: np.ndarray  # (Q,) share of drivers by turns and forks alone, 0: no such route
     shared_m: np.ndarray  # (Q, ROUTES) float32, how far the same lane's routes are one
     turn: np.ndarray  # (Q, DEPTH) int8 Turn of the leg, or of the next one where it goes straight
 
@@ -42,6 +46,7 @@ class RouteTable:
             np.isin(lane_map.kind, (LaneKind.WALKWAY, LaneKind.CROSSWALK)), 1e-3, share
         )
         share = np.where(successor >= 0, share[successor], 0.0) if len(lane_map) else successor
+        share = share * _straightness(successor, lane_turn, geometry)
         share = share / np.maximum(share.sum(axis=1, keepdims=True), 1e-12)
         parts = []
         for reach in REACHES_M:
@@ -90,6 +95,29 @@ def _turns(lane_map: LaneMap, geometry: LaneGeometry) -> np.ndarray:
         change > TURN_RAD, Turn.LEFT, np.where(change < -TURN_RAD, Turn.RIGHT, Turn.STRAIGHT)
     )
     return np.where(lane_map.turn == Turn.NONE, bent, lane_map.turn).astype(np.int8)
+
+
+def _straightness(
+    successor: np.ndarray, lane_turn: np.ndarray, geometry: LaneGeometry
+) -> np.ndarray:
+    """(L, B) factors of successors that swerve aside where a sibling goes straight on.
+
+    A lane that opens beside the one that goes on is a bay for turning or stopping: few enter it,
+    though the map calls it straight. Of a fork without a turn, aside is measured from the line of
+    the lane before, where the siblings are SWERVE_M on, from the one that stays nearest to it.
+    """
+    if not len(successor):
+        return np.ones(successor.shape)
+    end = geometry.first + geometry.count - 1
+    before = end[:, None]
+    steps = np.minimum(SWERVE_M / geometry.spacing_m, geometry.count - 1).astype(np.int64)
+    there = (geometry.first + steps)[successor]
+    dx, dy = geometry.x_m[there] - geometry.x_m[before], geometry.y_m[there] - geometry.y_m[before]
+    aside = np.abs(geometry.ux[before] * dy - geometry.uy[before] * dx)
+    straight = (successor >= 0) & (lane_turn[successor] == Turn.STRAIGHT)
+    least = np.where(straight, aside, np.inf).min(axis=1, keepdims=True)
+    swerve = np.where(straight, aside - least, 0.0)
+    return np.asarray(np.exp(-np.minimum(swerve / SWERVE_SCALE_M, SWERVE_MOST)))
 
 
 def _search(

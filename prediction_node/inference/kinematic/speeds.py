@@ -131,8 +131,7 @@ def drive(
     per_step = 1.0 / paths.step_m
     smooth = movers.smoothness[rows.mover]
     trust = smooth * np.minimum(movers.path_speed_mps[rows.mover] / STEADY_MPS, 1.0)
-    believed = parameters.acceleration_floor + smooth * (1.0 - parameters.acceleration_floor)
-    now = parameters.acceleration_gain * believed * movers.acceleration_mps2[rows.mover]
+    now = _present_acceleration(movers, parameters)[rows.mover]
     # An acceleration nobody knows gives way at once, a known one as drivers change theirs.
     fade_s = parameters.reaction_s + trust * (
         parameters.acceleration_decay_s - parameters.reaction_s
@@ -171,6 +170,18 @@ def drive(
         v = faster
         distance[knot], speed[knot] = s, v
     return Speeds(distance, speed)
+
+
+def _present_acceleration(movers: Movers, parameters: KinematicParameters) -> np.ndarray:
+    """(N,) acceleration to go on with: the trend of two seconds as far as the speeds follow it.
+
+    The rest is the measured one, as far as the positions were smooth.
+    """
+    floor = parameters.acceleration_floor
+    believed = floor + movers.smoothness * (1.0 - floor)
+    measured = parameters.acceleration_gain * believed * movers.acceleration_mps2
+    trend = parameters.trend_gain * movers.trend_mps2
+    return np.asarray(measured + movers.trend_trust * (trend - measured))
 
 
 def _accepted_time_gap(
