@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+_ROUNDS = 2  # of taking clear pairs: each makes others clear, and the rest is small after two
+
 
 def associate(
     track: np.ndarray, report: np.ndarray, cost: np.ndarray, tracks: int, reports: int
@@ -17,19 +19,22 @@ def associate(
     rest goes into the assignment problem, which keeps the answer exact and the problem small.
     """
     good = np.flatnonzero(cost < 0.0)
-    at_track, at_report, gain = track[good], report[good], -cost[good]
-    # A pair keeps its track and its report from their next best pairs at worst: where it gains more
-    # than these together, no assignment without it is as cheap.
-    clear = gain > _next_best(at_track, gain, tracks) + _next_best(at_report, gain, reports)
-    if clear.all():
-        return good
-    served = np.zeros(tracks, bool), np.zeros(reports, bool)
-    served[0][at_track[clear]] = True
-    served[1][at_report[clear]] = True
-    rest = np.flatnonzero(~(served[0][at_track] | served[1][at_report]))
-    if len(rest):
-        clear[rest[_assign(at_track[rest], at_report[rest], -gain[rest], tracks, reports)]] = True
-    chosen: np.ndarray = good[clear]
+    taken = []
+    for _ in range(_ROUNDS):
+        at_track, at_report, gain = track[good], report[good], -cost[good]
+        # A pair keeps its track and its report from their next best pairs at worst: where it gains
+        # more than these together, no assignment without it is as cheap.
+        clear = gain > _next_best(at_track, gain, tracks) + _next_best(at_report, gain, reports)
+        taken.append(good[clear])
+        if clear.all():
+            break
+        served_track, served_report = np.zeros(tracks, bool), np.zeros(reports, bool)
+        served_track[at_track[clear]] = True
+        served_report[at_report[clear]] = True
+        good = good[~(served_track[at_track] | served_report[at_report])]
+    else:
+        taken.append(good[_assign(track[good], report[good], cost[good], tracks, reports)])
+    chosen: np.ndarray = np.sort(np.concatenate(taken))
     return chosen
 
 
@@ -47,7 +52,9 @@ def _next_best(node: np.ndarray, gain: np.ndarray, nodes: int) -> np.ndarray:
 def _assign(
     track: np.ndarray, report: np.ndarray, cost: np.ndarray, tracks: int, reports: int
 ) -> np.ndarray:
-    """As associate, by the assignment problem alone, of pairs (at least one) that are all good."""
+    """As associate, by the assignment problem alone, of pairs that are all good."""
+    if not len(cost):
+        return np.zeros(0, np.int64)
     rows, row = _numbered(track, tracks)
     columns, column = _numbered(report, reports)
     matrix = np.zeros((rows, columns))

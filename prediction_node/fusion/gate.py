@@ -63,12 +63,12 @@ def candidate_pairs(
     a bonus for an unchanged sensor-side id.
     """
     gate = chdtri(2, parameters.gate_probability_loss)
-    covariance = tracks.independent[:, :4, :4] + tracks.shared[:, :4, :4]
+    spreads = _spreads(tracks)
     scatter = np.asarray(parameters.reference_scatter)
     vague_m = scatter.max() * length_m + np.sqrt(noise.drift * late_s.max() ** 3 / 3.0)
     track, at = _near(
         tracks.mean,
-        np.sqrt(gate) * np.sqrt(np.diagonal(covariance, axis1=1, axis2=2)),
+        np.sqrt(gate * spreads[:, ::2, :2]),
         np.sqrt(gate) * vague_m,
         reports.position_m[rows],
         np.sqrt(gate * np.diagonal(reports.position_covariance[rows], axis1=1, axis2=2)),
@@ -80,14 +80,13 @@ def candidate_pairs(
         return Pairs.none()
     past = moved_place(tracks.mean[track], -late_s)
     offset = reports.position_m[report, :2] - past[:, :2]
-    place, cross = covariance[:, :2, :2], covariance[:, :2, 2:]
-    motion = covariance[track, 2:, 2:]
-    since = late_s[:, None, None]
-    spread = place[track] - since * (cross + cross.swapaxes(1, 2))[track] + since**2 * motion
+    spread = spreads[track]
+    since = late_s[:, None]
     drifted = noise.drift[track] * late_s
     distance, log_determinant = _mahalanobis(
         offset,
-        spread + reports.position_covariance[report],
+        spread[:, 0] - since * spread[:, 1] + since**2 * spread[:, 2],
+        reports.position_covariance[report],
         (scatter[reports.modality[report]] * length_m[track]) ** 2 + drifted * late_s**2 / 3.0,
     )
     inside = np.flatnonzero(
@@ -98,7 +97,8 @@ def candidate_pairs(
     cost = distance[inside] + log_determinant[inside] + density
     velocity_distance, log_determinant = _mahalanobis(
         reports.velocity_mps[report] - past[inside, 2:],
-        motion[inside] + reports.velocity_covariance[report],
+        spread[inside, 2],
+        reports.velocity_covariance[report],
         1e-4 + drifted[inside],
     )
     velocity_distance = np.minimum(velocity_distance, _WORST_VELOCITY)
@@ -131,16 +131,16 @@ def _near(
     """Track rows and report rows (P,) of all pairs that the gate may pass, and some more.
 
     A pair that is too far apart along x or y is too far: a distance in the plane is never less
-    than that along an axis. `track_reach` (N, 4) are gate sizes by the spread of x, y (metres) and
-    vx, vy (m/s) alone, `more_reach_m` (N,) by all else that is unknown of a track, and
-    `report_reach_m` (R, 2) by the spreads of the reports. No pair is further apart than limit_m.
-    Sorted along x, the reports near a track are a range.
+    than that along an axis. `track_reach` (N, 2, 2) are gate sizes by the spread of x, y (row 0,
+    metres) and vx, vy (row 1, m/s) alone, `more_reach_m` (N,) by all else that is unknown of a
+    track, and `report_reach_m` (R, 2) by the spreads of the reports. No pair is further apart than
+    limit_m. Sorted along x, the reports near a track are a range.
     """
     latest_s = late_s.max()
     speed = np.hypot(mean[:, VX], mean[:, VY])
     # Turning and accelerating, it was that far from where a straight line leads back to.
     bend_m = 0.5 * latest_s**2 * (speed * np.abs(mean[:, YAW_RATE]) + np.abs(mean[:, ACCELERATION]))
-    reach = track_reach[:, :2] + latest_s * track_reach[:, 2:] + (more_reach_m + bend_m)[:, None]
+    reach = track_reach[:, 0] + latest_s * track_reach[:, 1] + (more_reach_m + bend_m)[:, None]
     limit = limit_m + bend_m
 
     order = np.argsort(place_m[:, 0], kind='stable')
@@ -158,11 +158,28 @@ def _near(
     return track[near], order[at[near]]
 
 
+def _spreads(tracks: TrackTable) -> np.ndarray:
+    """(N, 3, 3): xx, yy, xy of the covariance of the place, of twice the symmetric part of that of
+    place and velocity, and of the velocity.
+    """
+    c = tracks.independent[:, :4, :4] + tracks.shared[:, :4, :4]
+    out = np.empty((len(c), 3, 3))
+    for k, (i, j) in enumerate(((X, X), (Y, Y), (X, Y))):
+        out[:, 0, k] = c[:, i, j]
+        out[:, 1, k] = c[:, i, j + 2] + c[:, j, i + 2]
+        out[:, 2, k] = c[:, i + 2, j + 2]
+    return out
+
+
 def _mahalanobis(
-    offset: np.ndarray, spread: np.ndarray, added: np.ndarray
+    offset: np.ndarray, spread: np.ndarray, covariance: np.ndarray, variance: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Squared distances (P,) of offsets (P, 2) and log determinants (P,) of spread + added * I."""
-    xx, yy, xy = spread[:, 0, 0] + added, spread[:, 1, 1] + added, spread[:, 0, 1]
+    """Squared distances (P,) of offsets (P, 2) and log determinants (P,) of the sum of a spread
+    (P, 3) xx, yy, xy, a covariance (P, 2, 2) and a variance (P,) along both axes.
+    """
+    xx = spread[:, 0] + covariance[:, 0, 0] + variance
+    yy = spread[:, 1] + covariance[:, 1, 1] + variance
+    xy = spread[:, 2] + covariance[:, 0, 1]
     dx, dy = offset[:, 0], offset[:, 1]
     determinant = np.maximum(xx * yy - xy * xy, 1e-12)
     distance = (yy * dx * dx - 2.0 * xy * dx * dy + xx * dy * dy) / determinant
