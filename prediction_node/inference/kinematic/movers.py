@@ -36,6 +36,8 @@ TREND_ERROR_MPS2 = 0.4
 STEADY_ERROR_MPS2 = 0.2
 SPEEDS_UP_MPS2 = 0.2
 SPEEDS_UP_SCALE_MPS2 = 0.15
+# So much less than speeding up counts as braking.
+BRAKES_MPS2 = -0.6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +55,7 @@ class Movers:
     trend_mps2: np.ndarray  # (N,) slope of the past speeds, 0 where the past is too short
     trend_trust: np.ndarray  # (N,) in [0, 1], what that slope is worth
     steadiness: np.ndarray  # (N,) in [0, 1], how surely the past speeds show no speeding up
+    brakes: np.ndarray  # (N,) in [0, 1], how surely the past speeds show that it brakes
     yaw_rate_radps: np.ndarray  # (N,)
     length_m: np.ndarray  # (N,)
     width_m: np.ndarray  # (N,)
@@ -96,6 +99,7 @@ class Movers:
             trend_mps2=np.clip(trend, -MAX_ACCELERATION_MPS2, MAX_ACCELERATION_MPS2),
             trend_trust=_trust(trend_error, TREND_ERROR_MPS2),
             steadiness=steadiness(trend, trend_error),
+            brakes=steadiness(trend - BRAKES_MPS2, trend_error),
             yaw_rate_radps=np.clip(yaw_rate, -MAX_YAW_RATE_RADPS, MAX_YAW_RATE_RADPS),
             length_m=np.clip(_finite(picked.size_m[:, 0]), 0.3, 40.0),
             width_m=np.clip(_finite(picked.size_m[:, 1]), 0.3, 5.0),
@@ -125,7 +129,8 @@ def speed_trend(scene: Scene, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(N,) slope of a line through the past speeds, and its standard error; 0 and inf: unknown."""
     history = scene.history
     valid = history.valid[row, -TREND_STEPS - 1 :]
-    velocity = history.velocity_mps[row, -TREND_STEPS - 1 :]
+    velocity = _finite(history.velocity_mps[row, -TREND_STEPS - 1 :])
+    velocity = np.clip(velocity, -MAX_SPEED_MPS, MAX_SPEED_MPS)
     weight = valid.astype(float)
     count = weight.sum(axis=1)
     known = valid[:, -1] & (count > MIN_TREND_STEPS)

@@ -53,6 +53,12 @@ class KinematicParameters:
     comfortable_acceleration_mps2: float = parameter(
         1.5, 'Acceleration on a free road.', unit='m/s^2', low=0.1, high=5.0
     )
+    heavy_acceleration_share: float = parameter(
+        0.5,
+        'Acceleration of trucks, buses and trailers on a free road, as a share of that of cars.',
+        low=0.1,
+        high=1.0,
+    )
     comfortable_braking_mps2: float = parameter(
         1.8, 'Braking for curves, lights and leaders.', unit='m/s^2', low=0.3, high=6.0
     )
@@ -96,6 +102,13 @@ class KinematicParameters:
     )
     acceleration_decay_s: float = parameter(
         1.5, 'How fast the present acceleration gives way.', unit='s', low=0.05, high=10.0
+    )
+    braking_decay_s: float = parameter(
+        4.0,
+        'How fast braking gives way that the past two seconds surely show.',
+        unit='s',
+        low=0.05,
+        high=20.0,
     )
     yaw_rate_decay_s: float = parameter(
         1.5, 'How fast the present yaw rate fades without lanes.', unit='s', low=0.05, high=10.0

@@ -110,7 +110,9 @@ def _straightness(
         return np.ones(successor.shape)
     end = geometry.first + geometry.count - 1
     before = end[:, None]
-    steps = np.minimum(SWERVE_M / geometry.spacing_m, geometry.count - 1).astype(np.int64)
+    # Lanes without length have no spacing.
+    steps = SWERVE_M / np.maximum(geometry.spacing_m, 1e-3)
+    steps = np.minimum(steps, geometry.count - 1).astype(np.int64)
     there = (geometry.first + steps)[successor]
     dx, dy = geometry.x_m[there] - geometry.x_m[before], geometry.y_m[there] - geometry.y_m[before]
     aside = np.abs(geometry.ux[before] * dy - geometry.uy[before] * dx)

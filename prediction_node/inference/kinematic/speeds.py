@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from prediction_node.domain.kinds import ObjectClass, class_mask
 from prediction_node.domain.prediction import POSE_COUNT, STEP_S
 from prediction_node.inference.kinematic.hypotheses import Hypotheses
 from prediction_node.inference.kinematic.leaders import NO_LEADER
@@ -32,6 +33,7 @@ DRIVES_OFF_MPS = 1.0
 # Who stands farther behind, or at the side of the lane, does not wait for the one ahead.
 QUEUE_GAP_M = 12.0
 QUEUE_OFFSET_M = 1.3
+_HEAVY = class_mask((ObjectClass.TRUCK, ObjectClass.BUS, ObjectClass.TRAILER))
 # Up to so many usual gaps ahead a vehicle still sets the speed of the one behind.
 HOLDS_BACK = 2.0
 
@@ -121,7 +123,10 @@ def drive(
     """Integrate all behaviours of all rows; leaders drive their `primary` (N,) row nominally."""
     behaviour = np.array(parameters.behaviour_acceleration_mps2)[:, None]
     b, m = len(behaviour), len(rows)
-    accelerate = parameters.comfortable_acceleration_mps2
+    heavy = _HEAVY[movers.label[rows.mover]]
+    accelerate = parameters.comfortable_acceleration_mps2 * np.where(
+        heavy, parameters.heavy_acceleration_share, 1.0
+    )
     root = 2.0 * np.sqrt(accelerate * parameters.comfortable_braking_mps2)
     follows = leader != NO_LEADER
     leader_row = primary[np.where(follows, leader, 0)]
@@ -136,6 +141,12 @@ def drive(
     fade_s = parameters.reaction_s + trust * (
         parameters.acceleration_decay_s - parameters.reaction_s
     )
+    # Braking with nothing ahead has an end in view that the map does not show.
+    ahead = np.minimum(start_gap, stop_gap_m)
+    brakes = movers.brakes[rows.mover] * _free_share(
+        movers.path_speed_mps[rows.mover], ahead, parameters
+    )
+    fade_s = fade_s + brakes * np.maximum(parameters.braking_decay_s - fade_s, 0.0)
     time_gap = _accepted_time_gap(movers, rows, start_gap, parameters)
     distance = np.zeros((KNOTS, b, m))
     speed = np.zeros((KNOTS, b, m))
@@ -198,7 +209,7 @@ def _pressure(
     v: np.ndarray,
     closing: np.ndarray,
     gap: np.ndarray,
-    root: float,
+    root: np.ndarray,
     time_gap: np.ndarray | float,
     parameters: KinematicParameters,
 ) -> np.ndarray:
