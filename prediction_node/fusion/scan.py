@@ -77,15 +77,12 @@ def matched(pairs: Pairs, tracks: int, reports: Reports, messages: slice) -> np.
 
     A message gives a track at most one report; one track may take reports of many messages.
     """
-    first_row = int(reports.first_row[messages.start])
-    count = messages.stop - messages.start
     return associate(
-        # One track is another for each message.
-        pairs.track * count + reports.message[pairs.report] - messages.start,
-        pairs.report - first_row,
+        pairs.track,
+        pairs.report - reports.first_row[messages.start],
+        reports.message[pairs.report] - messages.start,
         pairs.cost,
-        tracks * count,
-        int(reports.first_row[messages.stop]) - first_row,
+        tracks,
     )
 
 

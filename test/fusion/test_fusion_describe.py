@@ -190,7 +190,7 @@ def test_the_assignment_is_the_cheapest_of_all(seed: int, n: int, m: int) -> Non
     cost = rng.normal(0.0, 5.0, (n, m))
     near = rng.random((n, m)) < 0.6
     rows, columns = np.nonzero(near)
-    chosen = associate(rows, columns, cost[rows, columns], n, m)
+    chosen = associate(rows, columns, np.zeros(len(rows), np.int64), cost[rows, columns], n)
     track, report = rows[chosen], columns[chosen]
     assert len(set(track)) == len(track)
     assert len(set(report)) == len(report)
@@ -202,6 +202,20 @@ def test_the_assignment_is_the_cheapest_of_all(seed: int, n: int, m: int) -> Non
                 if near[some, others].all():
                     best = min(best, cost[some, others].sum())
     assert cost[track, report].sum() == pytest.approx(best)
+
+
+@given(seed=st.integers(0, 2**32))
+def test_messages_are_assigned_as_if_each_came_alone(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    message_of = np.sort(rng.integers(0, 3, 9))  # of the reports
+    track, report = (index.ravel() for index in np.indices((4, 9)))
+    cost, message = rng.normal(0.0, 5.0, 36), message_of[report]
+    together = associate(track, report, message, cost, 4)
+    alone = [
+        some[associate(track[some], report[some], message[some], cost[some], 4)]
+        for some in (np.flatnonzero(message == m) for m in range(3))
+    ]
+    assert together.tolist() == sorted(np.concatenate(alone).tolist())
 
 
 @pytest.mark.parametrize(
