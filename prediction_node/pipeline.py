@@ -41,10 +41,9 @@ from prediction_node.observation.observer import (
     Observed,
     Observer,
 )
-from prediction_node.priority import most_at_risk
+from prediction_node.priority import AgentBudget, most_at_risk
 from prediction_node.scene.builder import SceneBuilder
 
-_MIN_AGENTS = 16
 _MAP_MARKER_PERIOD = 10  # cycles
 
 NOMINAL, DEGRADED, LOST = 'nominal', 'degraded', 'lost'
@@ -152,12 +151,17 @@ class Pipeline:
         self._lane_map = lane_map
         self._readers = self._make_readers(config)
         self._last_stamp_ns = 0
-        self.agent_limit = config.cycle.max_agents  # the node lowers it when cycles run late
+        self._budget = AgentBudget(config.cycle.max_agents, config.cycle.time_budget_ms)
         self.map_error: str | None = None  # why the newest map blob was refused
 
     @property
     def lane_map(self) -> LaneMap | None:
         return self._lane_map
+
+    @property
+    def agent_limit(self) -> int:
+        """Most agents predicted in a cycle, as the budget has it now."""
+        return self._budget.limit
 
     @property
     def engine(self) -> Guarded:
@@ -209,19 +213,12 @@ class Pipeline:
         cdr.write_predicted_objects(output.predicted_objects(output.most_likely_first(prediction)))
         self._engine.faults = engine_faults
 
-    def fit_to_budget(self, response_ms: float) -> None:
-        """Cut the number of agents predicted when a response was over budget; let it grow back
-        slowly.
+    def fit_to_budget(self, response_ms: float, predicted: int) -> None:
+        """Tell how long the last cycle took for `predicted` agents; see AgentBudget.
 
         Only the live node calls it: a replay must not depend on how fast the machine is.
         """
-        cycle = self._config.cycle
-        if response_ms > cycle.time_budget_ms:
-            self.agent_limit = max(
-                _MIN_AGENTS, int(self.agent_limit * 0.8 * cycle.time_budget_ms / response_ms)
-            )
-        elif self.agent_limit < cycle.max_agents and response_ms < 0.7 * cycle.time_budget_ms:
-            self.agent_limit = min(cycle.max_agents, self.agent_limit + 1 + self.agent_limit // 10)
+        self._budget.after(response_ms, predicted)
 
     def receive(self, name: str, data: bytes, arrival_ns: int) -> None:
         """File one message (CDR bytes) of the input `name`; `arrival_ns` on the clock of
@@ -250,7 +247,7 @@ class Pipeline:
         with _timed(timings, 'fuse'):
             tracked = self._fusion.step(observed.observations, stamp_ns, ego)
             tracked = tracked.select(tracked.existence >= self._config.cycle.min_existence)
-            agents = tracked.select(most_at_risk(tracked, ego, self.agent_limit))
+            agents = tracked.select(most_at_risk(tracked, ego, self._budget.limit))
         with _timed(timings, 'scene'):
             scene = self._scenes.build(agents, ego, self._lane_map, observed.lights, stamp_ns)
         with _timed(timings, 'predict'):

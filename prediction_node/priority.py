@@ -9,6 +9,9 @@ from prediction_node.domain.kinds import VULNERABLE, class_mask
 
 _HORIZON_S = 8.0
 _VULNERABLE_BONUS_M = 30.0
+_FEWEST = 16  # never fewer, however slow the machine
+_SAFETY = 0.8
+_EASY = 0.6  # below this share of the budget there is room for more
 
 
 def closest_approach_m(agents: Agents, ego: Ego) -> np.ndarray:
@@ -34,3 +37,27 @@ def most_at_risk(agents: Agents, ego: Ego, count: int) -> np.ndarray:
     score = closest_approach_m(agents, ego) + 0.2 * distance
     score -= np.where(class_mask(VULNERABLE)[agents.label], _VULNERABLE_BONUS_M, 0.0)
     return np.sort(np.argsort(score, kind='stable')[:count])
+
+
+class AgentBudget:
+    """How many agents a cycle may predict so that it ends in time.
+
+    Two cycles over budget in a row cut the number to what would have fitted: a single one may be a
+    hiccup of the machine. Every cycle well below it doubles the number again, up to `most`.
+    """
+
+    def __init__(self, most: int, budget_ms: float) -> None:
+        self._most = most
+        self._budget_ms = budget_ms
+        self._was_over = False
+        self.limit = most
+
+    def after(self, response_ms: float, predicted: int) -> None:
+        """Learn from a cycle that took `response_ms` for `predicted` agents."""
+        over = response_ms > self._budget_ms
+        if over and self._was_over:
+            fitting = int(_SAFETY * predicted * self._budget_ms / response_ms)
+            self.limit = max(min(_FEWEST, self._most), min(self.limit, fitting))
+        elif response_ms < _EASY * self._budget_ms:
+            self.limit = min(self._most, 2 * self.limit)
+        self._was_over = over

@@ -9,7 +9,7 @@ import numpy as np
 from prediction_node.domain.agents import Ego
 from prediction_node.domain.frames import Transform
 from prediction_node.domain.kinds import CLASS_COUNT, ObjectClass
-from prediction_node.priority import closest_approach_m, most_at_risk
+from prediction_node.priority import AgentBudget, closest_approach_m, most_at_risk
 
 
 def make_ego(speed_mps: float = 10.0) -> Ego:
@@ -54,3 +54,33 @@ def test_the_order_of_rows_does_not_matter(agents_of: Any) -> None:
     kept = {agents.uuid[i].tobytes() for i in most_at_risk(agents, make_ego(), 20)}
     shuffled = agents.select(order)
     assert kept == {shuffled.uuid[i].tobytes() for i in most_at_risk(shuffled, make_ego(), 20)}
+
+
+def test_one_slow_cycle_is_a_hiccup_two_are_a_load() -> None:
+    budget = AgentBudget(256, 90.0)
+    budget.after(180.0, 200)
+    assert budget.limit == 256
+    budget.after(180.0, 200)
+    assert budget.limit == 80  # 0.8 x 200 x 90 / 180
+
+
+def test_the_cut_is_measured_by_what_was_predicted() -> None:
+    budget = AgentBudget(256, 90.0)
+    for _ in range(10):
+        budget.after(100.0, 64)
+    assert budget.limit == 46
+    for _ in range(100):
+        budget.after(9000.0, budget.limit)
+    assert budget.limit == 16
+
+
+def test_when_the_load_is_gone_all_are_back_within_a_few_cycles() -> None:
+    budget = AgentBudget(256, 90.0)
+    for _ in range(2):
+        budget.after(160.0, 256)
+    assert budget.limit == 115
+    budget.after(80.0, 115)
+    assert budget.limit == 115  # just within the budget: no room
+    for _ in range(2):
+        budget.after(20.0, 115)
+    assert budget.limit == 256

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gc
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -86,15 +87,22 @@ class PredictionNode(LifecycleNode):
             config = parameters.read(self)
             lane_map = self._load_map(config)
             classes = [quality.message_class(i.type) for i in inputs(config)]
+            pipeline = Pipeline(config, lane_map)
+            pipeline.warm_up()
             self._outputs = Outputs(self, config)
         except (PredictionNodeError, ImportError) as error:
             self._release_all()
             self.get_logger().error(f'configure failed: {error}')
             self._diagnostics.failed_configure(str(error))
             return _FAILURE
+        except Exception as error:
+            # rclpy would turn it into a silent transition to the error state.
+            self._release_all()
+            self.get_logger().error(f'configure failed: {traceback.format_exc()}')
+            self._diagnostics.failed_configure(f'{type(error).__name__}: {error}')
+            return _FAILURE
         self._config = config
-        self._pipeline = Pipeline(config, lane_map)
-        self._pipeline.warm_up()
+        self._pipeline = pipeline
         for entry, message in zip(inputs(config), classes, strict=True):
             self._subscribe(entry, message)
         if self._simulated is not None:
@@ -251,7 +259,7 @@ class PredictionNode(LifecycleNode):
         processing_ns = published_ns - start_ns
         response_ns = lateness_ns + processing_ns
         self._statistics.add(response_ns, self._schedule.missed)
-        self._pipeline.fit_to_budget(response_ns / 1e6)
+        self._pipeline.fit_to_budget(response_ns / 1e6, len(release.prediction.agents))
         self._outputs.publish_debug(release, processing_ns / 1e6, response_ns / 1e6)
         self._report(release)
 
