@@ -107,7 +107,7 @@ def test_behind_a_slow_leader_a_steady_speed_says_less(build: Any) -> None:
 
 def test_sure_braking_goes_on(street: Scene) -> None:
     brakes = predict(with_past(street, -1.0))
-    assert way(brakes) < 5 * 6.0 - 4.0
+    assert way(brakes) < 5 * 6.0 - 3.0
     assert way(brakes) < way(predict(with_past(street, -1.0), braking_decay_s=0.25)) - 2.0
 
 
@@ -176,3 +176,11 @@ def test_the_least_likely_of_several_modes_is_the_widest() -> None:
     np.testing.assert_array_equal(
         widening(probability)[..., 0], [[1, UNFORESEEN_SPREAD, 1, 1, 1, 1], [1] * 6]
     )
+
+
+def test_nobody_stays_slow_for_ever(street: Scene) -> None:
+    prediction = predict(with_past(street, 0.0))
+    likely = prediction.pose[0, prediction.probability[0].argmax()]
+    speed = np.hypot(*np.diff(likely[:, :2], axis=0).T) / 0.1
+    assert abs(speed[20] - 6.0) < 0.5
+    assert speed[79] > speed[20] + 0.5

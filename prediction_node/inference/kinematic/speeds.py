@@ -36,6 +36,8 @@ QUEUE_OFFSET_M = 1.3
 _HEAVY = class_mask((ObjectClass.TRUCK, ObjectClass.BUS, ObjectClass.TRAILER))
 # Up to so many usual gaps ahead a vehicle still sets the speed of the one behind.
 HOLDS_BACK = 2.0
+# So far ahead in time a steady past tells what is wanted; nobody stays slow for ever.
+STEADY_LASTS_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,7 +83,9 @@ def wanted_speeds(
     usual = np.where(free, speed, paths.speed_limit_mps)
     kept = np.where(paths.limit_known, parameters.kept_speed, parameters.kept_speed_unlimited)
     steady = movers.steadiness[rows.mover] * _free_share(speed[:, 0], obstacle_gap_m, parameters)
-    kept = kept + (1.0 - kept) * steady[:, None]
+    ahead_s = paths.step_m[:, None] * np.arange(NODES) / np.maximum(speed, MIN_WANTED_MPS)
+    lasting = np.exp(-np.square(ahead_s / STEADY_LASTS_S))
+    kept = kept + (1.0 - kept) * steady[:, None] * lasting
     kept = np.where(speed > usual, parameters.kept_excess, kept)
     wanted = np.maximum(kept * speed + (1.0 - kept) * usual, MIN_WANTED_MPS)
     # What does not follow lanes chose its speed with its curve in mind.
