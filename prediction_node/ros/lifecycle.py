@@ -96,8 +96,10 @@ class PredictionNode(LifecycleNode):
             self._diagnostics.failed_configure(str(error))
             return _FAILURE
         except Exception as error:
-            # rclpy would turn it into a silent transition to the error state.
             self._release_all()
+            if not self.context.ok():
+                return _FAILURE  # told to stop in the middle
+            # rclpy would turn it into a silent transition to the error state.
             self.get_logger().error(f'configure failed: {traceback.format_exc()}')
             self._diagnostics.failed_configure(f'{type(error).__name__}: {error}')
             return _FAILURE

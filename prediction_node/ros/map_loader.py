@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import threading
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
@@ -71,7 +72,8 @@ class _Reading(threading.Thread):
 
     def run(self) -> None:
         # A process has the signal mask of the thread that starts it. Ctrl-C on a terminal goes to
-        # both: the node ends this process itself.
+        # both: the node ends this process itself. The tracker first: starting it unblocks SIGINT.
+        resource_tracker.ensure_running()
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         # spawn: a forked copy would inherit the middleware's threads half alive.
         context = multiprocessing.get_context('spawn')
