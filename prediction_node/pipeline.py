@@ -7,6 +7,7 @@ on anything that can arrive on a topic: what cannot be used is counted under the
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,7 +39,6 @@ from prediction_node.observation.observer import (
     ODOMETRY,
     TRAFFIC_LIGHTS,
     TRANSFORMS,
-    Observed,
     Observer,
 )
 from prediction_node.priority import AgentBudget, most_at_risk
@@ -86,6 +86,26 @@ def inputs(config: Config) -> tuple[Input, ...]:
         ),
         Input(VECTOR_MAP, topics.vector_map, 'autoware_map_msgs/msg/LaneletMapBin', latched=True),
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Perception:
+    """What one cycle knows before it predicts. All at `stamp_ns`, in the map frame."""
+
+    release_ns: int  # instant on the clock of `receive` and `release`
+    stamp_ns: int
+    scene: Scene | None  # of the agents to predict; None without usable odometry
+    agents: Agents  # all fused agents, to be predicted or not
+    lane_map: LaneMap | None
+    health: ObservationHealth
+    notice: str
+    coasting_s: float
+    timings_ms: dict[str, float]
+
+    def with_map(self, lane_map: LaneMap | None) -> Perception:
+        """The same with another map, or none, for the way to another process."""
+        scene = None if self.scene is None else dataclasses.replace(self.scene, lane_map=lane_map)
+        return dataclasses.replace(self, scene=scene, lane_map=lane_map)
 
 
 @dataclass(frozen=True)
@@ -233,6 +253,10 @@ class Pipeline:
 
     def release(self, now_ns: int) -> Release:
         """Fuse what arrived up to `now_ns` and predict."""
+        return self.answer(self.perceive(now_ns))
+
+    def perceive(self, now_ns: int) -> Perception:
+        """The first half of a release: fuse what arrived up to `now_ns`."""
         timings: dict[str, float] = {}
         with _timed(timings, 'observe'):
             observed = self._observer.release(now_ns)
@@ -240,34 +264,55 @@ class Pipeline:
         if observed.reset:
             self._fusion.reset()
             self._scenes.reset()
-        ego = observed.ego
-        if observed.stamp_ns is None or ego is None:
-            return self._lost(now_ns, observed, health, timings)
-        stamp_ns = self._last_stamp_ns = observed.stamp_ns
-        with _timed(timings, 'fuse'):
-            tracked = self._fusion.step(observed.observations, stamp_ns, ego)
-            tracked = tracked.select(tracked.existence >= self._config.cycle.min_existence)
-            agents = tracked.select(most_at_risk(tracked, ego, self._budget.limit))
-        with _timed(timings, 'scene'):
-            scene = self._scenes.build(agents, ego, self._lane_map, observed.lights, stamp_ns)
-        with _timed(timings, 'predict'):
-            prediction = output.most_likely_first(self._engine.predict(scene))
-        reasons = self._degradations(scene, health, observed.coasting_s)
-        blind = len(health.lost_modalities) == len({s.modality for s in health.sources})
-        mode = NOMINAL if not reasons else LOST if blind and not len(tracked) else DEGRADED
-        return Release(
+        ego, scene = observed.ego, None
+        agents = Agents.empty(self._last_stamp_ns)
+        if observed.stamp_ns is not None and ego is not None:
+            stamp_ns = self._last_stamp_ns = observed.stamp_ns
+            with _timed(timings, 'fuse'):
+                agents = self._fusion.step(observed.observations, stamp_ns, ego)
+                agents = agents.select(agents.existence >= self._config.cycle.min_existence)
+                chosen = agents.select(most_at_risk(agents, ego, self._budget.limit))
+            with _timed(timings, 'scene'):
+                scene = self._scenes.build(chosen, ego, self._lane_map, observed.lights, stamp_ns)
+        return Perception(
             release_ns=now_ns,
-            stamp_ns=stamp_ns,
-            mode=mode,
-            reasons=reasons,
-            prediction=prediction,
-            agents=tracked,
-            ego=ego,
-            lights=observed.lights,
+            stamp_ns=self._last_stamp_ns,
+            scene=scene,
+            agents=agents,
             lane_map=self._lane_map,
             health=health,
             notice=observed.notice,
-            shed=len(tracked) - len(agents),
+            coasting_s=observed.coasting_s,
+            timings_ms=timings,
+        )
+
+    def answer(self, perception: Perception) -> Release:
+        """The second half: predict. It needs nothing of the first but what `perception` holds, so
+        that a replay may run the two halves in two processes.
+        """
+        scene, health = perception.scene, perception.health
+        if scene is None:
+            return self._lost(perception)
+        timings = dict(perception.timings_ms)
+        with _timed(timings, 'predict'):
+            prediction = output.most_likely_first(self._engine.predict(scene))
+        agents = perception.agents
+        reasons = self._degradations(scene, health, perception.coasting_s)
+        blind = len(health.lost_modalities) == len({s.modality for s in health.sources})
+        mode = NOMINAL if not reasons else LOST if blind and not len(agents) else DEGRADED
+        return Release(
+            release_ns=perception.release_ns,
+            stamp_ns=perception.stamp_ns,
+            mode=mode,
+            reasons=reasons,
+            prediction=prediction,
+            agents=agents,
+            ego=scene.ego,
+            lights=scene.lights,
+            lane_map=perception.lane_map,
+            health=health,
+            notice=perception.notice,
+            shed=len(agents) - len(scene.agents),
             timings_ms=timings,
         )
 
@@ -283,29 +328,22 @@ class Pipeline:
             reasons.append(f'engine fallback ({self._engine.last_fault})')
         return tuple(reasons)
 
-    def _lost(
-        self,
-        now_ns: int,
-        observed: Observed,
-        health: ObservationHealth,
-        timings: dict[str, float],
-    ) -> Release:
+    def _lost(self, perception: Perception) -> Release:
         # The stamp stays where the scene was last known: an empty answer must not look fresh.
-        agents = Agents.empty(self._last_stamp_ns)
         return Release(
-            release_ns=now_ns,
-            stamp_ns=self._last_stamp_ns,
+            release_ns=perception.release_ns,
+            stamp_ns=perception.stamp_ns,
             mode=LOST,
             reasons=('no usable odometry',),
-            prediction=Prediction.empty(agents),
-            agents=agents,
+            prediction=Prediction.empty(perception.agents),
+            agents=perception.agents,
             ego=None,
             lights=LightStates.none(),
-            lane_map=self._lane_map,
-            health=health,
-            notice=observed.notice,
+            lane_map=perception.lane_map,
+            health=perception.health,
+            notice=perception.notice,
             shed=0,
-            timings_ms=timings,
+            timings_ms=dict(perception.timings_ms),
         )
 
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from prediction_node.config import Config
     from prediction_node.domain.lane_map import LaneMap
     from prediction_node.inference.guard import Engine
+    from prediction_node.replay.counts import Counts
     from prediction_node.replay.keeper import Outcome
-    from prediction_node.replay.run import Counts
     from prediction_node.replay.topics import TopicMapping
 
 ENGINES = ('kinematic', 'constant_velocity')
@@ -160,18 +160,18 @@ def _replay(
         log = ReplayLog(bag.path.name, args.engine, None, np.zeros(2))
         return Keeper(Recorder(args.out, bag.topics, mapping), log, mapping.topic_of(GROUND_TRUTH))
 
-    keeper = KeeperProcess(make_keeper)
+    keeper = KeeperProcess(make_keeper, pipeline.answer)
     inputs = mapping.pipeline_inputs(recorded_map=lane_map is None)
     replay = Replay(pipeline, inputs, keeper, limit_s=args.limit_s)
     try:
         with terminal.progress(console, bag.start_ns or 0, bag.end_ns or 0) as advance:
             replay.run(bag, advance)
-        outcome = keeper.finish()
+        outcome, releases = keeper.finish()
     except BaseException:
         keeper.abort()
         raise
     outcome.log.lane_map = pipeline.lane_map
-    return replay.counts, outcome
+    return replay.counts.of_releases(releases), outcome
 
 
 def _write_results(

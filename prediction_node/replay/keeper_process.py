@@ -1,13 +1,12 @@
-"""A keeper in a process of its own, so that encoding and scoring cost the predictions no time.
+"""The second half of every release in a process of its own: predict, encode, write, score.
 
-The two halves work on one release after the other, in order: what comes out does not depend on how
-fast either is.
+The first half (fusion) does not wait for it. Both work on one release after the other, in order:
+what comes out does not depend on how fast either is.
 """
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import fcntl
 import multiprocessing
 import pickle
@@ -22,7 +21,8 @@ from typing import Any
 from prediction_node.bags.values import Message
 from prediction_node.domain.errors import BagError, PredictionNodeError
 from prediction_node.domain.lane_map import LaneMap
-from prediction_node.pipeline import Release
+from prediction_node.pipeline import Perception, Release
+from prediction_node.replay.counts import Counts
 from prediction_node.replay.keeper import Keeper, Outcome
 
 _FINISH = b'finish'
@@ -35,7 +35,9 @@ class KeeperProcess:
     An error in there is raised by the next call here. Without `finish` nothing is left behind.
     """
 
-    def __init__(self, make_keeper: Callable[[], Keeper]) -> None:
+    def __init__(
+        self, make_keeper: Callable[[], Keeper], answer: Callable[[Perception], Release]
+    ) -> None:
         context = multiprocessing.get_context('fork')
         jobs_out, self._jobs = context.Pipe(duplex=False)
         self._answers, answers_in = context.Pipe(duplex=False)
@@ -45,7 +47,7 @@ class KeeperProcess:
         self._lane_map: LaneMap | None = None
         self._child: BaseProcess = context.Process(
             target=_serve,
-            args=(make_keeper, jobs_out, answers_in, (self._jobs, self._answers)),
+            args=(make_keeper, answer, jobs_out, answers_in, (self._jobs, self._answers)),
             name='keeper',
         )
         with warnings.catch_warnings():
@@ -55,17 +57,17 @@ class KeeperProcess:
         jobs_out.close()
         answers_in.close()
 
-    def keep(self, messages: Sequence[Message], release: Release | None) -> None:
-        """Hand over the messages since the last release, then the release."""
+    def keep(self, messages: Sequence[Message], perception: Perception | None) -> None:
+        """Hand over the messages since the last release, then what is to be predicted next."""
         lane_map = None
-        if release is not None:
-            if release.lane_map is not self._lane_map:
-                lane_map = self._lane_map = release.lane_map
-            release = dataclasses.replace(release, lane_map=None)
-        self._send(pickle.dumps((messages, release, lane_map), protocol=5))
+        if perception is not None:
+            if perception.lane_map is not self._lane_map:
+                lane_map = self._lane_map = perception.lane_map
+            perception = perception.with_map(None)
+        self._send(pickle.dumps((messages, perception, lane_map), protocol=5))
 
-    def finish(self) -> Outcome:
-        """Wait until all of it is written and scored."""
+    def finish(self) -> tuple[Outcome, Counts]:
+        """Wait until all of it is predicted, written and scored; counts are of releases."""
         self._send(_FINISH)
         outcome = self._answer()
         self._child.join()
@@ -84,7 +86,7 @@ class KeeperProcess:
             self._answer()
             raise
 
-    def _answer(self) -> Outcome:
+    def _answer(self) -> tuple[Outcome, Counts]:
         try:
             answer: Any = pickle.loads(self._answers.recv_bytes())
         except EOFError:
@@ -93,13 +95,14 @@ class KeeperProcess:
             raise BagError(
                 f'the process that writes the recording died (status {status})'
             ) from None
-        if isinstance(answer, Outcome):
+        if isinstance(answer, tuple):
             return answer
         raise answer
 
 
 def _serve(
     make_keeper: Callable[[], Keeper],
+    answer_of: Callable[[Perception], Release],
     jobs: Connection,
     answers: Connection,
     not_ours: tuple[Connection, Connection],
@@ -112,7 +115,7 @@ def _serve(
     try:
         keeper = make_keeper()
         try:
-            answer: object = _work(keeper, jobs)
+            answer: object = _work(keeper, answer_of, jobs)
         except BaseException:
             keeper.abort()
             raise
@@ -127,14 +130,19 @@ def _serve(
     answers.send_bytes(pickle.dumps(answer, protocol=5))
 
 
-def _work(keeper: Keeper, jobs: Connection) -> Outcome:
+def _work(
+    keeper: Keeper, answer_of: Callable[[Perception], Release], jobs: Connection
+) -> tuple[Outcome, Counts]:
     lane_map: LaneMap | None = None
+    counts = Counts()
     while True:
         job = jobs.recv_bytes()
         if job == _FINISH:
-            return keeper.finish()
-        messages, release, new_map = pickle.loads(job)
+            return keeper.finish(), counts
+        messages, perception, new_map = pickle.loads(job)
         lane_map = new_map if new_map is not None else lane_map
-        if release is not None:
-            release = dataclasses.replace(release, lane_map=lane_map)
+        release: Release | None = None
+        if perception is not None:
+            release = answer_of(perception.with_map(lane_map))
+            counts.add(release)
         keeper.keep(messages, release)

@@ -6,15 +6,14 @@ for a release if its log time is not later.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 from prediction_node.bags.reader import BagReader
 from prediction_node.bags.values import Message
 from prediction_node.domain.stamps import NS_PER_S, STEP_NS, nanoseconds
 from prediction_node.observation.observer import ODOMETRY
-from prediction_node.pipeline import Pipeline, Release
+from prediction_node.pipeline import Perception, Pipeline
+from prediction_node.replay.counts import Counts
 from prediction_node.replay.keeper_process import KeeperProcess
 from prediction_node.schedule import first_aligned_ns
 
@@ -25,35 +24,6 @@ COAST_NS = 2 * NS_PER_S
 PORTION = 256
 
 OnProgress = Callable[[int], None]
-
-
-@dataclass
-class Counts:
-    """What a replay went through."""
-
-    messages: int = 0
-    releases: int = 0
-    first_release_ns: int | None = None
-    last_release_ns: int | None = None
-    modes: Counter[str] = field(default_factory=Counter)
-    reasons: Counter[str] = field(default_factory=Counter)
-    resets: int = 0
-    pauses: int = 0
-    agents: int = 0  # published, summed over releases
-    most_agents: int = 0
-    shed: int = 0
-
-    def add(self, release: Release) -> None:
-        self.releases += 1
-        if self.first_release_ns is None:
-            self.first_release_ns = release.release_ns
-        self.last_release_ns = release.release_ns
-        self.modes[release.mode] += 1
-        self.reasons.update(release.reasons)
-        self.resets += bool(release.notice)
-        self.agents += len(release.prediction.agents)
-        self.most_agents = max(self.most_agents, len(release.prediction.agents))
-        self.shed += release.shed
 
 
 class Replay:
@@ -123,10 +93,10 @@ class Replay:
             self._pipeline.receive(name, message.data, message.log_ns)
 
     def _release(self, now_ns: int) -> None:
-        release = self._pipeline.release(now_ns)
-        self.counts.add(release)
-        self._hand_on(release)
+        if self.counts.first_release_ns is None:
+            self.counts.first_release_ns = now_ns
+        self._hand_on(self._pipeline.perceive(now_ns))
 
-    def _hand_on(self, release: Release | None) -> None:
+    def _hand_on(self, perception: Perception | None) -> None:
         messages, self._since_release = self._since_release, []
-        self._keeper.keep(messages, release)
+        self._keeper.keep(messages, perception)

@@ -14,7 +14,7 @@ import pytest
 from prediction_node.bags.values import Message
 from prediction_node.config import Config
 from prediction_node.domain.errors import BagError
-from prediction_node.pipeline import Pipeline, Release
+from prediction_node.pipeline import Perception, Pipeline
 from prediction_node.replay.keeper import Keeper, Outcome
 from prediction_node.replay.keeper_process import KeeperProcess
 from prediction_node.replay.log import ReplayLog
@@ -46,13 +46,13 @@ def start(tmp_path: Path) -> Callable[..., KeeperProcess]:
             log = ReplayLog('test', 'kinematic', None, np.zeros(2))
             return kind(Recorder(tmp_path, [], map_topics([], Config())), log, None)
 
-        return KeeperProcess(make)
+        return KeeperProcess(make, Pipeline(Config(), None).answer)
 
     return run
 
 
 @pytest.fixture
-def releases(drive: Any) -> list[Release]:
+def perceived(drive: Any) -> list[Perception]:
     pipeline = Pipeline(Config(), None)
     found = []
     for message in drive.messages(1.0):
@@ -60,19 +60,20 @@ def releases(drive: Any) -> list[Release]:
         if name is not None:
             pipeline.receive(name, message.data, message.log_ns)
         if message.topic == drive.LIDAR:
-            found.append(pipeline.release(message.log_ns))
+            found.append(pipeline.perceive(message.log_ns))
     return found
 
 
 def test_the_child_keeps_what_a_keeper_keeps(
-    start: Callable[..., KeeperProcess], releases: list[Release], tmp_path: Path
+    start: Callable[..., KeeperProcess], perceived: list[Perception], tmp_path: Path
 ) -> None:
     keeper = start()
-    for release in releases:
-        keeper.keep([], release)
-    outcome = keeper.finish()
+    for perception in perceived:
+        keeper.keep([], perception)
+    outcome, counts = keeper.finish()
     assert isinstance(outcome, Outcome)
-    assert outcome.log.releases == len(outcome.log.frames) == len(releases)
+    assert counts.releases == len(perceived)
+    assert outcome.log.releases == len(outcome.log.frames) == len(perceived)
     assert {f.name for f in tmp_path.iterdir()} == {'predictions.mcap', 'metadata.yaml'}
 
 
@@ -82,15 +83,15 @@ def test_the_child_keeps_what_a_keeper_keeps(
 )
 def test_an_error_of_the_child_is_raised_here(
     start: Callable[..., KeeperProcess],
-    releases: list[Release],
+    perceived: list[Perception],
     tmp_path: Path,
     kind: type[Keeper],
     error: type[Exception],
     text: str,
 ) -> None:
     keeper = start(kind)
-    keeper.keep([], releases[0])
-    keeper.keep([], releases[1])
+    keeper.keep([], perceived[0])
+    keeper.keep([], perceived[1])
     with pytest.raises(error, match=text):
         keeper.finish()
     keeper.abort()
@@ -98,21 +99,21 @@ def test_an_error_of_the_child_is_raised_here(
 
 
 def test_a_killed_child_is_told_in_one_sentence(
-    start: Callable[..., KeeperProcess], releases: list[Release]
+    start: Callable[..., KeeperProcess], perceived: list[Perception]
 ) -> None:
     keeper = start()
     os.kill(keeper._child.pid or 0, signal.SIGKILL)
     keeper._child.join()
     with pytest.raises(BagError, match=r'the process that writes the recording died \(status -9\)'):
-        keeper.keep([], releases[0])
+        keeper.keep([], perceived[0])
     keeper.abort()
 
 
 def test_a_replay_that_is_given_up_leaves_nothing(
-    start: Callable[..., KeeperProcess], releases: list[Release], tmp_path: Path
+    start: Callable[..., KeeperProcess], perceived: list[Perception], tmp_path: Path
 ) -> None:
     keeper = start()
-    keeper.keep([Message(1, '/unknown', 'std_msgs/msg/String', b'x')], releases[0])
+    keeper.keep([Message(1, '/unknown', 'std_msgs/msg/String', b'x')], perceived[0])
     keeper.abort()
     assert list(tmp_path.iterdir()) == []
     assert keeper._child.exitcode == 0
