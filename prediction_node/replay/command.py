@@ -143,7 +143,6 @@ def _replay(
 ) -> tuple[Counts, Outcome]:
     import numpy as np
 
-    from prediction_node.allocator import keep_freed_memory
     from prediction_node.pipeline import Pipeline
     from prediction_node.replay import console as terminal
     from prediction_node.replay.keeper import Keeper
@@ -153,7 +152,6 @@ def _replay(
     from prediction_node.replay.run import Replay
     from prediction_node.replay.topics import GROUND_TRUTH
 
-    keep_freed_memory()
     pipeline = Pipeline(mapping.config, lane_map, _engine(args.engine))
 
     def make_keeper() -> Keeper:
