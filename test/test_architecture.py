@@ -45,6 +45,10 @@ def test_no_file_is_overlong() -> None:
     assert architecture.overlong_files(ROOT, LINE_LIMIT) == []
 
 
+def test_compiled_functions_call_those_of_their_own_module_only() -> None:
+    assert architecture.foreign_kernels(ROOT) == []
+
+
 def test_every_module_parses_as_python_3_10() -> None:
     for path in architecture.module_names(ROOT).values():
         ast.parse(path.read_text(encoding='utf-8'), str(path), feature_version=(3, 10))
@@ -149,4 +153,22 @@ def test_an_overlong_file_is_found(tmp_path: Path) -> None:
     plant(tmp_path, {'pipeline': 'x = 1\n' * (LINE_LIMIT + 1), 'config': 'x = 1\n' * LINE_LIMIT})
     assert architecture.overlong_files(tmp_path, LINE_LIMIT) == [
         f'prediction_node/pipeline.py: {LINE_LIMIT + 1} lines'
+    ]
+
+
+def test_a_foreign_kernel_is_found(tmp_path: Path) -> None:
+    header = 'from prediction_node.compiled import compiled\n'
+    plant(
+        tmp_path,
+        {
+            'fusion/motion': header + '@compiled\ndef moved(x):\n    return x\n',
+            'fusion/gate': header
+            + 'from prediction_node.fusion.motion import moved\n'
+            + '@compiled\ndef gated(x):\n    return moved(x)\n',
+            'fusion/step': 'from prediction_node.fusion.motion import moved\n'
+             'def step(x):\n    return moved(x)\n',
+        },
+    )
+    assert architecture.foreign_kernels(tmp_path) == [
+        'prediction_node.fusion.gate.gated: uses prediction_node.fusion.motion.moved'
     ]

@@ -31,7 +31,12 @@ ROSDEP_KEYS = frozenset(
     | {'autoware_perception_msgs', 'autoware_planning_msgs'}
 )
 # What `import x` is called in the locks, where the names differ.
-DISTRIBUTIONS = {'cv2': 'opencv-python-headless', 'yaml': 'pyyaml', 'backports': 'backports-zstd'}
+DISTRIBUTIONS = {
+    'backports': 'backports-zstd',
+    'cv2': 'opencv-python-headless',
+    'sumo': 'eclipse-sumo',
+    'yaml': 'pyyaml',
+}
 # ... and in rosdep.
 ROSDEP_NAMES = {'cv2': 'python3-opencv', 'yaml': 'python3-yaml'}
 
@@ -172,7 +177,7 @@ def test_a_lock_covers_what_its_list_asks_for(lock: Path) -> None:
 def test_locks_of_one_environment_agree() -> None:
     """Installing one after the other must not change what the former installed."""
     versions: dict[str, set[str]] = {}
-    for name in ('runtime', 'ros', 'test', 'av2'):
+    for name in ('runtime', 'ros', 'test', 'av2', 'simulation', 'cluster'):
         for package, lines in pins(ROOT / 'requirements' / f'{name}.txt').items():
             for line in lines:
                 version, _, marker = line.partition(';')
@@ -182,7 +187,11 @@ def test_locks_of_one_environment_agree() -> None:
 
 
 def test_every_import_is_locked() -> None:
-    locked = {*pins(ROOT / 'requirements/runtime.txt'), *pins(ROOT / 'requirements/av2.txt')}
+    locked = {
+        package
+        for name in ('runtime', 'av2', 'simulation', 'cluster')
+        for package in pins(ROOT / 'requirements' / f'{name}.txt')
+    }
     assert {name for name in third_party() if DISTRIBUTIONS.get(name, name) not in locked} == set()
 
 
@@ -197,7 +206,11 @@ def test_every_import_of_the_tests_is_locked() -> None:
                     names.add(node.module.split('.')[0])
     ours = {architecture.PACKAGE, 'tools', *sys.stdlib_module_names}
     foreign = {name for name in names - ours if not architecture.is_ros(name)}
-    locked = {*pins(ROOT / 'requirements/runtime.txt'), *pins(ROOT / 'requirements/test.txt')}
+    locked = {
+        package
+        for name in ('runtime', 'simulation', 'cluster', 'test')
+        for package in pins(ROOT / 'requirements' / f'{name}.txt')
+    }
     assert {name for name in foreign if DISTRIBUTIONS.get(name, name) not in locked} == set()
 
 
@@ -210,8 +223,8 @@ def test_nothing_is_asked_for_that_is_not_imported() -> None:
 
 def test_a_vehicle_gets_every_import_from_rosdep_or_its_lock(manifest: ET.Element) -> None:
     keys, locked = dependencies(manifest), pins(ROOT / 'requirements/vehicle.txt')
-    # Reading Argoverse logs is a matter of the desk, not of the vehicle.
-    desk = {'pandas', 'pyarrow'}
+    # Reading Argoverse logs and simulating cities are matters of the desk, not of the vehicle.
+    desk = {'pandas', 'pyarrow', 'sumo', 'libsumo', 'sumolib', 'traci', 'ray'}
     missing = {
         name
         for name in third_party() - desk

@@ -17,8 +17,8 @@ PACKAGE = 'prediction_node'
 LAYERS: Mapping[str, frozenset[str]] = {
     # Frozen values that everything shares.
     'values': frozenset({'domain'}),
-    # Where the files that travel with the package lie.
-    'places': frozenset({'resources'}),
+    # Where the files that travel with the package lie; how loops become machine code.
+    'places': frozenset({'compiled', 'resources'}),
     # Each does one thing to values and knows of no other.
     'stages': frozenset(
         {'allocator', 'bags', 'cdr', 'fusion', 'inference', 'lanelet', 'markers', 'middleware'}
@@ -26,9 +26,9 @@ LAYERS: Mapping[str, frozenset[str]] = {
         | {'schedule', 'simulation', 'tensors'}
     ),
     # Joins stages.
-    'composition': frozenset({'config', 'map_source', 'pipeline'}),
+    'composition': frozenset({'config', 'map_source', 'pipeline', 'vehicle'}),
     # What a user asks for; each joins the composition with the outside.
-    'verbs': frozenset({'importers', 'learning', 'replay', 'ros'}),
+    'verbs': frozenset({'generation', 'hil', 'importers', 'learning', 'replay', 'ros'}),
     # The command line and what measures it all.
     'top': frozenset({'benchmark', 'cli', 'evaluation', '__main__'}),
 }
@@ -48,6 +48,12 @@ RESTRICTED: Mapping[str, tuple[str, ...]] = {
     'tensorrt': ('inference.tensorrt_engine',),
     'tensorrt_rtx': ('inference.tensorrt_engine',),
     'pycuda': ('inference.tensorrt_engine',),
+    'numba': ('compiled',),
+    'libsumo': ('simulation',),
+    'sumolib': ('simulation',),
+    'traci': ('simulation',),
+    'sumo': ('simulation',),
+    'ray': ('generation', 'learning'),
 }
 DOMAIN_LIBRARIES = frozenset({'numpy'})
 # In the standard library only after Python 3.10, the oldest that a vehicle may run.
@@ -216,3 +222,43 @@ def overlong_files(root: Path, limit: int) -> list[str]:
         if count > limit:
             found.append(f'{path.relative_to(root)}: {count} lines')
     return found
+
+
+def foreign_kernels(root: Path) -> list[str]:
+    """Compiled functions that use a compiled function of another module.
+
+    The machine code kept on disk is renewed when its own file changes, and only then.
+    """
+    modules = module_names(root)
+    trees = {
+        name: ast.parse(path.read_text(encoding='utf-8'), str(path))
+        for name, path in modules.items()
+    }
+    kernels = {
+        f'{name}.{function.name}' for name, tree in trees.items() for function in _kernels(tree)
+    }
+    found = []
+    for name, tree in trees.items():
+        own = {function.name: function for function in _kernels(tree)}
+        if not own:
+            continue
+        foreign = {
+            alias.asname or alias.name: f'{node.module}.{alias.name}'
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+            if f'{node.module}.{alias.name}' in kernels
+        }
+        for function in own.values():
+            for node in ast.walk(function):
+                if isinstance(node, ast.Name) and node.id in foreign:
+                    found.append(f'{name}.{function.name}: uses {foreign[node.id]}')
+    return found
+
+
+def _kernels(tree: ast.Module) -> Iterator[ast.FunctionDef]:
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and any(
+            isinstance(each, ast.Name) and each.id == 'compiled' for each in node.decorator_list
+        ):
+            yield node

@@ -3,7 +3,8 @@
     python3 -m tools.bootstrap TARGET [--python PYTHON] [-- ARGUMENTS OF .venv/bin/python ...]
 
 Targets: demo (replay needs no ROS), ros (rclpy and the message packages of interfaces/), av2 (the
-Argoverse importer), test (all of it). A finished step leaves a stamp with the digest of what it
+Argoverse importer), simulate (the simulated city), hil (it and ROS), cluster (it on many machines),
+test (all of it). A finished step leaves a stamp with the digest of what it
 was made from, so a second run starts at once, a changed lock is installed, and an interrupted run
 resumes.
 """
@@ -29,17 +30,25 @@ VERSION = '1'
 # Space taken while and after a step runs, measured and rounded up.
 NEEDED_BYTES = {
     'environment': 50_000_000,
-    'runtime': 600_000_000,
+    'runtime': 900_000_000,
     'ros': 600_000_000,
     'interfaces': 400_000_000,
     'av2': 400_000_000,
+    'simulation': 600_000_000,
+    'cluster': 400_000_000,
     'test': 900_000_000,
 }
 TARGETS = {
     'demo': ('environment', 'runtime'),
     'av2': ('environment', 'runtime', 'av2'),
     'ros': ('environment', 'runtime', 'ros', 'interfaces'),
-    'test': ('environment', 'runtime', 'ros', 'test', 'interfaces'),
+    'simulate': ('environment', 'runtime', 'simulation'),
+    'cluster': ('environment', 'runtime', 'simulation', 'cluster'),
+    'hil': ('environment', 'runtime', 'simulation', 'ros', 'interfaces'),
+    'test': (
+        *('environment', 'runtime', 'simulation', 'cluster'),
+        *('ros', 'test', 'interfaces'),
+    ),
 }
 TITLES = {
     'environment': 'Python environment in .venv',
@@ -47,6 +56,8 @@ TITLES = {
     'ros': 'ROS 2 Jazzy from PyPI',
     'interfaces': 'message packages of interfaces/',
     'av2': 'reader of Argoverse logs',
+    'simulation': 'SUMO, the simulated city',
+    'cluster': 'Ray, for many machines',
     'test': 'test tools',
 }
 

@@ -22,11 +22,13 @@ REQUIREMENTS = ROOT / 'requirements'
 MAIN = ('3.11', '3.12')
 OLDEST = '3.10'
 # The lists that are to agree on versions, and all lists with the interpreters they serve.
-TOGETHER = ('runtime', 'ros', 'av2', 'test', 'vehicle')
+TOGETHER = ('runtime', 'ros', 'av2', 'simulation', 'cluster', 'test', 'vehicle')
 LISTS: Mapping[str, Sequence[str]] = {
     'runtime': (OLDEST, *MAIN),
     'ros': MAIN,
     'av2': MAIN,
+    'simulation': MAIN,
+    'cluster': MAIN,
     'test': MAIN,
     'vehicle': (OLDEST, *MAIN),
 }
