@@ -166,7 +166,7 @@ def test_a_foreign_kernel_is_found(tmp_path: Path) -> None:
             + 'from prediction_node.fusion.motion import moved\n'
             + '@compiled\ndef gated(x):\n    return moved(x)\n',
             'fusion/step': 'from prediction_node.fusion.motion import moved\n'
-             'def step(x):\n    return moved(x)\n',
+            'def step(x):\n    return moved(x)\n',
         },
     )
     assert architecture.foreign_kernels(tmp_path) == [

@@ -16,7 +16,7 @@ import pytest
 from tools import bootstrap, machine, progress
 from tools.bootstrap import TARGETS, Checkout
 
-LOCKS = ('runtime', 'ros', 'test', 'av2')
+LOCKS = ('runtime', 'ros', 'test', 'av2', 'simulation', 'cluster')
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def test_a_failed_run_resumes_where_it_failed(
     first = Recorder(monkeypatch, fail_at='ros')
     with pytest.raises(progress.StepFailed):
         bootstrap.set_up(checkout, 'test', None)
-    assert first.done == ['environment', 'runtime']
+    assert first.done == ['environment', 'runtime', 'simulation', 'cluster']
     second = Recorder(monkeypatch)
     bootstrap.set_up(checkout, 'test', None)
     assert second.done == ['ros', 'test', 'interfaces']
