@@ -29,3 +29,7 @@ class BagError(PredictionNodeError):
 
 class DataError(PredictionNodeError):
     """A data set, scenario or sensor description is malformed. Names the file and the field."""
+
+
+class SimulationError(PredictionNodeError):
+    """The simulated city cannot be built or run. Names what is missing, or the scenario and why."""
