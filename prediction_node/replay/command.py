@@ -98,6 +98,7 @@ def run(args: argparse.Namespace) -> int:
         require_odometry(mapping, args.bag)
         started = time.monotonic()
         map_file, lane_map = _load_map(args.map, mapping.config)
+        terminal.print_map_warnings(console, lane_map)
         counts, outcome = _replay(args, bag, mapping, lane_map, console)
         wall_s = time.monotonic() - started
         _write_results(args, bag, mapping, map_file, counts, outcome)

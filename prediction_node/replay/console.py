@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from prediction_node.bags.values import Damage
+from prediction_node.domain.lane_map import LaneMap
 from prediction_node.domain.stamps import STEP_NS, seconds
 from prediction_node.evaluation.metrics import ALL, HORIZONS_S, MOVING, Cell, horizon_key
 from prediction_node.replay.counts import Counts
@@ -21,6 +22,7 @@ from prediction_node.replay.topics import TopicMapping
 
 FILE_WIDTH = 120
 FULL_TABLE_WIDTH = 110
+SHOWN_WARNINGS = 5
 
 
 def make_console() -> Console:
@@ -48,6 +50,15 @@ def print_mapping(console: Console, mapping: TopicMapping) -> None:
 def print_damage(console: Console, damage: Sequence[Damage], start_ns: int | None) -> None:
     for flaw in damage:
         console.print(f'[bold red]damaged:[/] {escape(flaw.describe(start_ns))}')
+
+
+def print_map_warnings(console: Console, lane_map: LaneMap | None) -> None:
+    """The first few of what the reader of the map had to repair or found doubtful."""
+    warnings = lane_map.warnings if lane_map is not None else ()
+    for warning in warnings[:SHOWN_WARNINGS]:
+        console.print(f'[yellow]map:[/] {escape(warning)}')
+    if len(warnings) > SHOWN_WARNINGS:
+        console.print(f'[yellow]map:[/] {len(warnings) - SHOWN_WARNINGS} more warnings')
 
 
 @contextmanager

@@ -43,6 +43,7 @@ from prediction_node.ros.statistics import CycleStatistics
 from prediction_node.ros.transitions import answer_impossible_ones
 from prediction_node.schedule import ReleaseSchedule, first_aligned_ns
 
+_SHOWN_WARNINGS = 10
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 _DIAGNOSTICS_PERIOD_NS = 500_000_000
 _STALL_NS = 50_000_000  # a timer this late: messages wait as well
@@ -124,10 +125,13 @@ class PredictionNode(LifecycleNode):
         if not config.map.path:
             return None
         lane_map = map_from_file(config.map.path, config.map)
-        self.get_logger().info(f'map {config.map.path}: {len(lane_map)} lanelets')
-        for warning in lane_map.warnings[:10]:
-            self.get_logger().warning(f'map: {warning}')
+        self._tell_of_map(config.map.path, lane_map)
         return lane_map
+
+    def _tell_of_map(self, source: str, lane_map: LaneMap) -> None:
+        self.get_logger().info(f'map {source}: {len(lane_map)} lanelets')
+        for warning in lane_map.warnings[:_SHOWN_WARNINGS]:
+            self.get_logger().warning(f'map: {warning}')
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         result = super().on_activate(state)
@@ -275,7 +279,7 @@ class PredictionNode(LifecycleNode):
             return
         if road is not None:
             self._pipeline.set_road(road)
-            self.get_logger().info(f'map message: {len(road.lane_map)} lanelets')
+            self._tell_of_map('message', road.lane_map)
 
     def _report(self, release: Release) -> None:
         assert self._pipeline is not None
