@@ -12,9 +12,9 @@ import pytest
 from prediction_node import cdr
 from prediction_node.config import Config
 from prediction_node.domain.frames import rotation_2d, wrap_angle
-from prediction_node.importers.to_bag import messages
 from prediction_node.pipeline import DEGRADED, LOST, NOMINAL, Pipeline, Release, inputs
 from prediction_node.simulation.sensors.parameters import SuiteParameters
+from prediction_node.vehicle.messages import messages
 
 STEP_NS = 100_000_000
 EXACT_ODOMETRY = SuiteParameters(

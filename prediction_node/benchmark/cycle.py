@@ -5,6 +5,7 @@ DDS.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import signal
 import subprocess
@@ -17,44 +18,29 @@ import numpy as np
 
 from prediction_node.benchmark.traffic import make_traffic
 from prediction_node.domain.errors import PredictionNodeError
-from prediction_node.domain.kinds import MODALITY_NAMES, Modality
-from prediction_node.importers.to_bag import write_bag
 from prediction_node.lanelet.load import load_map
 from prediction_node.middleware import profile_environment
 from prediction_node.resources import share_path
-from prediction_node.simulation.sensors.parameters import SuiteParameters, default_sensor
+from prediction_node.simulation.sensors.corners import corner_suite
+from prediction_node.simulation.sensors.messages import MESSAGE_TYPES
+from prediction_node.simulation.sensors.parameters import SuiteParameters
+from prediction_node.vehicle.bag import write_bag
 
 _WARM_UP_CYCLES = 50
 _PERIOD_NS = 100_000_000
 _EARLY = 0.3  # of a period: how far before the phase a message still belongs to its cycle
-_CORNERS = {'front_left': 45.0, 'rear_left': 135.0, 'rear_right': -135.0, 'front_right': -45.0}
-_TYPES = {
-    Modality.CAMERA: 'vision_msgs/msg/Detection3DArray',
-    Modality.THERMAL: 'vision_msgs/msg/Detection3DArray',
-    Modality.LIDAR: 'autoware_perception_msgs/msg/TrackedObjects',
-    Modality.RADAR: 'radar_msgs/msg/RadarTracks',
-}
 
 
-def corner_suite() -> SuiteParameters:
-    """Four sensors of each modality at the corners, each seeing 100 degrees, nothing hidden.
+def busy_suite() -> SuiteParameters:
+    """The sixteen corner sensors, each seeing 100 degrees and 200 m, nothing hidden, nothing cold.
 
-    Nothing is hidden and nothing cold, so that the number of objects on the wire is the number
-    asked for.
+    All look out from the middle of the roof, where no triangle between two of them is blind: every
+    object is on the wire at least once per modality.
     """
-    sensors = {
-        f'{MODALITY_NAMES[modality]}_{corner}': default_sensor(
-            modality,
-            yaw_deg=yaw,
-            field_of_view_deg=100.0,
-            range_m=200.0,
-            warm_bodies_only=False,
-            topic=f'/perception/{MODALITY_NAMES[modality]}/{corner}/tracks',
-        )
-        for modality in Modality
-        for corner, yaw in _CORNERS.items()
-    }
-    return SuiteParameters(occlusion=False, sensors=sensors)
+    suite = corner_suite(
+        x_m=1.4, y_m=0.0, field_of_view_deg=100.0, range_m=200.0, warm_bodies_only=False
+    )
+    return dataclasses.replace(suite, occlusion=False)
 
 
 def node_parameters(suite: SuiteParameters, map_path: Path) -> str:
@@ -71,7 +57,7 @@ def node_parameters(suite: SuiteParameters, map_path: Path) -> str:
         lines += [
             f'      {name}:',
             f'        topic: {sensor.topic}',
-            f'        type: {_TYPES[sensor.kind]}',
+            f'        type: {MESSAGE_TYPES[sensor.kind]}',
             f'        modality: {sensor.modality}',
             f'        rate_hz: {float(sensor.rate_hz)}',
         ]
@@ -95,7 +81,7 @@ def run(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix='prediction_cycle_') as folder:
         bag = Path(folder) / 'bag'
         map_path = share_path('samples', 'lankershim', 'map.osm')
-        suite = corner_suite()
+        suite = busy_suite()
         lane_map = load_map(map_path)
         print(f'simulating {seconds:.0f} s of {args.agents} road users ...', file=sys.stderr)
         traffic = make_traffic(lane_map, args.agents, seconds)

@@ -21,7 +21,6 @@ from prediction_node.evaluation.tracking import TruthFrame
 from prediction_node.importers.av2 import read_av2_log
 from prediction_node.importers.commonroad import read_commonroad
 from prediction_node.importers.ego import choose_ego
-from prediction_node.importers.vehicle_messages import mounts, odometry_at
 from prediction_node.observation.observer import Observer
 from prediction_node.simulation.sensors.parameters import SuiteParameters
 from prediction_node.simulation.sensors.suite import (
@@ -29,6 +28,7 @@ from prediction_node.simulation.sensors.suite import (
     rows_in_view,
     simulate_sensors,
 )
+from prediction_node.vehicle.own_messages import mounts, odometry_at
 
 BOXES_FILES = ('annotations.feather', 'annotations_with_ego.feather')  # either makes a log
 

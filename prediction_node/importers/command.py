@@ -108,8 +108,8 @@ def _write(
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from prediction_node.importers.output_folder import whole_results
-    from prediction_node.importers.to_bag import write_bag
     from prediction_node.lanelet.write import write_lanelet2
+    from prediction_node.vehicle.bag import write_bag
 
     suite = _suite(args)
     console = Console(file=sys.stderr)

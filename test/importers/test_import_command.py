@@ -13,8 +13,9 @@ import pytest
 from prediction_node import cdr
 from prediction_node.bags.reader import BagReader
 from prediction_node.domain.errors import DataError, PredictionNodeError
-from prediction_node.importers import command, to_bag
+from prediction_node.importers import command
 from prediction_node.importers.output_folder import whole_results
+from prediction_node.vehicle import messages as vehicle_messages
 
 READERS = {
     'autoware_perception_msgs/msg/TrackedObjects': cdr.read_tracked_objects,
@@ -74,10 +75,10 @@ def test_results_are_not_overwritten_unless_asked(file: Path, tmp_path: Path) ->
 
 def test_a_failure_leaves_nothing_behind(file: Path, tmp_path: Path, monkeypatch: Any) -> None:
     def broken(*_: object) -> Any:
-        yield to_bag.BagMessage(1, to_bag.TRUTH, b'')
+        yield vehicle_messages.BagMessage(1, vehicle_messages.TRUTH, b'')
         raise DataError('the disk is on fire')
 
-    monkeypatch.setattr(to_bag, '_truth', broken)
+    monkeypatch.setattr(vehicle_messages, '_truth', broken)
     with pytest.raises(DataError, match='the disk is on fire'):
         run('commonroad', file, '--out', tmp_path / 'out')
     assert names_in(tmp_path) == {file.name}

@@ -1,14 +1,12 @@
-"""A recording seen by modelled sensors as a rosbag2 folder."""
+"""Everything a vehicle says, as bytes in the order of arrival."""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from prediction_node import cdr
-from prediction_node.bags.writer import BagWriter
 from prediction_node.domain.interpolation import snapshot
 from prediction_node.domain.message_arrays import (
     Detection3DArrayArrays,
@@ -17,16 +15,16 @@ from prediction_node.domain.message_arrays import (
 )
 from prediction_node.domain.recording import Recording
 from prediction_node.domain.stamps import NS_PER_S
-from prediction_node.importers.vehicle_messages import (
+from prediction_node.simulation.sensors.messages import SensorArrays
+from prediction_node.simulation.sensors.parameters import SuiteParameters, topic_of
+from prediction_node.simulation.sensors.suite import generator_for, simulate_sensors
+from prediction_node.vehicle.own_messages import (
     map_to_base,
     mounts,
     odometry_at,
     signals,
     truth_at,
 )
-from prediction_node.simulation.sensors.messages import MESSAGE_TYPES, SensorArrays
-from prediction_node.simulation.sensors.parameters import SuiteParameters, topic_of
-from prediction_node.simulation.sensors.suite import generator_for, simulate_sensors
 
 ODOMETRY = '/localization/odometry'
 TF = '/tf'
@@ -35,44 +33,11 @@ SIGNALS = '/perception/traffic_light_recognition/traffic_signals'
 TRUTH = '/ground_truth/objects'
 TF_EVERY = 5  # odometry messages
 
-TRACKED_OBJECTS = 'autoware_perception_msgs/msg/TrackedObjects'
-TF_MESSAGE = 'tf2_msgs/msg/TFMessage'
-
 
 class BagMessage(NamedTuple):
     log_ns: int
     topic: str
     data: bytes
-
-
-def write_bag(
-    recording: Recording,
-    suite: SuiteParameters,
-    seed: int,
-    folder: Path,
-    progress: Callable[[float], None] = lambda share: None,
-) -> int:
-    """Write everything of `messages` to a rosbag2 folder in MCAP; returns how many.
-
-    The same input gives the same bytes. `progress` hears the share done, 0 to 1. Raises BagError,
-    and DataError if the recording has no robotaxi.
-    """
-    start_ns = int(recording.stamp_ns[0])
-    span_ns = max(1, int(recording.stamp_ns[-1]) - start_ns)
-    count = 0
-    with BagWriter(folder, level=9) as bag:
-        bag.add_topic(TF_STATIC, TF_MESSAGE, latched=True)
-        bag.add_topic(TF, TF_MESSAGE)
-        bag.add_topic(ODOMETRY, 'nav_msgs/msg/Odometry')
-        bag.add_topic(SIGNALS, 'autoware_perception_msgs/msg/TrafficLightGroupArray')
-        bag.add_topic(TRUTH, TRACKED_OBJECTS)
-        for name, sensor in suite.sensors.items():
-            bag.add_topic(topic_of(name, sensor), MESSAGE_TYPES[sensor.kind], reliable=False)
-        for message in messages(recording, suite, seed):
-            bag.write(message.topic, message.log_ns, message.data)
-            count += 1
-            progress(min(1.0, (message.log_ns - start_ns) / span_ns))
-    return count
 
 
 def messages(recording: Recording, suite: SuiteParameters, seed: int) -> Iterator[BagMessage]:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from prediction_node.domain.errors import DataError, ParameterError
-from prediction_node.domain.kinds import Modality
+from prediction_node.domain.kinds import Modality, ObjectClass
 from prediction_node.domain.recording import Recording
+from prediction_node.simulation.sensors.corners import CORNERS, corner_suite
 from prediction_node.simulation.sensors.parameters import (
     SuiteParameters,
     default_sensor,
@@ -23,7 +24,7 @@ from prediction_node.simulation.sensors.suite import (
 )
 from prediction_node.simulation.sensors.suite_file import load_suite, suite_from
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -207,6 +208,23 @@ def test_no_robotaxi_is_an_error(world: Recording) -> None:
 
 def test_shipped_yaml_is_the_defaults() -> None:
     assert load_suite(REPOSITORY / 'config' / 'sensors.yaml') == SuiteParameters()
+    assert load_suite(REPOSITORY / 'config' / 'sensors_corners.yaml') == corner_suite()
+
+
+def test_corners_overlap_and_leave_no_gap_next_to_the_vehicle(world_of: Any, circle: Any) -> None:
+    suite = dataclasses.replace(corner_suite(dropout=0.0), occlusion=False)
+    assert len(suite.sensors) == len({s.topic for s in suite.sensors.values()}) == 16
+    for modality in Modality:
+        name = modality.name.lower()
+        mine = {f'{name}_{c}' for c in CORNERS}
+        assert mine <= set(suite.sensors)
+        for radius_m in (10.0, 40.0):
+            around = circle(72, radius_m) + np.array([1.4, 0.0])
+            world = world_of(around, label=ObjectClass.PEDESTRIAN)
+            rows = rows_in_view(world, suite, int(world.stamp_ns[0]))
+            times_seen = np.bincount(np.concatenate([rows[m] for m in mine]), minlength=73)[1:]
+            assert times_seen.min() >= 1  # nobody goes unseen
+            assert (times_seen >= 2).any()  # and some are seen by two
 
 
 def test_yaml_changes_only_what_it_names(tmp_path: Path) -> None:

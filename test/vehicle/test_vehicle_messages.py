@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,8 +14,9 @@ from prediction_node.bags.reader import BagReader
 from prediction_node.bags.types import type_store
 from prediction_node.domain.frames import BASE_LINK, MAP, Transform, yaw_from_quaternion
 from prediction_node.domain.recording import Recording
-from prediction_node.importers.commonroad import read_commonroad
-from prediction_node.importers.to_bag import (
+from prediction_node.simulation.sensors.parameters import SuiteParameters
+from prediction_node.vehicle.bag import write_bag
+from prediction_node.vehicle.messages import (
     ODOMETRY,
     SIGNALS,
     TF,
@@ -25,41 +24,10 @@ from prediction_node.importers.to_bag import (
     TRUTH,
     BagMessage,
     messages,
-    write_bag,
 )
-from prediction_node.importers.vehicle_messages import track_uuid
-from prediction_node.simulation.sensors.parameters import SuiteParameters
+from prediction_node.vehicle.own_messages import track_uuid
 
 TRACKS = {name: f'/perception/{name}/tracks' for name in ('camera', 'lidar', 'radar', 'thermal')}
-LIGHT = (
-    '<trafficLight id="90"><cycle><cycleElement><duration>5</duration><color>green</color>'
-    '</cycleElement><cycleElement><duration>9</duration><color>red</color></cycleElement></cycle>'
-    '<position><point><x>0</x><y>9</y></point></position><direction>straightRight</direction>'
-    '</trafficLight>'
-)
-
-
-def turning(number: int, steps: int = 31, radius: float = 30.0, speed: float = 8.0) -> list[Any]:
-    """States on a circle to the left."""
-    angle = 0.1 * np.arange(steps) * speed / radius
-    return [
-        (k, radius * np.sin(a), radius * (1.0 - np.cos(a)), a, speed)
-        for k, a in enumerate(angle.tolist())
-    ]
-
-
-@pytest.fixture
-def drive(scenario: Callable[..., Path], xml: Any) -> Recording:
-    """The robotaxi turns left; one car drives ahead, one comes, one stands."""
-    file = scenario(
-        xml.road,
-        xml.car(1, turning(1)),
-        xml.driver(2, (20, 0), (8, 0), steps=31),
-        xml.driver(3, (60, 12), (-9, 0), steps=31),
-        xml.car(4, [(k, 10.0, -8.0, 0.4, 0.0) for k in range(31)]),
-        LIGHT,
-    )
-    return dataclasses.replace(read_commonroad(file)[0], ego=0)
 
 
 def exact_suite() -> SuiteParameters:
