@@ -15,8 +15,8 @@ def compiled(function: Kernel) -> Kernel:
 
     Machine code is kept on disk (in __pycache__ beside the module, or in the user's cache folder
     where that cannot be written) and loaded by later processes as long as the module's file stays
-    the same. Changes in other files are not noticed: a compiled function may call compiled
-    functions of its own module only (test_architecture holds it). Division by zero gives what numpy
+    the same. Changes in other files are not noticed: a compiled function uses functions and numbers
+    of its own module only (test_architecture holds it). Division by zero gives what numpy
     gives; rounding is that of the written order of operations. Other threads run meanwhile.
     """
     return cast(Kernel, numba.njit(cache=True, error_model='numpy', nogil=True)(function))

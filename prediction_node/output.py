@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from prediction_node.compiled import compiled
 from prediction_node.domain import frames
 from prediction_node.domain.agents import Agents
 from prediction_node.domain.kinds import WALKERS, Orientation, class_mask
 from prediction_node.domain.message_arrays import PredictedObjectsArrays, TrackedObjectsArrays
-from prediction_node.domain.prediction import POSE_COUNT, Prediction
+from prediction_node.domain.prediction import Prediction
 from prediction_node.domain.stamps import STEP_NS, to_sec_nanosec
 
 BOUNDING_BOX, CYLINDER = 0, 1  # autoware_perception_msgs/Shape
@@ -37,21 +40,36 @@ def predicted_objects(prediction: Prediction) -> PredictedObjectsArrays:
     agents = prediction.agents
     used = prediction.probability > 0.0
     path_offsets = np.concatenate([[0], np.cumsum(used.sum(axis=1))]).astype(np.int64)
-    pose = prediction.pose[used]
-    position = np.empty((len(pose), POSE_COUNT, 3))
-    position[..., :2] = pose[..., :2]
-    position[..., 2] = np.repeat(agents.position_m[:, 2], used.sum(axis=1))[:, None]
+    height = np.ascontiguousarray(agents.position_m[:, 2])
     body = _body(agents)
     return PredictedObjectsArrays(
         stamp_ns=prediction.stamp_ns,
         frame_id=frames.MAP,
         path_offsets=path_offsets,
-        path_position=position,
-        path_orientation=frames.quaternion_from_yaw(pose[..., 2]),
+        path_pose=_path_poses(prediction.pose, used, height, int(path_offsets[-1])),
         path_time_step_ns=STEP_NS,
         path_confidence=prediction.probability[used].astype(np.float32),
         **body,
     )
+
+
+@compiled
+def _path_poses(pose: np.ndarray, used: np.ndarray, height_m: np.ndarray, count: int) -> np.ndarray:
+    """(count, T, 7) positions and quaternions of the `used` (N, K) of the poses (N, K, T, 3)."""
+    out = np.zeros((count, pose.shape[2], 7))
+    row = 0
+    for i in range(pose.shape[0]):
+        for k in range(pose.shape[1]):
+            if used[i, k]:
+                for t in range(pose.shape[2]):
+                    half_rad = 0.5 * pose[i, k, t, 2]
+                    out[row, t, 0] = pose[i, k, t, 0]
+                    out[row, t, 1] = pose[i, k, t, 1]
+                    out[row, t, 2] = height_m[i]
+                    out[row, t, 5] = math.sin(half_rad)
+                    out[row, t, 6] = math.cos(half_rad)
+                row += 1
+    return out
 
 
 def tracked_objects(agents: Agents) -> TrackedObjectsArrays:

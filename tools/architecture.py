@@ -224,35 +224,31 @@ def overlong_files(root: Path, limit: int) -> list[str]:
     return found
 
 
-def foreign_kernels(root: Path) -> list[str]:
-    """Compiled functions that use a compiled function of another module.
+def foreign_names(root: Path) -> list[str]:
+    """Compiled functions that use what another module of ours defines, be it a number.
 
-    The machine code kept on disk is renewed when its own file changes, and only then.
+    It becomes part of their machine code, and that is kept on disk until their own file changes.
     """
-    modules = module_names(root)
-    trees = {
-        name: ast.parse(path.read_text(encoding='utf-8'), str(path))
-        for name, path in modules.items()
-    }
-    kernels = {
-        f'{name}.{function.name}' for name, tree in trees.items() for function in _kernels(tree)
-    }
     found = []
-    for name, tree in trees.items():
-        own = {function.name: function for function in _kernels(tree)}
-        if not own:
-            continue
-        foreign = {
+    for module, path in module_names(root).items():
+        tree = ast.parse(path.read_text(encoding='utf-8'), str(path))
+        imported = {
             alias.asname or alias.name: f'{node.module}.{alias.name}'
             for node in ast.walk(tree)
-            if isinstance(node, ast.ImportFrom)
+            if isinstance(node, ast.ImportFrom) and (node.module or '').split('.')[0] == PACKAGE
             for alias in node.names
-            if f'{node.module}.{alias.name}' in kernels
         }
-        for function in own.values():
-            for node in ast.walk(function):
-                if isinstance(node, ast.Name) and node.id in foreign:
-                    found.append(f'{name}.{function.name}: uses {foreign[node.id]}')
+        for function in _kernels(tree):
+            used = {
+                node.id
+                for statement in function.body
+                for node in ast.walk(statement)
+                if isinstance(node, ast.Name)
+            }
+            found += [
+                f'{module}.{function.name}: uses {imported[name]}'
+                for name in sorted(used & imported.keys())
+            ]
     return found
 
 

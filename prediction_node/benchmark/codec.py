@@ -182,8 +182,7 @@ def predicted_objects(rng: np.random.Generator, n: int) -> PredictedObjectsArray
     paths = n * MODE_COUNT
     return PredictedObjectsArrays(
         path_offsets=MODE_COUNT * np.arange(n + 1),
-        path_position=rng.normal(0.0, 50.0, (paths, POSE_COUNT, 3)),
-        path_orientation=rng.normal(size=(paths, POSE_COUNT, 4)),
+        path_pose=rng.normal(0.0, 50.0, (paths, POSE_COUNT, 7)),
         path_time_step_ns=STEP_NS,
         path_confidence=rng.random(paths, np.float32),
         **_body(rng, n),

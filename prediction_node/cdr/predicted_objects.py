@@ -73,8 +73,7 @@ def read_predicted_objects(data: Buffer, limit: int = DEFAULT_LIMIT) -> Predicte
         stamp_ns=stamp_ns,
         frame_id=frame_id,
         path_offsets=path_offsets,
-        path_position=rows['poses'][..., :3],
-        path_orientation=rows['poses'][..., 3:],
+        path_pose=rows['poses'],
         path_time_step_ns=_time_step_ns(cursor, rows, starts, path_offsets),
         path_confidence=rows['confidence'],
         shape_type=cursor.rows(PREDICTED_SHAPE, shape_offsets)['shape_type'],
@@ -166,17 +165,11 @@ def write_predicted_objects(arrays: PredictedObjectsArrays) -> bytes:
 
 def _path_rows(arrays: PredictedObjectsArrays) -> tuple[Record, np.ndarray]:
     """(P,) path records, in scratch memory."""
-    double = np.dtype(np.float64)
-    if np.ndim(arrays.path_position) != 3:
+    if np.ndim(arrays.path_pose) != 3:
         raise MessageError(
-            f'{_MESSAGE}.path_position must have shape (P, T, 3), '
-            f'got {np.shape(arrays.path_position)}'
+            f'{_MESSAGE}.path_pose must have shape (P, T, 7), got {np.shape(arrays.path_pose)}'
         )
-    paths, poses = arrays.path_position.shape[:2]
-    position = column(arrays.path_position, (paths, poses, 3), double, f'{_MESSAGE}.path_position')
-    orientation = column(
-        arrays.path_orientation, (paths, poses, 4), double, f'{_MESSAGE}.path_orientation'
-    )
+    paths, poses = arrays.path_pose.shape[:2]
     path = predicted_path(poses)
     rows = SCRATCH.take('paths', paths * path.size).view(path.little)
     rows['count'] = poses
@@ -184,26 +177,7 @@ def _path_rows(arrays: PredictedObjectsArrays) -> tuple[Record, np.ndarray]:
     rows['confidence'] = column(
         arrays.path_confidence, (paths,), path.base('confidence'), f'{_MESSAGE}.path_confidence'
     )
-    _fill(rows, position, 0)
-    _fill(rows, orientation, 3)
-    return path, rows
-
-
-def _fill(rows: np.ndarray, values: np.ndarray, first: int) -> None:
-    """Put (P, T, K) doubles to rows['poses'][..., first:first + K].
-
-    As items of K doubles: one short copy per pose, where numpy's loop over three or four numbers
-    would cost three times as much.
-    """
-    if values.size == 0:
-        return
-    item = np.dtype(f'V{8 * values.shape[-1]}')
-    source = np.ascontiguousarray(values, '<f8').view(item)[..., 0]
-    target: np.ndarray = np.ndarray(
-        source.shape,
-        item,
-        rows,
-        offset=COUNT.size + 8 * first,
-        strides=(rows.dtype.itemsize, POSE_SIZE),
+    rows['poses'] = column(
+        arrays.path_pose, (paths, poses, 7), path.base('poses'), f'{_MESSAGE}.path_pose'
     )
-    target[...] = source
+    return path, rows

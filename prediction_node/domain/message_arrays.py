@@ -142,11 +142,20 @@ class PredictedObjectsArrays:
     acceleration_angular: np.ndarray  # (N, 3)
     acceleration_covariance: np.ndarray  # (N, 6, 6)
     path_offsets: np.ndarray  # (N + 1,) int64
-    path_position: np.ndarray  # (P, T, 3)
-    path_orientation: np.ndarray  # (P, T, 4)
+    path_pose: np.ndarray  # (P, T, 7) position x, y, z and orientation x, y, z, w
     path_time_step_ns: int
     path_confidence: np.ndarray  # (P,) float32
     shape_type: np.ndarray  # (N,) uint8
     footprint_offsets: np.ndarray  # (N + 1,) int64
     footprint: np.ndarray  # (F, 3) float32
     dimensions: np.ndarray  # (N, 3)
+
+    @property
+    def path_position(self) -> np.ndarray:
+        """(P, T, 3)."""
+        return np.asarray(self.path_pose[..., :3])
+
+    @property
+    def path_orientation(self) -> np.ndarray:
+        """(P, T, 4) quaternions x, y, z, w."""
+        return np.asarray(self.path_pose[..., 3:])

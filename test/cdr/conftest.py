@@ -97,9 +97,8 @@ def predicted_objects(message: Any) -> dict[str, Any]:
     return {
         **_objects(message, 'initial_'),
         'path_offsets': _offsets([o.kinematics.predicted_paths for o in message.objects]),
-        'path_position': np.reshape([_xyz(q.position) for p in paths for q in p.path], (*shape, 3)),
-        'path_orientation': np.reshape(
-            [_xyzw(q.orientation) for p in paths for q in p.path], (*shape, 4)
+        'path_pose': np.reshape(
+            [[*_xyz(q.position), *_xyzw(q.orientation)] for p in paths for q in p.path], (*shape, 7)
         ),
         'path_time_step_ns': _stamp(paths[0].time_step) if paths else 0,
         'path_confidence': [p.confidence for p in paths],

@@ -26,10 +26,9 @@ def with_rows(arrays: Any, count: int) -> Any:
         elif isinstance(value, tuple):
             value = value * count
         values[field.name] = value
-    if 'path_position' in values and not count:
+    if 'path_pose' in values and not count:
         # Without a path nothing on the wire tells its pose count or time step.
-        values['path_position'] = np.zeros((0, 0, 3))
-        values['path_orientation'] = np.zeros((0, 0, 4))
+        values['path_pose'] = np.zeros((0, 0, 7))
         values['path_time_step_ns'] = 0
     return type(arrays)(**values)
 
