@@ -25,10 +25,17 @@ from prediction_node.cdr.traffic_lights import (
     read_traffic_light_groups,
     write_traffic_light_groups,
 )
+from prediction_node.cdr.trajectories import (
+    read_candidate_trajectories,
+    read_trajectory,
+    write_candidate_trajectories,
+    write_trajectory,
+)
 from prediction_node.cdr.transforms import read_transforms, write_transforms
 
 __all__ = [
     'LaneletMapBlob',
+    'read_candidate_trajectories',
     'read_detection3d_array',
     'read_float32_multi_array',
     'read_lanelet_map_bin',
@@ -37,7 +44,9 @@ __all__ = [
     'read_radar_tracks',
     'read_tracked_objects',
     'read_traffic_light_groups',
+    'read_trajectory',
     'read_transforms',
+    'write_candidate_trajectories',
     'write_detection3d_array',
     'write_float32_multi_array',
     'write_lanelet_map_bin',
@@ -47,5 +56,6 @@ __all__ = [
     'write_radar_tracks',
     'write_tracked_objects',
     'write_traffic_light_groups',
+    'write_trajectory',
     'write_transforms',
 ]

@@ -159,3 +159,30 @@ class PredictedObjectsArrays:
     def path_orientation(self) -> np.ndarray:
         """(P, T, 4) quaternions x, y, z, w."""
         return np.asarray(self.path_pose[..., 3:])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrajectoryArrays:
+    """autoware_planning_msgs/Trajectory with T points."""
+
+    stamp_ns: int
+    frame_id: str
+    time_from_start_ns: np.ndarray  # (T,) int64
+    position: np.ndarray  # (T, 3)
+    orientation: np.ndarray  # (T, 4) x, y, z, w
+    longitudinal_velocity: np.ndarray  # (T,) float32, and all below
+    lateral_velocity: np.ndarray  # (T,)
+    acceleration: np.ndarray  # (T,)
+    heading_rate: np.ndarray  # (T,)
+    front_wheel_angle: np.ndarray  # (T,)
+    rear_wheel_angle: np.ndarray  # (T,)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CandidateTrajectoriesArrays:
+    """autoware_internal_planning_msgs/CandidateTrajectories: N trajectories, G generators."""
+
+    trajectories: tuple[TrajectoryArrays, ...]  # N
+    generator_id: np.ndarray  # (N, 16) uint8, who made each
+    info_id: np.ndarray  # (G, 16) uint8
+    info_name: tuple[str, ...]  # G
