@@ -36,8 +36,7 @@ class Crossing:
             raise SimulationError(f'{self.id} cannot cross as a {self.label.name.lower()}')
         if self.path_m.ndim != 2 or self.path_m.shape[1] != 2 or len(self.path_m) < 2:
             raise SimulationError(
-                f'the path of {self.id} must have shape (K, 2) with K >= 2, '
-                f'got {self.path_m.shape}'
+                f'the path of {self.id} must have shape (K, 2) with K >= 2, got {self.path_m.shape}'
             )
 
 

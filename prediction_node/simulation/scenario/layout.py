@@ -1,5 +1,4 @@
-"""How a city is laid out: a grid of streets, what meets where they cross, what a street is made of.
-"""
+"""How a city is laid out: a grid of streets, what meets where they cross, what a street is made of."""
 
 from __future__ import annotations
 
@@ -94,18 +93,12 @@ class Street:
     """One direction of a street; the other is its mirror image."""
 
     lanes: int = parameter(1, 'Driving lanes in each direction.', low=1, high=4)
-    lane_width_m: float = parameter(
-        3.2, 'Width of a driving lane.', unit='m', low=2.6, high=4.5
-    )
-    speed_limit_mps: float = parameter(
-        13.89, 'Speed limit.', unit='m/s', low=2.5, high=30.0
-    )
+    lane_width_m: float = parameter(3.2, 'Width of a driving lane.', unit='m', low=2.6, high=4.5)
+    speed_limit_mps: float = parameter(13.89, 'Speed limit.', unit='m/s', low=2.5, high=30.0)
     turn_lane: bool = parameter(False, 'A lane of its own for left turns before lights.')
     bicycle_lane: bool = parameter(False, 'A bicycle lane beside the sidewalk.')
     parking_lane: bool = parameter(False, 'A lane at the kerb where cars park.')
-    sidewalk_width_m: float = parameter(
-        2.4, 'Width of the sidewalk.', unit='m', low=1.2, high=6.0
-    )
+    sidewalk_width_m: float = parameter(2.4, 'Width of the sidewalk.', unit='m', low=1.2, high=6.0)
 
     def __post_init__(self) -> None:
         check(self)

@@ -73,7 +73,10 @@ class Events:
         1.0, 'Parked cars that pull out.', unit='1/min', low=0.0, high=20.0
     )
     double_parked_per_min: float = parameter(
-        0.5, 'Trucks that stop on a driving lane with hazard lights.', unit='1/min', low=0.0,
+        0.5,
+        'Trucks that stop on a driving lane with hazard lights.',
+        unit='1/min',
+        low=0.0,
         high=10.0,
     )
     emergency_per_min: float = parameter(
@@ -117,8 +120,9 @@ class EgoWishes:
         choices=('mixed', 'straight', 'left', 'right'),
     )
     street: str = parameter(
-        'any', 'Kind of street it starts on.', choices=('any', 'arterial', 'collector',
-        'residential'),
+        'any',
+        'Kind of street it starts on.',
+        choices=('any', 'arterial', 'collector', 'residential'),
     )
 
     def __post_init__(self) -> None:
