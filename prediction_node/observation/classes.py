@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from prediction_node.compiled import compiled
 from prediction_node.domain.kinds import CLASS_COUNT, ObjectClass
 
 
@@ -16,12 +17,31 @@ def class_table(
     below one leaves the rest to UNKNOWN, a sum above one is scaled down. A row without scores is
     all UNKNOWN.
     """
-    flat = np.bincount(owner * CLASS_COUNT + label, weights=score, minlength=count * CLASS_COUNT)
-    # Of nothing at all it makes integers.
-    table = flat.astype(np.float64, copy=False).reshape(count, CLASS_COUNT)
-    total = table.sum(axis=1)
-    table[:, ObjectClass.UNKNOWN] += np.maximum(1.0 - total, 0.0)
-    return table / np.maximum(total, 1.0)[:, None], total
+    return _class_table(
+        np.ascontiguousarray(owner, np.int64),
+        np.ascontiguousarray(label, np.int64),
+        np.ascontiguousarray(score, np.float64),
+        (count, CLASS_COUNT),
+        int(ObjectClass.UNKNOWN),
+    )
+
+
+@compiled
+def _class_table(
+    owner: np.ndarray, label: np.ndarray, score: np.ndarray, shape: tuple[int, int], unknown: int
+) -> tuple[np.ndarray, np.ndarray]:
+    count, classes = shape
+    table = np.zeros(shape)
+    for j in range(len(owner)):
+        table[owner[j], label[j]] += score[j]
+    total = np.zeros(count)
+    for i in range(count):
+        for c in range(classes):
+            total[i] += table[i, c]
+        table[i, unknown] += max(1.0 - total[i], 0.0)
+        for c in range(classes):
+            table[i, c] /= max(total[i], 1.0)
+    return table, total
 
 
 def clipped(probability: np.ndarray) -> np.ndarray:

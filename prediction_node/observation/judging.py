@@ -6,6 +6,7 @@ from collections import Counter
 
 import numpy as np
 
+from prediction_node.compiled import compiled
 from prediction_node.observation.reasons import Reason
 
 # Relative slack of the tests below: covariances come as float32, rounded by 6e-8.
@@ -55,20 +56,37 @@ def probability(values: np.ndarray) -> np.ndarray:
 
 def has_length(quaternion: np.ndarray) -> np.ndarray:
     """(N, 4) to (N,): finite, and long enough to mean a direction."""
-    # Components beyond 10 belong to no quaternion, whatever its normalisation.
-    squared = np.einsum('ni,ni->n', quaternion, quaternion)
-    return np.asarray(within(quaternion, 10.0).all(axis=1) & (squared > SHORTEST_QUATERNION**2))
+    return _has_length(np.ascontiguousarray(quaternion, np.float64))
+
+
+@compiled
+def _has_length(quaternion: np.ndarray) -> np.ndarray:
+    passed = np.empty(len(quaternion), np.bool_)
+    for i in range(len(quaternion)):
+        squared = 0.0
+        bounded = True
+        for k in range(4):
+            squared += quaternion[i, k] * quaternion[i, k]
+            # Components beyond 10 belong to no quaternion, whatever its normalisation.
+            bounded = bounded and abs(quaternion[i, k]) <= 10.0
+        passed[i] = bounded and squared > SHORTEST_QUATERNION**2
+    return passed
 
 
 def given(covariances: np.ndarray) -> np.ndarray:
-    """(..., D, D) to (...): any entry that is more than nothing."""
-    return np.asarray((np.abs(covariances) > NOT_GIVEN).any(axis=(-2, -1)))
+    """(..., 3, 3) to (...): any entry that is more than nothing."""
+    entries = np.ascontiguousarray(covariances, np.float64).reshape(-1, 9)
+    return _given(entries).reshape(covariances.shape[:-2])
 
 
-# Pairs of axes xy, xz, yz: entries of the flattened matrix above and below the diagonal, and the
-# two axes themselves.
-_ABOVE, _BELOW = np.array([1, 2, 5]), np.array([3, 6, 7])
-_FIRST, _SECOND = np.array([0, 0, 1]), np.array([1, 2, 2])
+@compiled
+def _given(entries: np.ndarray) -> np.ndarray:
+    some = np.zeros(len(entries), np.bool_)
+    for i in range(len(entries)):
+        for k in range(9):
+            if abs(entries[i, k]) > NOT_GIVEN:
+                some[i] = True
+    return some
 
 
 def semidefinite(covariances: np.ndarray, bound: float) -> np.ndarray:
@@ -76,19 +94,34 @@ def semidefinite(covariances: np.ndarray, bound: float) -> np.ndarray:
 
     By the principal minors (Sylvester); zero variances pass, as senders leave z zero.
     """
-    entries = covariances.reshape(-1, 9).T.copy()  # long rows make short work
-    variance, above = entries[::4], entries[_ABOVE]
-    a, d, f = variance
-    b, e, g = above
-    squares, products = above * above, variance[_FIRST] * variance[_SECOND]
-    passed = (np.abs(entries) <= bound).all(axis=0)
-    of_pairs = (
-        (np.abs(above - entries[_BELOW]) <= SLACK * (a + d + f))
-        & (variance >= 0.0)
-        & (squares <= (1.0 + SLACK) * products)
-    )
-    bb, ee, gg = squares
-    volume = a * products[2]
-    determinant = volume + 2.0 * (b * e * g) - a * gg - d * ee - f * bb
-    passed &= of_pairs.all(axis=0) & (determinant >= -SLACK * volume)
-    return np.asarray(passed.reshape(covariances.shape[:-2]))
+    entries = np.ascontiguousarray(covariances, np.float64).reshape(-1, 9)
+    return _semidefinite(entries, float(bound)).reshape(covariances.shape[:-2])
+
+
+@compiled
+def _semidefinite(entries: np.ndarray, bound: float) -> np.ndarray:
+    """Every comparison is false for nan."""
+    passed = np.empty(len(entries), np.bool_)
+    for i in range(len(entries)):
+        a, b, e = entries[i, 0], entries[i, 1], entries[i, 2]
+        d, g, f = entries[i, 4], entries[i, 5], entries[i, 8]
+        fine = True
+        for k in range(9):
+            fine = fine and abs(entries[i, k]) <= bound
+        slack = SLACK * (a + d + f)
+        fine = (
+            fine
+            and abs(b - entries[i, 3]) <= slack
+            and abs(e - entries[i, 6]) <= slack
+            and abs(g - entries[i, 7]) <= slack
+            and a >= 0.0
+            and d >= 0.0
+            and f >= 0.0
+            and b * b <= (1.0 + SLACK) * (a * d)
+            and e * e <= (1.0 + SLACK) * (a * f)
+            and g * g <= (1.0 + SLACK) * (d * f)
+        )
+        volume = a * (d * f)
+        determinant = volume + 2.0 * (b * e * g) - a * (g * g) - d * (e * e) - f * (b * b)
+        passed[i] = fine and determinant >= -SLACK * volume
+    return passed

@@ -6,24 +6,31 @@ import math
 
 import numpy as np
 
+from prediction_node.compiled import compiled
 from prediction_node.domain.frames import Transform
-
-# A rotation matrix row by row is a sum of two products of quaternion components, numbered by
-# 4 i + j in the table of all q_i q_j: 1 - 2 (yy + zz), 2 (xy - zw), and so on.
-_ONE = np.array([5, 1, 2, 1, 0, 6, 2, 6, 0])
-_OTHER = np.array([10, 11, 7, 11, 10, 3, 7, 3, 5])
-_SIGN = np.array([1.0, -1.0, 1.0, 1.0, 1.0, -1.0, -1.0, 1.0, 1.0])
-_DIAGONAL = np.array([-2.0, 2.0, 2.0, 2.0, -2.0, 2.0, 2.0, 2.0, -2.0])
-_IDENTITY = np.eye(3).reshape(9)
 
 
 def matrices_from_quaternions(quaternion_xyzw: np.ndarray) -> np.ndarray:
     """(N, 4) quaternions of any length above zero to (N, 3, 3) rotation matrices."""
-    q = np.asarray(quaternion_xyzw, dtype=np.float64)
-    products = (q[:, :, None] * q[:, None, :]).reshape(-1, 16)
-    squared = np.einsum('ni,ni->n', q, q)[:, None]
-    twofold = (products[:, _ONE] + _SIGN * products[:, _OTHER]) / squared
-    return np.asarray((_IDENTITY + _DIAGONAL * twofold).reshape(-1, 3, 3))
+    return _matrices(np.ascontiguousarray(quaternion_xyzw, dtype=np.float64))
+
+
+@compiled
+def _matrices(quaternion: np.ndarray) -> np.ndarray:
+    out = np.empty((len(quaternion), 3, 3))
+    for i in range(len(quaternion)):
+        x, y, z, w = quaternion[i, 0], quaternion[i, 1], quaternion[i, 2], quaternion[i, 3]
+        twice = 2.0 / (x * x + y * y + z * z + w * w)
+        out[i, 0, 0] = 1.0 - twice * (y * y + z * z)
+        out[i, 0, 1] = twice * (x * y - z * w)
+        out[i, 0, 2] = twice * (x * z + y * w)
+        out[i, 1, 0] = twice * (x * y + z * w)
+        out[i, 1, 1] = 1.0 - twice * (x * x + z * z)
+        out[i, 1, 2] = twice * (y * z - x * w)
+        out[i, 2, 0] = twice * (x * z - y * w)
+        out[i, 2, 1] = twice * (y * z + x * w)
+        out[i, 2, 2] = 1.0 - twice * (x * x + y * y)
+    return out
 
 
 def quaternion_from_matrix(rotation: np.ndarray) -> tuple[float, float, float, float]:

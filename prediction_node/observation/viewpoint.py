@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -61,46 +59,8 @@ def viewpoint(
     return Viewpoint(map_from_frame, map_from_frame.translation_m, ego, through_ego=True)
 
 
-class Circumstances(NamedTuple):
-    """What the objects of a message share, as arrays over the N objects of all messages."""
-
-    # (2, N) of the source: along and across the line of sight
-    range_variance: np.ndarray
-    range_ratio: np.ndarray  # growth of the standard deviations with the range
-    # (N,) of the source
-    velocity_variance: np.ndarray
-    yaw_variance: np.ndarray
-    sensor_m: np.ndarray  # (2, N) in the map frame
-    # of the sensor itself, where velocities are relative to it, else zero
-    own_velocity_mps: np.ndarray  # (2, N)
-    own_covariance: np.ndarray  # (3, N) xx, xy, yy
-    # of the ego, where its pose was needed and has a covariance, else zero
-    ego_m: np.ndarray  # (2, N) in the map frame
-    ego_covariance: np.ndarray  # (3, N) xx, xy, yy
-    ego_with_yaw: np.ndarray  # (2, N) covariance of x and y with yaw
-    ego_yaw_variance: np.ndarray  # (N,)
-
-    @classmethod
-    def of(cls, messages: Sequence[Seen], message_of: np.ndarray) -> Circumstances:
-        """Those of the objects of `messages`; object i belongs to message `message_of[i]`."""
-        rows = np.array([_circumstances(message) for message in messages]).T[:, message_of]
-        return cls(
-            range_variance=rows[0:2],
-            range_ratio=rows[2:4],
-            velocity_variance=rows[4],
-            yaw_variance=rows[5],
-            sensor_m=rows[6:8],
-            own_velocity_mps=rows[8:10],
-            own_covariance=rows[10:13],
-            ego_m=rows[13:15],
-            ego_covariance=rows[15:18],
-            ego_with_yaw=rows[18:20],
-            ego_yaw_variance=rows[20],
-        )
-
-
-def _circumstances(message: Seen) -> tuple[float, ...]:
-    """The fields of one message in the order above."""
+def circumstances(message: Seen) -> tuple[float, ...]:
+    """What the objects of a message share: the columns that `turning` names, in their order."""
     source, view = message.source, message.view
     sensor_x_m, sensor_y_m, _ = view.sensor_m.tolist()
     noise = (
