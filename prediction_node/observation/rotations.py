@@ -33,12 +33,15 @@ def _matrices(quaternion: np.ndarray) -> np.ndarray:
     return out
 
 
+@compiled
 def quaternion_from_matrix(rotation: np.ndarray) -> tuple[float, float, float, float]:
     """(3, 3) rotation to a unit quaternion x, y, z, w.
 
     Shepperd, "Quaternion from rotation matrix", 1978: start from the largest component.
     """
-    (a, b, c), (d, e, f), (g, h, i) = rotation.tolist()
+    a, b, c = rotation[0, 0], rotation[0, 1], rotation[0, 2]
+    d, e, f = rotation[1, 0], rotation[1, 1], rotation[1, 2]
+    g, h, i = rotation[2, 0], rotation[2, 1], rotation[2, 2]
     # Each is a row of 4 q q^T, and so the quaternion up to its length.
     largest = max(a + e + i, a - e - i, e - a - i, i - a - e)
     if largest == a + e + i:
@@ -58,26 +61,36 @@ def interpolate(first: Transform, second: Transform, share: float) -> Transform:
 
     The turn is that of Shoemake's slerp ("Animating rotation with quaternion curves", 1985).
     """
-    x, y, z, w = quaternion_from_matrix(first.rotation.T @ second.rotation)
-    sine = math.sqrt(x * x + y * y + z * z)
-    translation_m = first.translation_m + share * (second.translation_m - first.translation_m)
-    if sine < 1e-12:
-        return Transform(second.rotation, translation_m)
-    half = math.atan2(sine, abs(w))
-    scale = math.sin(share * half) / sine * (1.0 if w >= 0.0 else -1.0)
-    turn = _matrix(x * scale, y * scale, z * scale, math.cos(share * half))
-    return Transform(first.rotation @ turn, translation_m)
-
-
-def _matrix(x: float, y: float, z: float, w: float) -> np.ndarray:
-    """(3, 3) of one unit quaternion."""
-    return np.array(
-        [
-            [1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y - z * w), 2.0 * (x * z + y * w)],
-            [2.0 * (x * y + z * w), 1.0 - 2.0 * (x * x + z * z), 2.0 * (y * z - x * w)],
-            [2.0 * (x * z - y * w), 2.0 * (y * z + x * w), 1.0 - 2.0 * (x * x + y * y)],
-        ]
+    rotation = _interpolated(
+        np.ascontiguousarray(first.rotation), np.ascontiguousarray(second.rotation), float(share)
     )
+    translation_m = first.translation_m + share * (second.translation_m - first.translation_m)
+    return Transform(rotation, translation_m)
+
+
+@compiled
+def _interpolated(first: np.ndarray, second: np.ndarray, share: float) -> np.ndarray:
+    between = np.zeros((3, 3))
+    for row in range(3):
+        for column in range(3):
+            for k in range(3):
+                between[row, column] += first[k, row] * second[k, column]
+    x, y, z, w = quaternion_from_matrix(between)
+    sine = math.sqrt(x * x + y * y + z * z)
+    if sine < 1e-12:
+        return second.copy()
+    half = math.atan2(sine, abs(w))
+    scale = math.sin(share * half) / sine
+    if w < 0.0:
+        scale = -scale
+    quaternion = np.array([[x * scale, y * scale, z * scale, math.cos(share * half)]])
+    turn = _matrices(quaternion)[0]
+    out = np.zeros((3, 3))
+    for row in range(3):
+        for column in range(3):
+            for k in range(3):
+                out[row, column] += first[row, k] * turn[k, column]
+    return out
 
 
 def skew(vector: np.ndarray) -> np.ndarray:
