@@ -1,0 +1,1 @@
+"""The running city: who moves how, and what it shows."""
