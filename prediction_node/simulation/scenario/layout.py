@@ -1,4 +1,6 @@
-"""How a city is laid out: a grid of streets, what meets where they cross, what a street is made of."""
+"""How a city is laid out: a grid of streets, what meets where they cross, and what streets are
+made of.
+"""
 
 from __future__ import annotations
 
