@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -80,7 +81,7 @@ def parse_faults(
     """All of them. Raises ParameterError, also for the node killed twice at a time."""
     faults = tuple(parse_fault(text, sensors, duration_s) for text in texts)
     kills = sorted((f for f in faults if f.kind == KILL), key=lambda f: f.start_s)
-    for earlier, later in zip(kills, kills[1:], strict=False):
+    for earlier, later in itertools.pairwise(kills):
         if later.start_s <= earlier.end_s:
             raise ParameterError(f'faults {earlier} and {later} must not overlap')
     return faults

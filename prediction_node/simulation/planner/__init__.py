@@ -1,0 +1,1 @@
+"""A small planner: candidate trajectories, a choice by predictions, and a body that follows."""

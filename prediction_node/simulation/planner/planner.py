@@ -1,0 +1,233 @@
+"""The choice: every cycle a handful of candidates, and the one that costs least by the
+predictions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from prediction_node.domain.frames import wrap_angle
+from prediction_node.domain.lights import LightStates
+from prediction_node.domain.prediction import POSE_COUNT, STEP_S
+from prediction_node.simulation.futures import Futures
+from prediction_node.simulation.planner import candidates as make
+from prediction_node.simulation.planner.candidates import Line, Obstacles, Trajectory
+from prediction_node.simulation.planner.lamps import giving_way, red_stops
+from prediction_node.simulation.planner.parameters import PlannerParameters
+from prediction_node.simulation.planner.path import Path
+from prediction_node.simulation.planner.risk import Surroundings, collision_costs, obstacles_on
+from prediction_node.simulation.planner.route import Route, Stretch
+
+_AHEAD_M = 120.0
+_MIN_CHANGE_SPEED_MPS = 2.0
+_WAITING_MPS = 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EgoState:
+    """The robotaxi as the planner knows it, in the map frame."""
+
+    stamp_ns: int
+    position_m: np.ndarray  # (2,) middle of the box
+    yaw_rad: float
+    speed_mps: float
+    size_m: np.ndarray  # (3,)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """The candidates of one cycle and the one to drive."""
+
+    candidates: tuple[Trajectory, ...]
+    cost: np.ndarray  # (C,)
+    collision: np.ndarray  # (C,) probability
+    chosen: int
+    reason: str  # why it is not the planner's free choice; empty if it is
+
+    @property
+    def trajectory(self) -> Trajectory:
+        return self.candidates[self.chosen]
+
+
+class Planner:
+    """Drives along a route. Keeps nothing from cycle to cycle but what it chose."""
+
+    def __init__(self, route: Route, parameters: PlannerParameters) -> None:
+        self._route = route
+        self._parameters = parameters
+        self._last = make.KEEP
+        self._lane: int | None = None
+        self._driven: frozenset[int] = frozenset()
+
+    def step(self, ego: EgoState, futures: Futures | None, lights: LightStates) -> Plan:
+        """The plan from `ego` on. `futures` None or old: it stops in its lane."""
+        place = self._route.place(ego.position_m, ego.yaw_rad)
+        if place is None:
+            return self._only_stop(ego, 'the robotaxi is not on its route')
+        self._lane = place[0]
+        stretch = self._route.ahead(self._lane, ego.position_m, _AHEAD_M, self._driven)
+        self._driven = frozenset(stretch.lanes)
+        age_s = np.inf if futures is None else (ego.stamp_ns - futures.stamp_ns) * 1e-9
+        if futures is None or age_s > self._parameters.patience_s:
+            line = self._line(stretch, ego, 0.0, _settling_m(ego.speed_mps), lights)
+            return self._stop_on(line, ego, 'no fresh predictions')
+        around = Surroundings.of(futures, ego.stamp_ns, ego.position_m, self._parameters.reach_m)
+        trajectories = self._candidates(stretch, ego, around, lights)
+        return self._choose(trajectories, around, ego, stretch)
+
+    # ---- candidates ----------------------------------------------------------------------------
+
+    def _candidates(
+        self, stretch: Stretch, ego: EgoState, around: Surroundings, lights: LightStates
+    ) -> list[tuple[Trajectory, Line, float]]:
+        """(trajectory, its line, cost of what it does sideways)."""
+        p = self._parameters
+        out = []
+        middle = self._line(stretch, ego, 0.0, _settling_m(ego.speed_mps), lights)
+        followed = self._obstacles(middle, around, ego)
+        for name in (make.KEEP, make.FASTER, make.SLOWER, make.STOP, make.BRAKE):
+            out.append((self._drive(name, middle, followed, ego), middle, 0.0))
+        waits = self._waiting_line(stretch, ego, middle)
+        if waits is not None:
+            out.append((self._drive(make.FASTER, waits, followed, ego, make.STOP), waits, 0.0))
+        for name, side in ((make.NUDGE_LEFT, 1.0), (make.NUDGE_RIGHT, -1.0)):
+            line = self._nudged(stretch, ego, side * p.nudge_m, lights)
+            beside = self._obstacles(line, around, ego)
+            out.append((self._drive(make.FASTER, line, beside, ego, name), line, p.nudge_cost))
+        for name, left in ((make.CHANGE_LEFT, True), (make.CHANGE_RIGHT, False)):
+            change = self._change(stretch, ego, lights, left=left)
+            if change is not None:
+                line, cost = change
+                beside = self._obstacles(line, around, ego)
+                out.append((self._drive(make.FASTER, line, beside, ego, name), line, cost))
+        return out
+
+    def _nudged(
+        self, stretch: Stretch, ego: EgoState, target_m: float, lights: LightStates
+    ) -> Line:
+        # What is left of the way over shall take what is left of the time: else a nudge that is
+        # planned anew every cycle would never arrive.
+        offset, _ = _relative(stretch.path, ego)
+        share = np.sqrt(min(abs(target_m - offset) / self._parameters.nudge_m, 1.0))
+        length = max(4.0, float(share) * max(10.0, 2.5 * ego.speed_mps))
+        return self._line(stretch, ego, target_m, length, lights)
+
+    def _change(
+        self, stretch: Stretch, ego: EgoState, lights: LightStates, *, left: bool
+    ) -> tuple[Line, float] | None:
+        """The line into the neighbouring lane, and its cost: what the route gains counts."""
+        other = self._route.beside(stretch.lanes[0], left=left)
+        if other is None or ego.speed_mps < _MIN_CHANGE_SPEED_MPS:
+            return None
+        length = max(20.0, 4.0 * ego.speed_mps)
+        beside = self._route.ahead(other, ego.position_m, _AHEAD_M, frozenset())
+        if beside.path.length_m < length:
+            return None
+        gain_m = np.clip(stretch.cost_to_go_m - beside.cost_to_go_m, -200.0, 200.0)
+        cost = self._parameters.lane_change_cost - self._parameters.route_weight * float(gain_m)
+        return self._line(beside, ego, 0.0, length, lights), cost
+
+    def _line(
+        self, stretch: Stretch, ego: EgoState, target_m: float, length_m: float, lights: LightStates
+    ) -> Line:
+        p = self._parameters
+        offset, heading = _relative(stretch.path, ego)
+        path = make.blend(stretch.path, offset, heading, target_m, length_m)
+        front = 0.5 * float(ego.size_m[0])
+        stops = red_stops(
+            stretch, self._route.lane_map, lights, ego.stamp_ns,
+            ego.speed_mps, front, p.stopping_mps2,
+        )  # fmt: skip
+        if stretch.ends:
+            stops.append(stretch.path.length_m)
+        limit = np.interp(path.arc_m, stretch.path.arc_m, stretch.limit_mps)
+        bound = make.envelope(path, limit, stops, front, p)
+        reference = float(np.minimum(limit, p.cruise_mps).mean())
+        return Line(path, bound, reference)
+
+    def _waiting_line(self, stretch: Stretch, ego: EgoState, line: Line) -> Line | None:
+        """The same line with a stop at the next place where others have the right of way."""
+        front = 0.5 * float(ego.size_m[0])
+        needed = ego.speed_mps**2 / (2.0 * 1.2 * self._parameters.stopping_mps2)
+        places = giving_way(stretch, self._route.lane_map, front)
+        reachable = [place for place in places if place - front >= needed]
+        if not reachable:
+            return None
+        limit = np.interp(line.path.arc_m, stretch.path.arc_m, stretch.limit_mps)
+        limit = np.minimum(limit, line.envelope_mps)
+        bound = make.envelope(line.path, limit, [reachable[0]], front, self._parameters)
+        return Line(line.path, bound, line.reference_mps)
+
+    def _obstacles(self, line: Line, around: Surroundings, ego: EgoState) -> Obstacles:
+        return obstacles_on(
+            line.path, around, ego.size_m, self._parameters.reach_m, self._parameters
+        )
+
+    def _drive(
+        self, law: str, line: Line, obstacles: Obstacles, ego: EgoState, name: str = ''
+    ) -> Trajectory:
+        made = make.drive(
+            law, ego.stamp_ns, line, obstacles, ego.speed_mps,
+            0.5 * float(ego.size_m[0]), self._parameters,
+        )  # fmt: skip
+        if name:
+            return Trajectory(
+                made.stamp_ns, name, made.pose, made.speed_mps, made.acceleration_mps2
+            )
+        return made
+
+    # ---- choice --------------------------------------------------------------------------------
+
+    def _choose(
+        self,
+        made: Sequence[tuple[Trajectory, Line, float]],
+        around: Surroundings,
+        ego: EgoState,
+        stretch: Stretch,
+    ) -> Plan:
+        p = self._parameters
+        trajectories = [trajectory for trajectory, _, _ in made]
+        sideways = (make.CHANGE_LEFT, make.CHANGE_RIGHT, make.NUDGE_LEFT, make.NUDGE_RIGHT)
+        heeds_rear = np.array([t.name in sideways for t in trajectories])
+        collision, fading = collision_costs(trajectories, around, ego.size_m, heeds_rear, p)
+        cost = p.collision_weight * fading
+        for row, (trajectory, line, extra) in enumerate(made):
+            acceleration = trajectory.acceleration_mps2
+            cost[row] += p.comfort_weight * float(np.mean(np.square(acceleration)))
+            distance = float(trajectory.speed_mps.sum()) * STEP_S
+            free = max(line.reference_mps, 1.0) * (POSE_COUNT * STEP_S)
+            cost[row] += p.progress_weight * (1.0 - min(distance / free, 1.0))
+            cost[row] += extra
+            if trajectory.name != self._last:
+                cost[row] += p.switching_cost
+        chosen = int(np.argmin(cost))
+        self._last = trajectories[chosen].name
+        return Plan(tuple(trajectories), cost, collision, chosen, '')
+
+    def _stop_on(self, line: Line, ego: EgoState, reason: str) -> Plan:
+        stop = self._drive(make.STOP, line, Obstacles.none(), ego)
+        self._last = make.STOP
+        return Plan((stop,), np.zeros(1), np.zeros(1), 0, reason)
+
+    def _only_stop(self, ego: EgoState, reason: str) -> Plan:
+        """Straight on to a stop, for want of a road."""
+        ahead = np.array([[0.0], [60.0]]) * np.array([np.cos(ego.yaw_rad), np.sin(ego.yaw_rad)])
+        path = Path.of(ego.position_m + ahead)
+        line = Line(path, np.full(len(path.arc_m), self._parameters.cruise_mps), 1.0)
+        return self._stop_on(line, ego, reason)
+
+
+def _settling_m(speed_mps: float) -> float:
+    """The way back to the middle of the lane."""
+    return max(8.0, 2.0 * speed_mps)
+
+
+def _relative(path: Path, ego: EgoState) -> tuple[float, float]:
+    """Offset and heading of the robotaxi at the start of a path."""
+    start = path.at(np.array(0.0))
+    dx, dy = ego.position_m - start[:2]
+    offset = float(np.cos(start[2]) * dy - np.sin(start[2]) * dx)
+    return offset, float(wrap_angle(np.array(ego.yaw_rad - start[2])))

@@ -1,0 +1,173 @@
+"""How likely a trajectory ends in a collision, by the predictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from prediction_node.domain.kinds import ObjectClass, class_mask
+from prediction_node.domain.prediction import POSE_COUNT, STEP_S
+from prediction_node.simulation.boxes import penetration_m
+from prediction_node.simulation.futures import Futures
+from prediction_node.simulation.planner.candidates import Obstacles, Trajectory
+from prediction_node.simulation.planner.parameters import PlannerParameters
+from prediction_node.simulation.planner.path import Path
+
+EVERY = 2  # poses: boxes are compared every 0.2 s
+_STANDING_MPS = 0.3
+_VULNERABLE = class_mask(
+    (ObjectClass.PEDESTRIAN, ObjectClass.ANIMAL, ObjectClass.BICYCLE, ObjectClass.MOTORCYCLE)
+)
+_WALKERS = class_mask((ObjectClass.PEDESTRIAN, ObjectClass.ANIMAL))
+_LIKELY = 0.25  # modes below this weight are no obstacle to be followed, only a risk
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Surroundings:
+    """The futures of those near, at the instants of the robotaxi's trajectories."""
+
+    pose: np.ndarray  # (A, M, POSE_COUNT, 3)
+    weight: np.ndarray  # (A, M)
+    size_m: np.ndarray  # (A, 2) length and width
+    label: np.ndarray  # (A,)
+
+    @classmethod
+    def of(
+        cls, futures: Futures, stamp_ns: int, position_m: np.ndarray, reach_m: float
+    ) -> Surroundings:
+        """Those within `reach_m`; predictions older than `stamp_ns` are looked up later on."""
+        away = futures.position_m - position_m
+        near = futures.select(np.hypot(away[:, 0], away[:, 1]) <= reach_m)
+        late = max((stamp_ns - futures.stamp_ns) * 1e-9 / STEP_S, 0.0)
+        last = near.pose.shape[2] - 1
+        step = np.minimum(np.arange(POSE_COUNT) + late, last)
+        low = np.minimum(step.astype(np.int64), max(last - 1, 0))
+        high = np.minimum(low + 1, last)
+        share = (step - low)[:, None]
+        pose = near.pose[:, :, low] * (1.0 - share) + near.pose[:, :, high] * share
+        # Angles are not blended: between two steps they hardly change.
+        pose[..., 2] = near.pose[:, :, low, 2]
+        size = np.maximum(near.size_m[:, :2], 0.4)
+        return cls(pose, near.weight, size, near.label)
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def margin_m(self, parameters: PlannerParameters) -> np.ndarray:
+        """(A,) room kept around each."""
+        vulnerable = _VULNERABLE[self.label]
+        return np.where(vulnerable, parameters.vulnerable_margin_m, parameters.margin_m)
+
+
+def obstacles_on(
+    path: Path,
+    around: Surroundings,
+    ego_size_m: np.ndarray,
+    horizon_m: float,
+    parameters: PlannerParameters,
+) -> Obstacles:
+    """Whom the robotaxi follows or stops for on a path: their likely modes, while on it.
+
+    Walkers and animals count from some time before they step onto the path. Who is behind the
+    robotaxi now, or beyond `horizon_m`, does not.
+    """
+    agent, mode = np.nonzero(around.weight >= _LIKELY)
+    if not len(agent):
+        return Obstacles.none()
+    pose = around.pose[agent, mode][:, ::EVERY]  # (B, K, 3)
+    arc, offset = path.project(pose[..., :2])
+    row = np.clip(np.searchsorted(path.arc_m, arc), 0, len(path.arc_m) - 1)
+    turn = pose[..., 2] - path.yaw_rad[row]
+    cos, sin = np.abs(np.cos(turn)), np.abs(np.sin(turn))
+    length, width = around.size_m[agent, 0, None], around.size_m[agent, 1, None]
+    along, across = 0.5 * (length * cos + width * sin), 0.5 * (length * sin + width * cos)
+    room = 0.5 * ego_size_m[1] + around.margin_m(parameters)[agent, None]
+    half = 0.5 * ego_size_m[0]
+    on = (np.abs(offset) < across + room) & (arc - along < horizon_m)
+    # Their whole body has passed our front: they are behind, or beside.
+    on &= (arc[:, :1] + along[:, :1] > half) & (arc + along > 0.0)
+    on &= (arc > -half) & (arc < path.length_m + 20.0)
+    early = _WALKERS[around.label[agent]]
+    speed = np.gradient(arc, EVERY * STEP_S, axis=1)
+    sideways = np.gradient(offset, EVERY * STEP_S, axis=1)
+    # Who crosses on wheels is no leader: passing before or behind is a matter of the risk.
+    on &= early[:, None] | (np.abs(sideways) < np.maximum(1.0, 0.7 * np.abs(speed)))
+    steps = round(parameters.anticipation_s / (EVERY * STEP_S))
+    rear = np.where(on, arc - along, np.inf)
+    for _ in range(steps if early.any() else 0):
+        sooner = np.concatenate([rear[:, 1:], rear[:, -1:]], axis=1)
+        rear[early] = np.minimum(rear, sooner)[early]
+    used = np.isfinite(rear).any(axis=1)
+    return Obstacles(
+        np.repeat(rear[used], EVERY, axis=1)[:, :POSE_COUNT],
+        np.repeat(speed[used], EVERY, axis=1)[:, :POSE_COUNT],
+    )
+
+
+def collision_costs(
+    trajectories: list[Trajectory],
+    around: Surroundings,
+    ego_size_m: np.ndarray,
+    heeds_rear: np.ndarray,
+    parameters: PlannerParameters,
+) -> tuple[np.ndarray, np.ndarray]:
+    """(C,) collision probabilities, and (C,) the same with later collisions fading.
+
+    A mode collides where boxes, with a margin around the other's, first overlap. It does not count
+    where the robotaxi stands by then, nor where the other comes from behind, unless `heeds_rear`
+    (C,): who changes the lane must look back. Agents are taken as independent.
+    """
+    c, a = len(trajectories), len(around)
+    if a == 0:
+        return np.zeros(c), np.zeros(c)
+    ego = np.stack([t.pose[::EVERY] for t in trajectories])  # (C, K, 3)
+    speed = np.stack([t.speed_mps[::EVERY] for t in trajectories])
+    other = around.pose[:, :, ::EVERY]  # (A, M, K, 3)
+    margin = around.margin_m(parameters)
+    off = other[None, ..., :2] - ego[:, None, None, :, :2]  # (C, A, M, K, 2)
+    square = np.square(off[..., 0]) + np.square(off[..., 1])
+    span = np.linalg.norm(other[:, :, 5, :2] - other[:, :, 0, :2], axis=-1)
+    pace = span / (5 * EVERY * STEP_S)  # (A, M) mean speed over the next second
+    radius = 0.5 * np.hypot(*ego_size_m[:2]) + 0.5 * np.hypot(*around.size_m.T) + margin
+    reach = radius[:, None] + parameters.time_margin_s * pace
+    close = square < np.square(reach)[None, :, :, None]
+    close &= (around.weight > 0.0)[None, :, :, None]
+    ci, ai, mi, ki = np.nonzero(close)
+    hit = np.zeros(close.shape, bool)
+    if len(ci):
+        size = around.size_m[ai] + 2.0 * margin[ai, None]
+        # Their speed is what is least certain: room before and behind them grows with it.
+        size[:, 0] += 2.0 * parameters.time_margin_s * pace[ai, mi]
+        deep = penetration_m(
+            ego[ci, ki, :2],
+            ego[ci, ki, 2],
+            ego_size_m[:2],
+            other[ai, mi, ki, :2],
+            other[ai, mi, ki, 2],
+            size,
+        )
+        inside = deep > 0.0
+        hit[ci[inside], ai[inside], mi[inside], ki[inside]] = True
+    any_hit = hit.any(axis=-1)
+    first = np.argmax(hit, axis=-1)  # (C, A, M)
+    ci, ai, mi = np.nonzero(any_hit)
+    ki = first[ci, ai, mi]
+    counts = speed[ci, ki] > _STANDING_MPS
+    behind = _behind(ego[ci, ki], other[ai, mi, ki, :2], ego_size_m)
+    counts &= ~behind | heeds_rear[ci]
+    weight = np.zeros((c, a, around.weight.shape[1]))
+    faded = np.zeros_like(weight)
+    share = around.weight[ai, mi] * counts
+    weight[ci, ai, mi] = share
+    later_s = ki * EVERY * STEP_S
+    faded[ci, ai, mi] = share * np.exp(-later_s / parameters.collision_fading_s)
+    probability = 1.0 - np.prod(1.0 - np.minimum(weight.sum(axis=2), 1.0), axis=1)
+    fading = 1.0 - np.prod(1.0 - np.minimum(faded.sum(axis=2), 1.0), axis=1)
+    return probability, fading
+
+
+def _behind(ego: np.ndarray, other_m: np.ndarray, ego_size_m: np.ndarray) -> np.ndarray:
+    """(n,) whether the other's middle is behind the robotaxi's rear quarter."""
+    dx, dy = other_m[:, 0] - ego[:, 0], other_m[:, 1] - ego[:, 1]
+    return np.asarray(np.cos(ego[:, 2]) * dx + np.sin(ego[:, 2]) * dy < -0.25 * ego_size_m[0])
