@@ -9,6 +9,8 @@ import numba
 
 Kernel = TypeVar('Kernel', bound=Callable[..., Any])
 
+_KERNELS: list[Any] = []
+
 
 def compiled(function: Kernel) -> Kernel:
     """Compile `function` at its first call with arguments of new types.
@@ -19,4 +21,11 @@ def compiled(function: Kernel) -> Kernel:
     of its own module only (test_architecture holds it). Division by zero gives what numpy
     gives; rounding is that of the written order of operations. Other threads run meanwhile.
     """
-    return cast(Kernel, numba.njit(cache=True, error_model='numpy', nogil=True)(function))
+    kernel = numba.njit(cache=True, error_model='numpy', nogil=True)(function)
+    _KERNELS.append(kernel)
+    return cast(Kernel, kernel)
+
+
+def compilations() -> int:
+    """How many kernels are ready, each counted once for every combination of argument types."""
+    return sum(len(kernel.signatures) for kernel in _KERNELS)

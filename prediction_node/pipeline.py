@@ -15,14 +15,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from prediction_node import cdr, markers, output
 from prediction_node.config import Config
 from prediction_node.domain.agents import Agents, Ego
 from prediction_node.domain.errors import MapError, MessageError
-from prediction_node.domain.frames import MAP, Transform
-from prediction_node.domain.kinds import ATTRIBUTE_COUNT, CLASS_COUNT, MODALITY_COUNT, ObjectClass
+from prediction_node.domain.frames import MAP
 from prediction_node.domain.lane_map import LaneMap
 from prediction_node.domain.lights import LightStates
 from prediction_node.domain.prediction import Prediction
@@ -221,17 +218,16 @@ class Pipeline:
         self._kinematic.adopt(road)
         self.set_map(road.lane_map)
 
-    def warm_up(self) -> None:
-        """Predict once for invented agents on the map, so that the first real cycle is not the
-        slow one.
-        """
-        engine_faults = self._engine.faults
-        agents, ego = _invented_agents(self._lane_map)
-        scenes = SceneBuilder(self._config.scene)
-        scene = scenes.build(agents, ego, self._lane_map, LightStates.none(), agents.stamp_ns)
-        prediction = self._engine.predict(scene)
-        cdr.write_predicted_objects(output.predicted_objects(output.most_likely_first(prediction)))
-        self._engine.faults = engine_faults
+    def prepare(self) -> None:
+        """Find the routes of the map now rather than in the first cycle."""
+        self._kinematic.prepare(self._lane_map)
+
+    def understudy(self) -> Pipeline:
+        """A pipeline with the default inputs on the same map, without finding its routes again."""
+        other = Pipeline(Config(), None)
+        if self._kinematic.road is not None:
+            other.set_road(self._kinematic.road)
+        return other
 
     def fit_to_budget(self, response_ms: float, predicted: int) -> None:
         """Tell how long the last cycle took for `predicted` agents; see AgentBudget.
@@ -345,34 +341,6 @@ class Pipeline:
             shed=0,
             timings_ms=dict(perception.timings_ms),
         )
-
-
-def _invented_agents(lane_map: LaneMap | None) -> tuple[Agents, Ego]:
-    """A few cars and a walker near the first lane (or the origin)."""
-    origin = (
-        lane_map.centreline.points_m[0] if lane_map is not None and len(lane_map) else np.zeros(3)
-    )
-    n = 8
-    label = np.full(n, ObjectClass.CAR)
-    label[-1] = ObjectClass.PEDESTRIAN
-    agents = Agents(
-        stamp_ns=STEP_NS,
-        uuid=np.arange(n * 16, dtype=np.uint8).reshape(n, 16),
-        position_m=origin + np.arange(n)[:, None] * np.array([7.0, 1.0, 0.0]),
-        yaw_rad=np.linspace(0.0, 3.0, n),
-        velocity_mps=np.full((n, 2), 3.0),
-        yaw_rate_radps=np.zeros(n),
-        acceleration_mps2=np.zeros(n),
-        covariance=np.tile(0.1 * np.eye(5), (n, 1, 1)),
-        size_m=np.tile([4.5, 1.8, 1.5], (n, 1)),
-        class_probabilities=np.eye(CLASS_COUNT)[label],
-        existence=np.ones(n),
-        attributes=np.zeros((n, ATTRIBUTE_COUNT)),
-        has_attribute=np.zeros((n, ATTRIBUTE_COUNT), bool),
-        modality_age_s=np.zeros((n, MODALITY_COUNT)),
-    )
-    pose = Transform.from_xyz_yaw(origin, 0.0)
-    return agents, Ego(STEP_NS, pose, np.zeros(2), 0.0, np.array([4.9, 1.9, 1.7]))
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from prediction_node.benchmark.traffic import make_traffic
+from prediction_node.simulation.traffic import make_traffic
 from prediction_node.domain.errors import PredictionNodeError
 from prediction_node.lanelet.load import load_map
 from prediction_node.middleware import profile_environment

@@ -32,6 +32,7 @@ from prediction_node.pipeline import (
     Release,
     inputs,
 )
+from prediction_node.rehearsal import rehearse
 from prediction_node.ros import parameters, quality
 from prediction_node.ros.boundary import ErrorBoundary
 from prediction_node.ros.catch_up import take_what_waits
@@ -89,7 +90,7 @@ class PredictionNode(LifecycleNode):
             lane_map = self._load_map(config)
             classes = [quality.message_class(i.type) for i in inputs(config)]
             pipeline = Pipeline(config, lane_map)
-            pipeline.warm_up()
+            rehearse(pipeline)
             self._outputs = Outputs(self, config)
         except (PredictionNodeError, ImportError) as error:
             self._release_all()

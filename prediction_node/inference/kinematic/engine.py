@@ -42,6 +42,11 @@ class KinematicEngine:
         self._road: Road | None = None
         self._lights = LightMemory()
 
+    @property
+    def road(self) -> Road | None:
+        """The map in use with its routes."""
+        return self._road
+
     def prepare(self, lane_map: LaneMap | None) -> None:
         """Find the map's routes now rather than in the first cycle that sees it."""
         if lane_map is None or not len(lane_map):
