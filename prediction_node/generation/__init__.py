@@ -1,0 +1,1 @@
+"""Scenes of the simulated city in bulk: recorded, resumed, counted, on one machine or many."""
