@@ -23,11 +23,8 @@ from prediction_node.importers.commonroad import read_commonroad
 from prediction_node.importers.ego import choose_ego
 from prediction_node.observation.observer import Observer
 from prediction_node.simulation.sensors.parameters import SuiteParameters
-from prediction_node.simulation.sensors.suite import (
-    generator_for,
-    rows_in_view,
-    simulate_sensors,
-)
+from prediction_node.simulation.sensors.randomness import generator_for
+from prediction_node.simulation.sensors.suite import rows_in_view, simulate_sensors
 from prediction_node.vehicle.own_messages import mounts, odometry_at
 
 BOXES_FILES = ('annotations.feather', 'annotations_with_ego.feather')  # either makes a log
@@ -116,7 +113,7 @@ def _odometry(
     latency_ns = round(suite.odometry_latency_ms * 1e6)
     for k in range(int((end_ns - start_ns) * suite.odometry_rate_hz / NS_PER_S) + 1):
         stamp_ns = start_ns + round(k * NS_PER_S / suite.odometry_rate_hz)
-        arrays = odometry_at(recording, suite, stamp_ns, rng)
+        arrays = odometry_at(snapshot(recording, stamp_ns), recording, suite, rng)
         if arrays is not None:
             yield stamp_ns + latency_ns, '', arrays
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import uuid
 
 import numpy as np
 
+from prediction_node.domain.cast import Cast
 from prediction_node.domain.frames import (
     BASE_LINK,
     MAP,
     quaternion_from_yaw,
     rotation_2d,
 )
-from prediction_node.domain.interpolation import Snapshot, snapshot
+from prediction_node.domain.interpolation import Snapshot
 from prediction_node.domain.kinds import Orientation
 from prediction_node.domain.lights import LightStates
 from prediction_node.domain.message_arrays import (
@@ -21,9 +23,8 @@ from prediction_node.domain.message_arrays import (
     TrafficLightGroupsArrays,
     TransformsArrays,
 )
-from prediction_node.domain.recording import Recording
+from prediction_node.simulation.sensors.mounting import base_pose, mount_of
 from prediction_node.simulation.sensors.parameters import SuiteParameters, frame_of
-from prediction_node.simulation.sensors.suite import base_pose, mount_of
 
 STANDSTILL_MPS = 0.1
 SOLID_ON = 2
@@ -54,14 +55,13 @@ def map_to_base(odometry: OdometryArrays) -> TransformsArrays:
 
 
 def odometry_at(
-    recording: Recording, suite: SuiteParameters, stamp_ns: int, rng: np.random.Generator
+    truth: Snapshot, cast: Cast, suite: SuiteParameters, rng: np.random.Generator
 ) -> OdometryArrays | None:
     """The robotaxi's pose in the map and its twist in base_link; None while it is not there."""
-    map_from_base = base_pose(recording, stamp_ns, suite.centre_offset_m)
+    map_from_base = base_pose(truth, cast, suite.centre_offset_m)
     if map_from_base is None:
         return None
-    truth = snapshot(recording, stamp_ns)
-    row = int(np.flatnonzero(truth.row == recording.ego)[0])
+    row = int(np.flatnonzero(truth.row == cast.ego)[0])
     yaw, yaw_rate = float(truth.yaw_rad[row]), float(truth.yaw_rate_radps[row])
     twist = np.zeros(3)
     twist[:2] = rotation_2d(np.array(-yaw)) @ truth.velocity_mps[row]
@@ -74,7 +74,7 @@ def odometry_at(
     pose_sigma = np.array([suite.odometry_sigma_m] * 3 + [sigma_yaw] * 3)
     twist_sigma = np.array([suite.odometry_sigma_speed_mps] * 3 + [0.02] * 3)
     return OdometryArrays(
-        stamp_ns=stamp_ns,
+        stamp_ns=truth.stamp_ns,
         frame_id=MAP,
         child_frame_id=BASE_LINK,
         position=position,
@@ -99,14 +99,15 @@ def signals(lights: LightStates, stamp_ns: int) -> TrafficLightGroupsArrays:
     )
 
 
+@functools.lru_cache(maxsize=10_000)
 def track_uuid(track_id: str) -> np.ndarray:
     """(16,) uint8: the name-based UUID (version 5) of a track id."""
     return np.frombuffer(uuid.uuid5(uuid.NAMESPACE_OID, track_id).bytes, dtype=np.uint8)
 
 
-def truth_at(recording: Recording, truth: Snapshot) -> TrackedObjectsArrays:
+def truth_at(cast: Cast, truth: Snapshot) -> TrackedObjectsArrays:
     """Every road user but the robotaxi exactly as it is, in the map frame."""
-    at = np.flatnonzero(truth.row != recording.ego)
+    at = np.flatnonzero(truth.row != cast.ego)
     row, n = truth.row[at], len(at)
     yaw, velocity = truth.yaw_rad[at], truth.velocity_mps[at]
     twist = np.zeros((n, 3))
@@ -116,12 +117,10 @@ def truth_at(recording: Recording, truth: Snapshot) -> TrackedObjectsArrays:
     return TrackedObjectsArrays(
         stamp_ns=truth.stamp_ns,
         frame_id=MAP,
-        object_id=np.array([track_uuid(recording.track_id[k]) for k in row], np.uint8).reshape(
-            n, 16
-        ),
+        object_id=np.array([track_uuid(cast.track_id[k]) for k in row], np.uint8).reshape(n, 16),
         existence_probability=np.ones(n, dtype=np.float32),
         class_offsets=np.arange(n + 1, dtype=np.int64),
-        class_label=recording.label[row].astype(np.uint8),
+        class_label=cast.label[row].astype(np.uint8),
         class_probability=np.ones(n, dtype=np.float32),
         position=truth.position_m[at],
         orientation=quaternion_from_yaw(yaw),
@@ -137,5 +136,5 @@ def truth_at(recording: Recording, truth: Snapshot) -> TrackedObjectsArrays:
         shape_type=np.full(n, BOUNDING_BOX, dtype=np.uint8),
         footprint_offsets=np.zeros(n + 1, dtype=np.int64),
         footprint=np.zeros((0, 3), dtype=np.float32),
-        dimensions=recording.size_m[row],
+        dimensions=cast.size_m[row],
     )

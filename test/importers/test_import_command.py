@@ -75,10 +75,9 @@ def test_results_are_not_overwritten_unless_asked(file: Path, tmp_path: Path) ->
 
 def test_a_failure_leaves_nothing_behind(file: Path, tmp_path: Path, monkeypatch: Any) -> None:
     def broken(*_: object) -> Any:
-        yield vehicle_messages.BagMessage(1, vehicle_messages.TRUTH, b'')
         raise DataError('the disk is on fire')
 
-    monkeypatch.setattr(vehicle_messages, '_truth', broken)
+    monkeypatch.setattr(vehicle_messages, 'truth_at', broken)
     with pytest.raises(DataError, match='the disk is on fire'):
         run('commonroad', file, '--out', tmp_path / 'out')
     assert names_in(tmp_path) == {file.name}

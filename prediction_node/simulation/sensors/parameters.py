@@ -10,6 +10,7 @@ from typing import Any
 from prediction_node.domain.errors import ParameterError
 from prediction_node.domain.kinds import MODALITY_NAMES, Modality
 from prediction_node.domain.parameter import check, parameter
+from prediction_node.simulation.sensors.modalities import MODALITY_FIGURES
 
 MAX_SENSORS = 64
 
@@ -35,6 +36,13 @@ class SensorParameters:
     )
     night_range_factor: float = parameter(
         1.0, 'Share of the range that is left at night.', low=0.0, high=1.0
+    )
+    fog_reach: float = parameter(
+        0.0,
+        'Farthest it reaches in fog, as a multiple of the meteorological visibility; 0: fog does '
+        'not matter.',
+        low=0.0,
+        high=10.0,
     )
     rate_hz: float = parameter(10.0, 'Scans per second.', unit='Hz', low=0.1, high=200.0)
     latency_ms: float = parameter(
@@ -106,84 +114,47 @@ class SensorParameters:
     id_switch: float = parameter(
         0.0, 'Probability that an object changes its id between two scans.', low=0.0, high=1.0
     )
+    false_alarms: float = parameter(
+        0.0,
+        'Objects per scan that are not there, on average; each in one scan only.',
+        low=0.0,
+        high=100.0,
+    )
+    ghosts_per_minute: float = parameter(
+        0.0,
+        'Births of objects that are not there but stay for a while at their place.',
+        unit='1/min',
+        low=0.0,
+        high=6000.0,
+    )
+    ghost_lifetime_s: float = parameter(
+        2.0, 'How long such an object stays, on average.', unit='s', low=0.01, high=600.0
+    )
+    clutter: float = parameter(
+        0.0,
+        'Echoes of buildings and rails per scan that it takes for objects, on average, while any '
+        'of them is in view.',
+        low=0.0,
+        high=100.0,
+    )
 
     def __post_init__(self) -> None:
         check(self)
+
+    def reach_m(self, night: bool, visibility_m: float) -> float:
+        """The range that darkness and fog leave."""
+        reach_m = self.range_m * (self.night_range_factor if night else 1.0)
+        return min(reach_m, self.fog_reach * visibility_m) if self.fog_reach else reach_m
 
     @property
     def kind(self) -> Modality:
         return Modality(MODALITY_NAMES.index(self.modality))
 
 
-# The figures of the four modalities; what a data sheet leaves open is chosen as follows.
-# LiDAR: a filter with constant velocity and 2 m/s2 of manoeuvre noise, fed 0.10 m at 10 Hz, settles
-# at 0.33 m/s of velocity noise, in either direction: 0.3. Radar: the speed along the line of sight
-# is measured (Doppler); the one across follows from bearings alone. The same filter would settle
-# near 0.5 m/s at 60 m, but reflections wander over a body for seconds, which no filter averages
-# out: 1.5. Sizes: a tenth, for cameras, which see one side, a fifth. Attributes need pixels: up to
-# 50 m.
-_MODALITY_DEFAULTS: dict[Modality, dict[str, Any]] = {
-    Modality.CAMERA: {
-        'x_m': 1.4,
-        'z_m': 1.7,
-        'range_m': 120.0,
-        'night_range_factor': 0.5,
-        'rate_hz': 10.0,
-        'latency_ms': 90.0,
-        'sigma_along_fraction': 0.03,
-        'sigma_across_deg': 0.3,
-        'sigma_size_fraction': 0.2,
-        'dropout': 0.08,
-        'class_right': 0.95,
-        'attribute_range_m': 50.0,
-    },
-    Modality.LIDAR: {
-        'x_m': 1.4,
-        'z_m': 1.9,
-        'range_m': 100.0,
-        'rate_hz': 10.0,
-        'latency_ms': 60.0,
-        'sigma_along_m': 0.10,
-        'sigma_across_m': 0.10,
-        'sigma_yaw_deg': 3.0,
-        'sigma_size_fraction': 0.1,
-        'sigma_speed_along_mps': 0.3,
-        'sigma_speed_across_mps': 0.3,
-        'dropout': 0.03,
-        'class_right': 0.85,
-    },
-    Modality.RADAR: {
-        'x_m': 1.4,
-        'z_m': 0.6,
-        'range_m': 180.0,
-        'rate_hz': 15.0,
-        'latency_ms': 40.0,
-        'sigma_along_m': 0.5,
-        'sigma_across_deg': 0.8,
-        'sigma_speed_along_mps': 0.15,
-        'sigma_speed_across_mps': 1.5,
-        'dropout': 0.10,
-    },
-    Modality.THERMAL: {
-        'x_m': 1.4,
-        'z_m': 1.7,
-        'range_m': 80.0,
-        'rate_hz': 10.0,
-        'latency_ms': 90.0,
-        'sigma_along_fraction': 0.05,
-        'sigma_across_deg': 0.3,
-        'sigma_size_fraction': 0.2,
-        'dropout': 0.08,
-        'class_right': 0.95,
-        'warm_bodies_only': True,
-    },
-}
-
-
 def default_sensor(modality: Modality, **changes: Any) -> SensorParameters:
     """The figures of a modality with some of them changed. Raises ParameterError."""
     return SensorParameters(
-        **{'modality': MODALITY_NAMES[modality], **_MODALITY_DEFAULTS[modality], **changes}
+        **{'modality': MODALITY_NAMES[modality], **MODALITY_FIGURES[modality], **changes}
     )
 
 
@@ -192,6 +163,14 @@ class SuiteParameters:
     """All sensors of a vehicle and the world they look at."""
 
     night: bool = parameter(False, 'It is dark.')
+    visibility_m: float = parameter(
+        10_000.0,
+        'Meteorological visibility: where fog leaves 5 % of the contrast. Below 1000 m it is '
+        'called fog.',
+        unit='m',
+        low=1.0,
+        high=100_000.0,
+    )
     occlusion: bool = parameter(True, 'Nearer bodies hide farther ones.')
     hidden_fraction: float = parameter(
         0.7, 'A body is missed when more than this share of its width is hidden.', low=0.0, high=1.0

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from prediction_node.domain.cast import Cast
 from prediction_node.domain.frames import (
     Transform,
     direction_rad,
@@ -15,16 +16,17 @@ from prediction_node.domain.frames import (
 )
 from prediction_node.domain.interpolation import Snapshot
 from prediction_node.domain.kinds import (
-    ATTRIBUTE_COUNT,
     ATTRIBUTE_INDEX,
     CLASS_COUNT,
     FRONT_WHEEL_ANGLE,
     ObjectClass,
     class_mask,
 )
-from prediction_node.domain.recording import Recording
-from prediction_node.simulation.sensors.occlusion import hidden_shares
+from prediction_node.simulation.sensors.bodies import Bodies
+from prediction_node.simulation.sensors.occlusion import in_sight
 from prediction_node.simulation.sensors.parameters import SensorParameters, SuiteParameters
+from prediction_node.simulation.sensors.randomness import Draws
+from prediction_node.simulation.sensors.walls import NO_WALLS, Walls
 
 PARKED = ATTRIBUTE_INDEX['parked']
 _WARM = class_mask((ObjectClass.PEDESTRIAN, ObjectClass.ANIMAL, ObjectClass.BICYCLE))
@@ -51,13 +53,15 @@ CONFUSION = np.zeros((CLASS_COUNT, CLASS_COUNT))  # row: true class; rows sum to
 for _true, _others in _TAKEN_FOR.items():
     for _other, _share in _others.items():
         CONFUSION[_true, _other] = _share
+_CUMULATIVE = np.cumsum(CONFUSION, axis=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scan:
     """What a sensor reports of M objects, in its own frame and in an order that tells nothing."""
 
-    row: np.ndarray  # (M,) into the recording: the truth, for the one who keeps the ids
+    kept: np.ndarray  # (M,) into the bodies in view
+    row: np.ndarray  # (M,) into the cast: the truth, for the one who keeps the ids
     position_m: np.ndarray  # (M, 3)
     position_covariance: np.ndarray  # (M, 2, 2)
     yaw_rad: np.ndarray  # (M,), without meaning if the sensor measures none
@@ -69,53 +73,42 @@ class Scan:
     has_attribute: np.ndarray  # (M, ATTRIBUTE_COUNT) bool
 
 
-def scan(
+def measure(
     sensor: SensorParameters,
-    suite: SuiteParameters,
-    recording: Recording,
-    truth: Snapshot,
+    bodies: Bodies,
+    row: np.ndarray,
     map_from_sensor: Transform,
-    rng: np.random.Generator,
+    draws: Draws,
 ) -> Scan:
-    """What `sensor` reports of `truth` from where it is.
+    """What `sensor` reports of M bodies in its view, those apart that it drops.
 
-    The random numbers of an object depend on the generator and on its row alone, so what one object
-    does never changes the noise of another.
+    `row` (M,) tells who they are, and the draws are theirs: what one object does never changes the
+    noise of another.
     """
-    n = len(recording.track_id)
-    normal = rng.standard_normal((n, 10))
-    uniform = rng.random((n, 4 + ATTRIBUTE_COUNT))
-    order = rng.random(n)
-
-    inside = np.flatnonzero(in_view(sensor, suite, recording, truth, map_from_sensor))
-    row = truth.row[inside]
-    kept = uniform[row, 0] >= sensor.dropout
-    inside, row = inside[kept], row[kept]
-    shuffled = np.argsort(order[row])
-    inside, row = inside[shuffled], row[shuffled]
-    normal, uniform = normal[row], uniform[row]
+    kept = np.flatnonzero(draws.uniform[:, 0] >= sensor.dropout)
+    kept = kept[np.argsort(draws.order[kept])]
+    bodies, normal, uniform = bodies.at(kept), draws.normal[kept], draws.uniform[kept]
 
     sensor_from_map = map_from_sensor.inverse()
-    exact = sensor_from_map.apply(truth.position_m[inside])
+    exact = sensor_from_map.apply(bodies.position_m)
     position, covariance, sight = _position(sensor, exact, normal[:, :3])
     turn = sensor_from_map.rotation_2d
     velocity, velocity_covariance = _velocity(
-        sensor, truth.velocity_mps[inside] @ turn.T, sight, normal[:, 3:5]
+        sensor, bodies.velocity_mps @ turn.T, sight, normal[:, 3:5]
     )
-    yaw = truth.yaw_rad[inside] + sensor_from_map.yaw_rad
-    size = recording.size_m[row] * (1.0 + sensor.sigma_size_fraction * normal[:, 6:9])
-    attributes, has_attribute = _attributes(
-        sensor, truth, inside, exact, uniform[:, 4:], normal[:, 9]
-    )
+    yaw = bodies.yaw_rad + sensor_from_map.yaw_rad
+    size = bodies.size_m * (1.0 + sensor.sigma_size_fraction * normal[:, 6:9])
+    attributes, has_attribute = _attributes(sensor, bodies, exact, uniform[:, 4:], normal[:, 9])
     return Scan(
-        row=row,
+        kept=kept,
+        row=row[kept],
         position_m=position,
         position_covariance=covariance,
         yaw_rad=wrap_angle(yaw + np.deg2rad(sensor.sigma_yaw_deg) * normal[:, 5]),
         velocity_mps=velocity,
         velocity_covariance=velocity_covariance,
         size_m=np.maximum(size, 0.1),
-        label=_labels(sensor, recording.label[row], uniform[:, 1], uniform[:, 2]),
+        label=_labels(sensor, bodies.label, uniform[:, 1], uniform[:, 2]),
         attributes=attributes,
         has_attribute=has_attribute,
     )
@@ -124,36 +117,32 @@ def scan(
 def in_view(
     sensor: SensorParameters,
     suite: SuiteParameters,
-    recording: Recording,
+    cast: Cast,
     truth: Snapshot,
     map_from_sensor: Transform,
+    walls: Walls = NO_WALLS,
 ) -> np.ndarray:
     """(M,) bool of `truth`: in range, in the field of view, warm if need be, and not hidden."""
-    offset = map_from_sensor.inverse().apply(truth.position_m)
-    distance = np.hypot(offset[:, 0], offset[:, 1])
-    reach = sensor.range_m * (sensor.night_range_factor if suite.night else 1.0)
-    others = (
-        truth.row != recording.ego
-    )  # neither seen by the vehicle's own sensors nor in their way
-    near = others & (distance <= reach)
-    seen = near & (
-        np.abs(direction_rad(offset)) <= 0.5 * np.deg2rad(sensor.field_of_view_deg) + 1e-12
-    )
+    # The robotaxi is neither seen by its own sensors nor in their way.
+    others = truth.row != cast.ego
+    wanted = others
     if sensor.warm_bodies_only:
-        label = recording.label[truth.row]
+        label = cast.label[truth.row]
         parked = truth.has_attribute[:, PARKED] & (truth.attributes[:, PARKED] > 0.5)
-        seen &= _WARM[label] | (_ENGINE[label] & ~parked)
-    if suite.occlusion:
-        at = np.flatnonzero(near)  # what hides an object is nearer, so it is near
-        hidden = np.zeros(len(truth.row))
-        hidden[at] = hidden_shares(
-            map_from_sensor.translation_m,
-            truth.position_m[at],
-            truth.yaw_rad[at],
-            recording.size_m[truth.row[at]],
-        )
-        seen &= hidden <= suite.hidden_fraction
-    return np.asarray(seen)
+        wanted = others & (_WARM[label] | (_ENGINE[label] & ~parked))
+    return in_sight(
+        map_from_sensor.translation_m,
+        map_from_sensor.yaw_rad,
+        sensor.reach_m(suite.night, suite.visibility_m),
+        float(np.deg2rad(sensor.field_of_view_deg)),
+        truth.position_m,
+        truth.yaw_rad,
+        cast.size_m[truth.row],
+        others,
+        wanted,
+        suite.hidden_fraction if suite.occlusion else None,
+        walls,
+    )
 
 
 def _position(
@@ -199,23 +188,22 @@ def _labels(
     sensor: SensorParameters, true: np.ndarray, right: np.ndarray, which: np.ndarray
 ) -> np.ndarray:
     """(M,) reported classes, from two uniform numbers per object."""
-    cumulative = np.cumsum(CONFUSION, axis=1)[true]
+    cumulative = _CUMULATIVE[true]
     wrong = (which[:, None] >= cumulative).sum(axis=1)
     return np.where(right < sensor.class_right, true, np.minimum(wrong, CLASS_COUNT - 1))
 
 
 def _attributes(
     sensor: SensorParameters,
-    truth: Snapshot,
-    inside: np.ndarray,
+    bodies: Bodies,
     exact_m: np.ndarray,
     uniform: np.ndarray,
     normal: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Attributes of near objects: `attribute_right` on the recognised side, and an angle."""
     near = np.hypot(exact_m[:, 0], exact_m[:, 1]) <= sensor.attribute_range_m
-    true = truth.attributes[inside]
+    true = bodies.attributes
     recognised = (true > 0.5) == (uniform < sensor.attribute_right)
     out = np.where(recognised, sensor.attribute_right, 1.0 - sensor.attribute_right)
     out[:, FRONT_WHEEL_ANGLE] = true[:, FRONT_WHEEL_ANGLE] + FRONT_WHEEL_SIGMA_RAD * normal
-    return out, truth.has_attribute[inside] & near[:, None]
+    return out, bodies.has_attribute & near[:, None]

@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from prediction_node.domain.errors import DataError, ParameterError
 from prediction_node.domain.kinds import Modality, ObjectClass
 from prediction_node.domain.recording import Recording
 from prediction_node.simulation.sensors.corners import CORNERS, corner_suite
 from prediction_node.simulation.sensors.parameters import (
+    SensorParameters,
     SuiteParameters,
     default_sensor,
 )
@@ -209,6 +211,14 @@ def test_no_robotaxi_is_an_error(world: Recording) -> None:
 def test_shipped_yaml_is_the_defaults() -> None:
     assert load_suite(REPOSITORY / 'config' / 'sensors.yaml') == SuiteParameters()
     assert load_suite(REPOSITORY / 'config' / 'sensors_corners.yaml') == corner_suite()
+
+
+def test_shipped_yaml_lists_every_figure() -> None:
+    content = yaml.safe_load((REPOSITORY / 'config' / 'sensors.yaml').read_text())
+    assert set(content) == {f.name for f in dataclasses.fields(SuiteParameters)}
+    figures = {f.name for f in dataclasses.fields(SensorParameters)}
+    for name, sensor in content['sensors'].items():
+        assert set(sensor) == figures, name
 
 
 def test_corners_overlap_and_leave_no_gap_next_to_the_vehicle(world_of: Any, circle: Any) -> None:

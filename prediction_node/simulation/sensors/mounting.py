@@ -1,0 +1,28 @@
+"""Where sensors are."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from prediction_node.domain.cast import Cast
+from prediction_node.domain.frames import Transform
+from prediction_node.domain.interpolation import Snapshot
+from prediction_node.simulation.sensors.parameters import SensorParameters
+
+
+def mount_of(sensor: SensorParameters) -> Transform:
+    """base_from_sensor."""
+    return Transform.from_xyz_yaw(
+        np.array([sensor.x_m, sensor.y_m, sensor.z_m]), float(np.deg2rad(sensor.yaw_deg))
+    )
+
+
+def base_pose(truth: Snapshot, cast: Cast, centre_offset_m: float) -> Transform | None:
+    """map_from_base of the robotaxi: on the ground, behind its middle; None if it is not there."""
+    at = np.flatnonzero(truth.row == cast.ego)
+    if not len(at):
+        return None
+    yaw = float(truth.yaw_rad[at[0]])
+    back = centre_offset_m * np.array([np.cos(yaw), np.sin(yaw), 0.0])
+    ground = np.array([0.0, 0.0, 0.5 * cast.size_m[truth.row[at[0]], 2]])
+    return Transform.from_xyz_yaw(truth.position_m[at[0]] - back - ground, yaw)
