@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import zlib
 from importlib import resources
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from prediction_node.compiled import compiled
 from prediction_node.domain.errors import BagError
 from prediction_node.domain.kinds import CLASS_NAMES
 from prediction_node.domain.lane_map import BorderKind, LaneKind, LaneMap
@@ -59,33 +61,21 @@ def write_report(log: ReplayLog, path: Path) -> None:
 
 
 def _frame(frame: ReplayFrame, names: dict[bytes, int]) -> tuple[dict[str, Any], np.ndarray]:
-    """The head of a frame for JSON, and its agents as int16.
-
-    An agent is: number, class, x, y, yaw, length, width, speed, whether its future is known and its
-    count of paths; then the known future (x, y by point); then by path its weight and x, y, yaw by
-    point.
-    """
+    """The head of a frame for JSON, and its agents as int16: see `_packed`."""
     base = _base(frame)
-    out: list[np.ndarray] = []
-    grid = 1.0 / _GRID_M
-    for i in range(len(frame)):
-        number = names.setdefault(frame.uuid[i].tobytes(), len(names))
-        modes = np.flatnonzero(frame.probability[i] >= _LEAST_WEIGHT)
-        known = bool(frame.truth_valid[i].any())
-        xy = (frame.pose[i, :2] - base) * grid
-        size = frame.size_m[i] * grid
-        body = [number % 32768, int(frame.label[i]), *xy, frame.pose[i, 2] * _YAW, *size]
-        out.append(_int16([*body, frame.speed_mps[i] * _SPEED, float(known), float(len(modes))]))
-        if known:
-            truth = _int16((frame.truth_m[i] - base) * grid)
-            truth[~frame.truth_valid[i]] = _NOWHERE
-            out.append(truth.ravel())
-        for mode in modes:
-            path = frame.path[i, mode].astype(np.float64)
-            path[:, :2] = (path[:, :2] - base) * grid
-            path[:, 2] = ((path[:, 2] + np.pi) % (2.0 * np.pi) - np.pi) * _YAW
-            out.append(_int16([frame.probability[i, mode] * _WEIGHT]))
-            out.append(_int16(path).ravel())
+    numbers = [names.setdefault(uuid.tobytes(), len(names)) % 32768 for uuid in frame.uuid]
+    values = _packed(
+        np.array(numbers, np.int64),
+        frame.label.astype(np.int64),
+        frame.pose.astype(np.float64),
+        frame.size_m.astype(np.float64),
+        frame.speed_mps.astype(np.float64),
+        frame.probability.astype(np.float64),
+        np.ascontiguousarray(frame.path),
+        frame.truth_m,
+        frame.truth_valid,
+        base,
+    )
     head = {
         'stamp': str(frame.stamp_ns),
         't': frame.release_ns / 1e9,
@@ -101,19 +91,81 @@ def _frame(frame: ReplayFrame, names: dict[bytes, int]) -> tuple[dict[str, Any],
             for group, colour in zip(frame.light_group, frame.light_colour, strict=True)
         ],
     }
-    values = np.concatenate(out) if out else np.zeros(0, '<i2')
     return head, values
+
+
+@compiled
+def _packed(
+    number: np.ndarray,
+    label: np.ndarray,
+    pose: np.ndarray,
+    size_m: np.ndarray,
+    speed_mps: np.ndarray,
+    probability: np.ndarray,
+    path: np.ndarray,
+    truth_m: np.ndarray,
+    truth_valid: np.ndarray,
+    base_m: np.ndarray,
+) -> np.ndarray:
+    """The agents of a frame, one after the other, as int16.
+
+    An agent is: number, class, x, y, yaw, length, width, speed, whether its future is known and its
+    count of paths; then the known future (x, y by point); then by path its weight and x, y, yaw by
+    point. Arguments are fields of ReplayFrame, in float64 but for path and truth_m.
+    """
+    n, modes, points = len(number), path.shape[1], path.shape[2]
+    out = np.empty(n * (10 + 2 * points + modes * (1 + 3 * points)), np.int16)
+    grid = 1.0 / _GRID_M
+    at = 0
+    for i in range(n):
+        known = False
+        for t in range(points):
+            known = known or truth_valid[i, t]
+        used = 0
+        for k in range(modes):
+            used += probability[i, k] >= _LEAST_WEIGHT
+        out[at] = number[i]
+        out[at + 1] = label[i]
+        out[at + 2] = _whole((pose[i, 0] - base_m[0]) * grid)
+        out[at + 3] = _whole((pose[i, 1] - base_m[1]) * grid)
+        out[at + 4] = _whole(pose[i, 2] * _YAW)
+        out[at + 5] = _whole(size_m[i, 0] * grid)
+        out[at + 6] = _whole(size_m[i, 1] * grid)
+        out[at + 7] = _whole(speed_mps[i] * _SPEED)
+        out[at + 8] = known
+        out[at + 9] = used
+        at += 10
+        if known:
+            for t in range(points):
+                for axis in range(2):
+                    out[at] = _NOWHERE
+                    if truth_valid[i, t]:
+                        out[at] = _whole((float(truth_m[i, t, axis]) - base_m[axis]) * grid)
+                    at += 1
+        for k in range(modes):
+            if not probability[i, k] >= _LEAST_WEIGHT:
+                continue
+            out[at] = _whole(probability[i, k] * _WEIGHT)
+            at += 1
+            for t in range(points):
+                for axis in range(2):
+                    out[at + axis] = _whole((float(path[i, k, t, axis]) - base_m[axis]) * grid)
+                yaw = (float(path[i, k, t, 2]) + math.pi) % (2.0 * math.pi) - math.pi
+                out[at + 2] = _whole(yaw * _YAW)
+                at += 3
+    return out[:at]
+
+
+@compiled
+def _whole(value: float) -> int:
+    """Rounded and held within 16 bits, one number below it kept free for `_NOWHERE`."""
+    return int(min(max(round(value), -32767), 32767))
 
 
 def _base(frame: ReplayFrame) -> np.ndarray:
     if frame.ego_pose is not None:
         return np.round(frame.ego_pose[:2].astype(np.float64))
     return np.round(frame.pose[0, :2].astype(np.float64)) if len(frame) else np.zeros(2)
-
-
-def _int16(values: Any) -> np.ndarray:
-    """Rounded and held within the range, one below it kept free for `_NOWHERE`."""
-    return np.clip(np.round(np.asarray(values, np.float64)), -32767, 32767).astype('<i2')
 
 
 def _map(log: ReplayLog) -> dict[str, Any]:
