@@ -178,12 +178,26 @@ def _stop_lines(
     ways = list(dict.fromkeys(ways))
     for way in ways:
         own = held
+        if element.kind == 'traffic_light':
+            own = held | _before(lanes, held, xyz_m[elements.ways[way].rows])
         if len(ways) > 1 and element.kind != 'traffic_light':
             # One line for each of several lanes: each lane stops at the line that it meets.
             line = xyz_m[elements.ways[way].rows]
             own = {lane for lane in held if _meets(lanes.centre[lane], line)} or held
         stop_lines.add(way, own)
     return ways
+
+
+def _before(lanes: Lanes, ruled: set[int], line: np.ndarray) -> set[int]:
+    """Lanes that end at a stop line where those that a light rules begin."""
+    if len(line) < 2:
+        return set()
+    followed = {
+        row
+        for row, following in enumerate(lanes.topology.successors)
+        if not ruled.isdisjoint(following)
+    }
+    return {row for row in followed if len(crossings(_shifted(lanes.centre[row], _JOINT_M), line))}
 
 
 def _loose_stop_lines(

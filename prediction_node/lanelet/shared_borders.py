@@ -149,16 +149,27 @@ def _joined_ends(
     def place(end: int) -> np.ndarray:
         return np.asarray(lines[end // 2][0 if end % 2 == START else -1])
 
+    def joints(lane: int, end: int, other: int, its_end: int) -> list[tuple[int, int]]:
+        """Pairs of ends; who goes through one of the lanes backward has its left on the right."""
+        turned = end == its_end
+        return [
+            (end_of(lane, side, end), end_of(other, side ^ int(turned), its_end))
+            for side in (LEFT, RIGHT)
+        ]
+
     for lane in range(len(lane_map)):
-        for following in lane_map.successors[lane]:
-            pairs = [
-                (end_of(lane, side, END), end_of(int(following), side, START))
-                for side in (LEFT, RIGHT)
-            ]
-            if all(np.linalg.norm(place(a) - place(b)) <= SAME_END_M for a, b in pairs):
-                for a, b in pairs:
-                    ends.join(a, b)
-            elif lane_map.one_way[lane]:
+        for following in lane_map.successors[lane].tolist():
+            both_ways = not (lane_map.one_way[lane] or lane_map.one_way[following])
+            # Of lanes that are walked both ways any two ends may meet.
+            ways = [(END, START), (END, END), (START, START), (START, END)]
+            met = False
+            for end, its_end in ways if both_ways else ways[:1]:
+                pairs = joints(lane, end, following, its_end)
+                if all(np.linalg.norm(place(a) - place(b)) <= SAME_END_M for a, b in pairs):
+                    for a, b in pairs:
+                        ends.join(a, b)
+                    met = True
+            if not met and lane_map.one_way[lane]:
                 parted.append(
                     f'lane {lane_map.id[following]} does not start where its predecessor '
                     f'{lane_map.id[lane]} ends'

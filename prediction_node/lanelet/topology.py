@@ -21,12 +21,13 @@ from prediction_node.lanelet.meaning import participant_of
 ON_FOOT = (LaneKind.WALKWAY, LaneKind.CROSSWALK)  # one row serves both directions
 
 # Which lanes share a graph, and of which of them the graph decides the relations. Cyclists ride on
-# from a bicycle lane to the road; vehicles do not drive on from the road to a bicycle lane.
+# from a bicycle lane to the road, and who was parked drives from the shoulder on to it; vehicles do
+# not drive on from the road to a bicycle lane or a shoulder.
 _GRAPHS: tuple[tuple[str, tuple[LaneKind, ...], tuple[LaneKind, ...]], ...] = (
     ('vehicle', (LaneKind.ROAD,), (LaneKind.ROAD,)),
     ('bicycle', (LaneKind.BICYCLE, LaneKind.ROAD), (LaneKind.BICYCLE,)),
     ('pedestrian', ON_FOOT, ON_FOOT),
-    ('vehicle', (LaneKind.SHOULDER,), (LaneKind.SHOULDER,)),
+    ('vehicle', (LaneKind.SHOULDER, LaneKind.ROAD), (LaneKind.SHOULDER,)),
     ('vehicle', (LaneKind.OTHER,), (LaneKind.OTHER,)),
 )
 _BORDER_TAGS = ('type', 'subtype', 'lane_change', 'lane_change:left', 'lane_change:right')
@@ -75,6 +76,7 @@ def topology(
         right_change=np.zeros(n, bool),
         default_speed_mps=np.full(n, math.inf),
     )
+    meeting = _Meeting(elements, borders, kinds, one_way)
     for participant, members, decided in _GRAPHS:
         rows = [row for row in range(n) if kinds[row] in members]
         sources = [row for row in rows if kinds[row] in decided]
@@ -84,8 +86,7 @@ def topology(
         drawn = [built[row] for row in rows if not backward[row]]
         graph = routing.RoutingGraph(core.createMapFromLanelets(drawn), rules)
         for row in sources:
-            both_ways = kinds[row] in ON_FOOT and not one_way[row]
-            _relate(found, row, built[row], graph, row_of, both_ways)
+            _relate(found, row, built[row], graph, row_of, meeting)
             if 'location' in lanelets[row].tags:
                 limit = float(rules.speedLimit(built[row]).speedLimitMPS)
                 found.default_speed_mps[row] = limit if 0 < limit < 100 else math.inf
@@ -103,15 +104,14 @@ def _relate(
     lanelet: core.Lanelet,
     graph: routing.RoutingGraph,
     row_of: Mapping[tuple[int, bool], int],
-    both_ways: bool,
+    meeting: _Meeting,
 ) -> None:
     def row_for(other: core.ConstLanelet) -> int:
         forward = row_of[other.id, False]
         return row_of.get((other.id, True), forward) if other.inverted() else forward
 
     following = [row_for(other) for other in graph.following(lanelet)]
-    if both_ways:
-        following += [row_for(other) for other in graph.following(lanelet.invert())]
+    following += meeting.at_ends(row)
     found.successors[row] = [other for other in dict.fromkeys(following) if other != row]
     left, right = graph.left(lanelet), graph.right(lanelet)
     found.left_change[row], found.right_change[row] = left is not None, right is not None
@@ -119,6 +119,47 @@ def _relate(
     right = right if right is not None else graph.adjacentRight(lanelet)
     found.left[row] = [] if left is None else [row_for(left)]
     found.right[row] = [] if right is None else [row_for(right)]
+
+
+class _Meeting:
+    """Lanes on foot that share both points of an end, whichever way either of them is drawn.
+
+    Lanelet2's graph joins walkers' lanelets that are drawn head to tail, but none of those that
+    meet head to head or tail to tail.
+    """
+
+    def __init__(
+        self,
+        elements: Elements,
+        borders: Sequence[tuple[Directed, Directed]],
+        kinds: Sequence[LaneKind],
+        one_way: Sequence[bool],
+    ) -> None:
+        # Points at the left and right of who leaves a lane by an end, and the lanes left there.
+        self._left_by: dict[tuple[int, int], list[int]] = {}
+        self._exits: dict[int, tuple[tuple[int, int], ...]] = {}
+        for row, (left, right) in enumerate(borders):
+            if kinds[row] not in ON_FOOT or one_way[row]:
+                continue
+            first, last = _end_points(elements, left), _end_points(elements, right)
+            self._exits[row] = ((first[1], last[1]), (last[0], first[0]))
+            for gate in self._exits[row]:
+                self._left_by.setdefault(gate, []).append(row)
+
+    def at_ends(self, row: int) -> list[int]:
+        """Rows of lanes at the far end, then at the near end; none for lanes of one direction."""
+        return [
+            other
+            for left, right in self._exits.get(row, ())
+            for other in self._left_by.get((right, left), ())
+        ]
+
+
+def _end_points(elements: Elements, directed: Directed) -> tuple[int, int]:
+    """Rows of the first and last point along the lane."""
+    rows = elements.ways[directed.way].rows
+    first, last = int(rows[0]), int(rows[-1])
+    return (last, first) if directed.inverted else (first, last)
 
 
 class _Builder:
