@@ -1,0 +1,1 @@
+"""What the receiving side saw of a run, and whether that is good enough."""
