@@ -6,14 +6,25 @@ then gathered at once. Strings repeat from message to message and are shared.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from prediction_node.cdr.detection_layout import fill_detections, place_detections
 from prediction_node.cdr.object_layout import header_strip
-from prediction_node.cdr.reading import DEFAULT_LIMIT, Buffer, Cursor, columns, offsets_of
-from prediction_node.cdr.records import BOUNDING_BOX, HYPOTHESIS
-from prediction_node.cdr.writing import column, counts_of, rows_of
+from prediction_node.cdr.reading import (
+    DEFAULT_LIMIT,
+    HEADER_SIZE,
+    Buffer,
+    Cursor,
+    columns,
+    offsets_of,
+)
+from prediction_node.cdr.records import BOUNDING_BOX, HYPOTHESIS, STAMP, Record
+from prediction_node.cdr.writing import Strip, column, counts_of, rows_of, sec_nanosec
 from prediction_node.domain.errors import MessageError
 from prediction_node.domain.message_arrays import Detection3DArrayArrays
+from prediction_node.domain.stamps import NS_PER_S
 
 _MESSAGE = 'Detection3DArray'
 _SMALLEST_DETECTION = 8 + 4 + 4 + BOUNDING_BOX.size + 4
@@ -85,23 +96,78 @@ def write_detection3d_array(arrays: Detection3DArrayArrays) -> bytes:
             f'got {len(arrays.detection_frame_id)}'
         )
     counts_of(arrays.hypothesis_offsets, n, total, f'{_MESSAGE}.hypothesis_offsets')
-    stamps = column(
-        arrays.detection_stamp_ns, (n,), np.dtype(np.int64), f'{_MESSAGE}.detection_stamp_ns'
+    first = np.ascontiguousarray(arrays.hypothesis_offsets, np.int64)
+    stamps = _stamp_bytes(
+        column(
+            arrays.detection_stamp_ns, (n,), np.dtype(np.int64), f'{_MESSAGE}.detection_stamp_ns'
+        )
     )
-    hypotheses = rows_of(HYPOTHESIS, arrays, total, _MESSAGE)
-    boxes = rows_of(BOUNDING_BOX, arrays, n, _MESSAGE)
-    first = arrays.hypothesis_offsets.tolist()
-    strip = header_strip(arrays, n, _MESSAGE)
-    for i in range(n):
-        where = f'{_MESSAGE}.detections[{i}]'
-        strip.stamp(int(stamps[i]), f'{where}.header.stamp')
-        strip.text(arrays.detection_frame_id[i], f'{where}.header.frame_id')
-        strip.u32(first[i + 1] - first[i])
-        for j in range(first[i], first[i + 1]):
-            strip.text(arrays.hypothesis_class_id[j], f'{where}.results[{j - first[i]}].class_id')
-            strip.align(8)
-            strip.raw(hypotheses[j].tobytes())
-        strip.align(8)
-        strip.raw(boxes[i].tobytes())
-        strip.text(arrays.id[i], f'{where}.id')
-    return strip.message()
+    hypotheses = _bytes_of(HYPOTHESIS, arrays, total)
+    boxes = _bytes_of(BOUNDING_BOX, arrays, n)
+    frames, frame_end = _texts(arrays.detection_frame_id, _FRAME_ID)
+    classes, class_end = _texts(arrays.hypothesis_class_id, 'hypothesis_class_id[{}]')
+    identities, identity_end = _texts(arrays.id, _IDENTITY)
+    head = header_strip(arrays, n, _MESSAGE).message()
+    detection, hypothesis, box, end = place_detections(
+        len(head) - HEADER_SIZE,
+        first,
+        np.diff(frame_end),
+        np.diff(class_end),
+        np.diff(identity_end),
+        HYPOTHESIS.size,
+        BOUNDING_BOX.size,
+    )
+    message = np.zeros(HEADER_SIZE + end, np.uint8)
+    message[: len(head)] = np.frombuffer(head, np.uint8)
+    fill_detections(
+        message[HEADER_SIZE:],
+        detection,
+        hypothesis,
+        box,
+        first,
+        stamps,
+        frames,
+        frame_end,
+        classes,
+        class_end,
+        identities,
+        identity_end,
+        hypotheses,
+        boxes,
+    )
+    return message.tobytes()
+
+
+def _bytes_of(record: Record, arrays: Detection3DArrayArrays, count: int) -> np.ndarray:
+    """(count, record.size) uint8."""
+    return rows_of(record, arrays, count, _MESSAGE).view(np.uint8).reshape(count, record.size)
+
+
+def _stamp_bytes(stamp_ns: np.ndarray) -> np.ndarray:
+    """(N, 8) uint8 of (N,) stamps. Raises MessageError for one that does not fit."""
+    sec, nanosec = np.divmod(stamp_ns.astype(np.int64), NS_PER_S)
+    beyond = np.flatnonzero((sec < -(2**31)) | (sec >= 2**31))
+    if len(beyond):
+        i = int(beyond[0])
+        sec_nanosec(int(stamp_ns[i]), f'{_MESSAGE}.{_DETECTION.format(i)}.header.stamp')
+    out = np.empty(len(stamp_ns), STAMP.little)
+    out['sec'], out['nanosec'] = sec, nanosec
+    return out.view(np.uint8).reshape(-1, STAMP.size)
+
+
+def _texts(values: Sequence[str], field: str) -> tuple[np.ndarray, np.ndarray]:
+    """All of them as bytes, a zero behind each, and the (len + 1,) offsets between them.
+
+    Raises MessageError naming `field` with the index of one that cannot be written.
+    """
+    if not values:
+        return np.zeros(0, np.uint8), np.zeros(1, np.int64)
+    try:
+        data = np.frombuffer(('\0'.join(values) + '\0').encode('utf-8'), np.uint8)
+    except UnicodeEncodeError:
+        data = np.zeros(0, np.uint8)
+    ends = np.flatnonzero(data == 0) + 1
+    if len(ends) != len(values):
+        for i, value in enumerate(values):
+            Strip().text(value, f'{_MESSAGE}.{field.format(i)}')
+    return data, np.concatenate([[0], ends])

@@ -48,7 +48,10 @@ def quaternion_from_yaw(yaw_rad: np.ndarray) -> np.ndarray:
 def rotation_2d(yaw_rad: np.ndarray | float) -> np.ndarray:
     """(...) angles to (..., 2, 2) matrices that turn column vectors counter-clockwise."""
     cos, sin = np.cos(yaw_rad), np.sin(yaw_rad)
-    return np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], -2)
+    out = np.empty((*np.shape(cos), 2, 2))
+    out[..., 0, 0], out[..., 0, 1] = cos, -sin
+    out[..., 1, 0], out[..., 1, 1] = sin, cos
+    return out
 
 
 def rotate_covariance(covariance: np.ndarray, rotation: np.ndarray) -> np.ndarray:

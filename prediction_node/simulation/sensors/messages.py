@@ -7,6 +7,7 @@ import numpy as np
 from prediction_node.domain.frames import quaternion_from_yaw, rotate_covariance, rotation_2d
 from prediction_node.domain.kinds import (
     ATTRIBUTE_NAMES,
+    CLASS_COUNT,
     CLASS_NAMES,
     Modality,
     ObjectClass,
@@ -30,6 +31,13 @@ MESSAGE_TYPES = {
 }
 UNKNOWN_YAW_VARIANCE = np.pi**2 / 3.0  # of an angle that may be anything
 BOUNDING_BOX = 0
+# The hypotheses of a detection: its class, what is left of certainty, its attributes.
+_NAMES = (
+    *CLASS_NAMES,
+    CLASS_NAMES[ObjectClass.UNKNOWN],
+    *(f'attribute/{name}' for name in ATTRIBUTE_NAMES),
+)
+_LABELS = np.array([*range(CLASS_COUNT), ObjectClass.UNKNOWN], dtype=np.uint8)
 
 
 def as_message(
@@ -48,61 +56,72 @@ def _detections(
 ) -> Detection3DArrayArrays:
     """Each detection: its class (the rest of the probability is `unknown`), then its attributes."""
     n = len(seen.row)
-    class_id: list[str] = []
-    score: list[float] = []
-    owner: list[int] = []
-    for i in range(n):
-        for name, value in _hypotheses(sensor, seen, i):
-            class_id.append(name)
-            score.append(value)
-            owner.append(i)
+    told, score = _hypotheses(sensor, seen)
+    owner, name = np.nonzero(told)
     position_6d = _pose_covariance(sensor, seen)
     orientation = quaternion_from_yaw(seen.yaw_rad if sensor.sigma_yaw_deg else np.zeros(n))
-    of = np.array(owner, dtype=np.int64)
     return Detection3DArrayArrays(
         stamp_ns=stamp_ns,
         frame_id=frame,
         detection_stamp_ns=np.full(n, stamp_ns, dtype=np.int64),
         detection_frame_id=(frame,) * n,
-        hypothesis_offsets=np.searchsorted(of, np.arange(n + 1)).astype(np.int64),
-        hypothesis_class_id=tuple(class_id),
-        hypothesis_score=np.array(score),
-        hypothesis_position=seen.position_m[of],
-        hypothesis_orientation=orientation[of],
-        hypothesis_covariance=position_6d[of],
+        hypothesis_offsets=_offsets(told),
+        hypothesis_class_id=tuple(map(_NAMES.__getitem__, name.tolist())),
+        hypothesis_score=score[owner, name],
+        hypothesis_position=seen.position_m[owner],
+        hypothesis_orientation=orientation[owner],
+        hypothesis_covariance=position_6d[owner],
         position=seen.position_m,
         orientation=orientation,
         size=seen.size_m if sensor.sigma_size_fraction else np.zeros((n, 3)),
-        id=tuple(row.tobytes().hex() for row in uuid),
+        id=tuple(_hexadecimal(uuid)),
     )
 
 
-def _hypotheses(sensor: SensorParameters, seen: Scan, i: int) -> list[tuple[str, float]]:
-    out = []
+def _hypotheses(sensor: SensorParameters, seen: Scan) -> tuple[np.ndarray, np.ndarray]:
+    """Which of the names each object is given, (M, all names), and with what score."""
+    told, score = _class_shares(sensor, seen.label)
+    told = np.concatenate([told, seen.has_attribute], axis=1)
+    return told, np.concatenate([score, seen.attributes], axis=1)
+
+
+def _class_shares(sensor: SensorParameters, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which classes each object is given, (M, CLASS_COUNT + 1) bool, and their shares.
+
+    The class comes first; what the sensor, which knows how often it is right, leaves of certainty
+    it gives to `unknown`, which stands last.
+    """
+    n, rest = len(label), 1.0 - sensor.class_right
+    told = np.zeros((n, CLASS_COUNT + 1), dtype=bool)
+    share = np.zeros((n, CLASS_COUNT + 1))
     if sensor.class_right:
-        out = _class_shares(sensor, int(seen.label[i]))
-    out.extend(
-        (f'attribute/{ATTRIBUTE_NAMES[k]}', float(seen.attributes[i, k]))
-        for k in np.flatnonzero(seen.has_attribute[i])
-    )
+        unknown = label == ObjectClass.UNKNOWN
+        told[np.arange(n), label] = True
+        share[np.arange(n), label] = np.where(unknown, 1.0, sensor.class_right)
+        told[:, CLASS_COUNT] = ~unknown & (rest > 0.0)
+        share[:, CLASS_COUNT] = rest
+    return told, share
+
+
+def _offsets(told: np.ndarray) -> np.ndarray:
+    """(M + 1,) where the entries of each row begin when all are put in a line."""
+    out = np.zeros(len(told) + 1, dtype=np.int64)
+    np.cumsum(told.sum(axis=1), out=out[1:])
     return out
 
 
-def _class_shares(sensor: SensorParameters, label: int) -> list[tuple[str, float]]:
-    """The sensor knows how often it is right; the remainder it gives to `unknown`."""
-    if label == ObjectClass.UNKNOWN:
-        return [(CLASS_NAMES[label], 1.0)]
-    shares = [(CLASS_NAMES[label], sensor.class_right)]
-    if sensor.class_right < 1.0:
-        shares.append((CLASS_NAMES[ObjectClass.UNKNOWN], 1.0 - sensor.class_right))
-    return shares
+def _hexadecimal(uuid: np.ndarray) -> list[str]:
+    """The rows (M, 16) in 32 digits each."""
+    digits = uuid.tobytes().hex()
+    return [digits[k : k + 32] for k in range(0, len(digits), 32)]
 
 
 def _tracked_objects(
     sensor: SensorParameters, frame: str, stamp_ns: int, seen: Scan, uuid: np.ndarray
 ) -> TrackedObjectsArrays:
     n = len(seen.row)
-    shares = [_class_shares(sensor, int(k)) if sensor.class_right else [] for k in seen.label]
+    told, share = _class_shares(sensor, seen.label)
+    owner, label = np.nonzero(told)
     yaw = seen.yaw_rad if sensor.sigma_yaw_deg else np.zeros(n)
     body = rotation_2d(-yaw)  # the twist is in the object's own frame
     twist = np.zeros((n, 3))
@@ -110,15 +129,14 @@ def _tracked_objects(
     twist_covariance = np.zeros((n, 6, 6))
     twist_covariance[:, :2, :2] = rotate_covariance(seen.velocity_covariance, body)
     twist_covariance[:, 5, 5] = 1.0  # turning is not measured: anything a car does
-    flat = [share for row in shares for share in row]
     return TrackedObjectsArrays(
         stamp_ns=stamp_ns,
         frame_id=frame,
         object_id=uuid,
         existence_probability=np.full(n, sensor.existence, dtype=np.float32),
-        class_offsets=np.concatenate([[0], np.cumsum([len(s) for s in shares])]).astype(np.int64),
-        class_label=np.array([CLASS_NAMES.index(name) for name, _ in flat], dtype=np.uint8),
-        class_probability=np.array([value for _, value in flat], dtype=np.float32),
+        class_offsets=_offsets(told),
+        class_label=_LABELS[label],
+        class_probability=share[owner, label].astype(np.float32),
         position=seen.position_m,
         orientation=quaternion_from_yaw(yaw),
         pose_covariance=_pose_covariance(sensor, seen),
