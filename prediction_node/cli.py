@@ -15,6 +15,7 @@ from prediction_node.domain.errors import PredictionNodeError
 COMMANDS = (
     'prediction_node.replay.command',
     'prediction_node.importers.command',
+    'prediction_node.generation.command',
     'prediction_node.evaluation.command',
     'prediction_node.benchmark.command',
 )

@@ -189,12 +189,12 @@ def _workers(
     from prediction_node.generation.cluster import RayWorkers
     from prediction_node.generation.make import make_scene
     from prediction_node.generation.workers import LocalWorkers
-    from prediction_node.simulation.network import require_sumo
+    from prediction_node.simulation.network.netconvert import find_netconvert
 
     if args.ray is not None:
         return RayWorkers(make_scene, store, args.jobs, args.ray)
     # A machine without SUMO is told once, not once a scene; those of a cluster are on their own.
-    require_sumo()
+    find_netconvert()
     return LocalWorkers(make_scene, store, args.jobs, on_progress=on_progress)
 
 
