@@ -51,11 +51,17 @@ def regulation(elements: Elements, xyz_m: np.ndarray, lanes: Lanes) -> Regulatio
         for id_ in lanelet.rules:
             referring.setdefault(id_, []).append(row)
     found = Regulation([], [[] for _ in lanes.elements], [], [], [], [], StopLines())
+    before: list[list[int]] = [[] for _ in lanes.elements]
+    for row, followers in enumerate(lanes.topology.successors):
+        for follower in followers:
+            before[follower].append(row)
     for id_ in sorted(elements.rules):
         element = elements.rules[id_]
         rule = _rule(elements, xyz_m, lanes, rows_of, element, referring[id_])
         found.rules.append(rule)
-        stop_ways = _stop_lines(elements, xyz_m, lanes, rows_of, element, rule, found.stop_lines)
+        stop_ways = _stop_lines(
+            elements, xyz_m, lanes, rows_of, before, element, rule, found.stop_lines
+        )
         if element.kind == 'traffic_light':
             found.group_id.append(id_)
             found.group_lanes.append(_facing(lanes, rule))
@@ -156,6 +162,7 @@ def _stop_lines(
     xyz_m: np.ndarray,
     lanes: Lanes,
     rows_of: dict[int, list[int]],
+    before: list[list[int]],
     element: RuleElement,
     rule: Rule,
     stop_lines: StopLines,
@@ -179,7 +186,7 @@ def _stop_lines(
     for way in ways:
         own = held
         if element.kind == 'traffic_light':
-            own = held | _before(lanes, held, xyz_m[elements.ways[way].rows])
+            own = held | _before(lanes, before, held, xyz_m[elements.ways[way].rows])
         if len(ways) > 1 and element.kind != 'traffic_light':
             # One line for each of several lanes: each lane stops at the line that it meets.
             line = xyz_m[elements.ways[way].rows]
@@ -188,15 +195,11 @@ def _stop_lines(
     return ways
 
 
-def _before(lanes: Lanes, ruled: set[int], line: np.ndarray) -> set[int]:
+def _before(lanes: Lanes, before: list[list[int]], ruled: set[int], line: np.ndarray) -> set[int]:
     """Lanes that end at a stop line where those that a light rules begin."""
     if len(line) < 2:
         return set()
-    followed = {
-        row
-        for row, following in enumerate(lanes.topology.successors)
-        if not ruled.isdisjoint(following)
-    }
+    followed = {row for other in ruled for row in before[other]}
     return {row for row in followed if len(crossings(_shifted(lanes.centre[row], _JOINT_M), line))}
 
 

@@ -9,7 +9,7 @@ from prediction_node.simulation.network.net_file import read_network
 
 
 def lane_map_of(city: City) -> LaneMap:
-    """The city's lane map, in the map frame, with its buildings as areas. Raises SimulationError."""
+    """The city's lane map in the map frame; buildings are areas. Raises SimulationError."""
     return network_map(read_network(city.net), city.buildings)
 
 

@@ -28,6 +28,7 @@ ROOM_M = 0.5
 # An area's outline becomes the way's border unless it is this much longer than the straight line.
 LONGEST_DETOUR = 2.0
 SHORTEST_M = 0.2
+NARROWEST_M = 0.5
 SAME_END_M = 0.3
 
 
@@ -156,10 +157,10 @@ def _way(
     ends = [[joints.place(k) for k in side] for side in (left, right)]
     if _overlap(ends):
         return None
-    others = np.array(
-        [joints.place(k) for e in around if e is not a and e is not b for k in e.gate]
-    ).reshape(-1, 3)
-    lines = [_side(side, outline, others, on_left=k == 0) for k, side in enumerate(ends)]
+    others = [joints.place(k) for e in around if e is not a and e is not b for k in e.gate]
+    lines = [
+        _side(ends[k], outline, np.array([*others, *ends[1 - k]]), on_left=k == 0) for k in (0, 1)
+    ]
     return Lane(
         id=number,
         kind=LaneKind.WALKWAY,
@@ -183,7 +184,10 @@ def _overlap(ends: list[list[np.ndarray]]) -> bool:
     edge = np.roll(corners_m, -1, axis=0) - corners_m
     following = np.roll(edge, -1, axis=0)
     turns = edge[:, 0] * following[:, 1] - edge[:, 1] * following[:, 0]
-    return bool((turns > -SAME_M).sum() < 3)
+    x, y = (corners_m - corners_m[0]).T
+    area = 0.5 * float(x @ np.roll(y, -1) - y @ np.roll(x, -1))
+    width = area / max(float(np.hypot(ahead[0], ahead[1])), SHORTEST_M)
+    return bool((turns > -SAME_M).sum() < 3) or width < NARROWEST_M
 
 
 def _side(
@@ -198,10 +202,9 @@ def _side(
     first, last = nearest.tolist() if on_left else nearest.tolist()[::-1]
     rows = np.arange(first, first + (last - first) % len(outline) + 1) % len(outline)
     chain = outline[rows]
-    if len(others) and len(chain):
-        near = np.hypot(*(others[:, None, :2] - chain[None, :, :2]).transpose(2, 0, 1))
-        if (near[:, 1:-1] < 2.0 * ROOM_M).any():
-            return straight
+    near = np.hypot(*(others[:, None, :2] - chain[None, :, :2]).transpose(2, 0, 1))
+    if (near[:, 1:-1] < 2.0 * ROOM_M).any():
+        return straight
     chain = chain if on_left else chain[::-1]
     line = without_repeats(np.concatenate([straight[:1], chain[1:-1], straight[1:]]))
     if length_m(line) > LONGEST_DETOUR * length_m(straight):
