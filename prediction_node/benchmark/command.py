@@ -14,6 +14,7 @@ BENCHMARKS = {
     'codec': 'CDR bytes to arrays and back, beside rclpy with message objects',
     'fusion': 'one fusion step over the tracks of four modalities',
     'cycle': 'release to published bytes, publishers in other processes',
+    'simulation': 'simulated traffic per CPU-second: scenes, then sensors and fusion',
 }
 
 EPILOG = """\
@@ -36,15 +37,29 @@ def add_parser(subparsers: Any) -> None:
     kinds = parser.add_subparsers(title='benchmarks', metavar='NAME', required=True)
     for name, description in BENCHMARKS.items():
         kind = kinds.add_parser(name, help=description, description=description)
-        kind.add_argument(
-            '--agents', type=_positive, default=64, help='road users in the scene (default 64)'
-        )
+        if name == 'simulation':
+            _add_simulation(kind)
+        else:
+            kind.add_argument(
+                '--agents', type=_positive, default=64, help='road users in the scene (default 64)'
+            )
         kind.add_argument('--json', type=Path, help='write the figures to this file as well')
         if name == 'cycle':
             kind.add_argument(
                 '--cycles', type=_positive, default=1000, help='cycles to measure (default 1000)'
             )
         kind.set_defaults(run=run, benchmark=name)
+
+
+def _add_simulation(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--scenario', default='random', metavar='NAME', help='as for simulate (default random)'
+    )
+    parser.add_argument('--seed', type=int, default=0, help='of the first scene (default 0)')
+    parser.add_argument('--count', type=_positive, default=4, help='scenes (default 4)')
+    parser.add_argument(
+        '--duration', type=float, default=60.0, metavar='S', help='of each scene (default 60)'
+    )
 
 
 def _positive(text: str) -> int:

@@ -100,27 +100,18 @@ def _write(
     on_progress: OnProgress,
 ) -> SceneReport:
     recording, city = drive.recording, drive.city
-    suite = suite_in(city.scenario.weather, request.suite)
     messages = 0
     map_file = folder / MAP
     write_lanelet2(lane_map_of(city), map_file)
     if request.scenes_only:
-        view_stamp_ns, in_view = visibility(recording, suite, city.buildings)
-        scene = LearningScene(
-            recording=recording,
-            sensors=tuple(suite.sensors),
-            view_stamp_ns=view_stamp_ns,
-            in_view=in_view,
-            map_osm=map_file.read_bytes(),
-            conditions=_conditions(city.scenario),
-        )
+        scene = learning_scene(city, recording, request.suite, map_file.read_bytes())
         map_file.unlink()
         write_scene_file(scene, folder / SCENE)
     else:
         (folder / SCENARIO).write_text(scenario_text(city.scenario), encoding='utf-8')
         messages = write_bag(
             recording,
-            suite,
+            suite_in(city.scenario.weather, request.suite),
             seed,
             folder / BAG,
             lambda done: on_progress(RECORDED_SHARE + (1.0 - RECORDED_SHARE) * done),
@@ -134,6 +125,22 @@ def _write(
         messages=messages,
         counts=drive.counts,
         rejected=tuple(rejected),
+        conditions=_conditions(city.scenario),
+    )
+
+
+def learning_scene(
+    city: City, recording: Recording, suite: SuiteParameters, map_osm: bytes
+) -> LearningScene:
+    """A recording with what the sensors could see of it in the weather of its city."""
+    suite = suite_in(city.scenario.weather, suite)
+    view_stamp_ns, in_view = visibility(recording, suite, city.buildings)
+    return LearningScene(
+        recording=recording,
+        sensors=tuple(suite.sensors),
+        view_stamp_ns=view_stamp_ns,
+        in_view=in_view,
+        map_osm=map_osm,
         conditions=_conditions(city.scenario),
     )
 
