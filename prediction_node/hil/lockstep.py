@@ -1,0 +1,143 @@
+"""The loop in one process, as fast as it goes: the same every time, but for what time it takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from prediction_node import cdr
+from prediction_node.bench.driver import Driver, ego_truth
+from prediction_node.bench.ride import Ride
+from prediction_node.bench.settings import BenchSettings
+from prediction_node.bench.stand import Stand, node_config, periods_ms
+from prediction_node.domain.stamps import NS_PER_S, STEP_NS
+from prediction_node.observation.health import State
+from prediction_node.pipeline import Pipeline, Release, inputs
+from prediction_node.simulation.faults.grammar import KILL, Fault
+from prediction_node.simulation.futures import Futures
+from prediction_node.simulation.planner.planner import Planner
+from prediction_node.simulation.verdict.diagnosis import Diagnosis
+from prediction_node.simulation.verdict.report import report
+from prediction_node.simulation.verdict.truth import Truth
+from prediction_node.simulation.verdict.watch import RunTime, Watch
+from prediction_node.vehicle.messages import ODOMETRY, SIGNALS, TRUTH, BagMessage
+
+# Stamps of a run begin here, whatever the time of day is: the same run gives the same bytes.
+ZERO_NS = 1_700_000_000 * NS_PER_S
+# Releases lie this far behind the steps of the world, as they may in a node that knows of none.
+_PHASE_NS = 30_000_000
+
+
+class Lockstep:
+    """Pipeline, planner and world in turns on simulated time."""
+
+    def __init__(
+        self, stand: Stand, settings: BenchSettings, faults: Sequence[Fault], duration_s: float
+    ) -> None:
+        """Raises SimulationError, MapError."""
+        self._stand, self._faults = stand, faults
+        self._config = node_config(stand.suite)
+        self._names = {each.topic: each.name for each in inputs(self._config)}
+        self._ride = Ride(stand, settings, faults, ZERO_NS)
+        size = self._ride.ego_size_m
+        self._driver = Driver(Planner(stand.route(), settings.planner), settings.body, size)
+        self._body = settings.body
+        run = RunTime(ZERO_NS, ZERO_NS, duration_s)
+        self._watch = Watch(run, faults, size, settings.verdict)
+        self._pipeline: Pipeline | None = self._new_pipeline()
+        self._latched: dict[str, bytes] = {}
+        self._due_ns = self._ride.begin_ns + _PHASE_NS
+
+    def run(self, progress: Callable[[float], None] = lambda at_s: None) -> dict[str, Any]:
+        """Figures and verdict; `progress` hears the time of the run."""
+        with self._ride as ride:
+            self._play(ride.begin())
+            end_ns = self._watch.time.end_ns
+            while ride.now_ns < end_ns + STEP_NS:
+                self._play(ride.step())
+                progress(self._watch.time.at_s(ride.now_ns))
+        return report(self._watch, periods_ms(self._stand.suite))
+
+    def _new_pipeline(self) -> Pipeline:
+        pipeline = Pipeline(self._config, self._stand.lane_map)
+        pipeline.prepare()
+        return pipeline
+
+    def _play(self, messages: Sequence[BagMessage]) -> None:
+        """Messages and the releases due between them, in order of time; a release at the instant
+        of a message comes after it.
+        """
+        releases = []
+        while self._due_ns <= self._ride.now_ns:
+            releases.append(self._due_ns)
+            self._due_ns += STEP_NS
+        events: list[tuple[int, int, Any]] = [
+            *((message.log_ns, 0, message) for message in messages),
+            *((due_ns, 1, None) for due_ns in releases),
+        ]
+        for at_ns, _, message in sorted(events, key=lambda event: event[:2]):
+            if message is None:
+                self._release(at_ns)
+            else:
+                self._hear(message)
+
+    def _hear(self, message: BagMessage) -> None:
+        if message.topic == TRUTH:
+            self._watch.on_truth(Truth.of_message(cdr.read_tracked_objects(message.data)))
+            return
+        name = self._names.get(message.topic)
+        if name is not None:
+            if message.topic.endswith('tf_static'):
+                self._latched[name] = message.data
+            if self._pipeline is not None:
+                self._pipeline.receive(name, message.data, message.log_ns)
+        if message.topic == ODOMETRY:
+            self._driver.on_odometry(message.data)
+            if self._driver.ego is not None:
+                self._watch.on_ego(ego_truth(self._driver.ego))
+        elif message.topic == SIGNALS:
+            self._driver.on_signals(message.data)
+
+    def _release(self, due_ns: int) -> None:
+        self._kill_or_restart(due_ns)
+        futures = None
+        if self._pipeline is not None:
+            begin_ns = time.perf_counter_ns()
+            release = self._pipeline.release(due_ns)
+            assert release.objects_cdr
+            response_ms = (time.perf_counter_ns() - begin_ns) / 1e6
+            futures = Futures.of_prediction(release.prediction)
+            self._watch.on_predictions(due_ns, futures)
+            self._watch.on_response(
+                due_ns + round(response_ms * 1e6), release.stamp_ns, response_ms
+            )
+            self._watch.on_diagnosis(diagnosis_of(release, due_ns))
+        plan = self._driver.plan(futures)
+        if plan is not None:
+            self._ride.take_plan(plan.trajectory)
+
+    def _kill_or_restart(self, due_ns: int) -> None:
+        at_s = self._watch.time.at_s(due_ns)
+        dead = any(fault.kind == KILL and fault.active(at_s) for fault in self._faults)
+        if dead:
+            self._pipeline = None
+        elif self._pipeline is None:
+            self._pipeline = self._new_pipeline()
+            for name, data in self._latched.items():
+                self._pipeline.receive(name, data, due_ns)
+
+
+def diagnosis_of(release: Release, received_ns: int) -> Diagnosis:
+    """What the node would say of a release in diagnostics."""
+    health = release.health
+    watched = [*health.sources, health.odometry]
+    optional = (health.transforms, health.traffic_lights)
+    watched += [each for each in optional if each.state is not State.NEVER_SEEN]
+    return Diagnosis(
+        received_ns=received_ns,
+        stamp_ns=release.stamp_ns,
+        mode=release.mode,
+        reasons='; '.join(release.reasons),
+        faulty={each.name: str(each.state) for each in watched if each.state is not State.OK},
+    )
