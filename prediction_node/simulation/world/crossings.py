@@ -128,7 +128,7 @@ class Crossings:
         crossing, roster = actor.crossing, self._roster
         if now_s >= crossing.start_s:
             return True
-        if now_s < crossing.earliest_s or roster.ego is None or not roster.here[roster.ego]:
+        if now_s < crossing.earliest_s or roster.ego is None or not roster.is_here(roster.ego):
             return False
         middle = 0.5 * (crossing.path_m[0] + crossing.path_m[-1])
         away_m = float(np.hypot(*(roster.position_m[roster.ego] - middle)))

@@ -42,15 +42,6 @@ class Ego:
         with self._engine.errors(f'could not put the robotaxi at ({x:.1f}, {y:.1f})'):
             self._engine.sumo.vehicle.moveToXY(EGO_ID, '', -1, x, y, angle, _ANYWHERE, _REACH_M)
 
-    def show(self, pose: EgoPose) -> None:
-        """The roster says exactly what the planner said."""
-        assert self._roster.ego is not None
-        row = np.array([self._roster.ego])
-        position = np.asarray(pose.position_m, dtype=np.float64)[None, :2]
-        self._roster.place(row, position, np.array([pose.yaw_rad]), np.array([pose.speed_mps]))
-        along = np.array([np.cos(pose.yaw_rad), np.sin(pose.yaw_rad)])
-        self._roster.velocity_mps[row] = pose.speed_mps * along
-
     def keep_going(self) -> None:
         """See to it that the route does not end."""
         self._steps += 1

@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from prediction_node.domain.frames import wrap_angle
+from prediction_node.compiled import compiled
 from prediction_node.domain.interpolation import Snapshot
 from prediction_node.domain.kinds import ATTRIBUTE_COUNT
 from prediction_node.simulation.world.bodies import attributes_told
 
 _FIRST_CAPACITY = 256
+_LONG_AGO = -2
 _TOLD = attributes_told()
 
 
 class Roster:
     """N road users by row, growing. It is the Cast of a world.
 
-    The arrays below have room for more than N rows: index them by rows.
+    The public arrays have room for more than N rows: index them by rows.
     """
 
     def __init__(self, step_s: float) -> None:
         self.ego: int | None = None
         self._step_s = step_s
+        self._step = 0
         self._ids: list[str] = []
         self._label = np.zeros(_FIRST_CAPACITY, np.int8)
         self._size_m = np.zeros((_FIRST_CAPACITY, 3))
-        self.here = np.zeros(_FIRST_CAPACITY, bool)
+        self._seen = np.full(_FIRST_CAPACITY, _LONG_AGO)  # the last step they were here
         self.position_m = np.zeros((_FIRST_CAPACITY, 2))  # box centre
         self.yaw_rad = np.zeros(_FIRST_CAPACITY)
         self.velocity_mps = np.zeros((_FIRST_CAPACITY, 2))
         self.yaw_rate_radps = np.zeros(_FIRST_CAPACITY)
         self.attributes = np.zeros((_FIRST_CAPACITY, ATTRIBUTE_COUNT))
-        self._was_here = self.here
-        self._was_at_m = self.position_m
-        self._was_yaw_rad = self.yaw_rad
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -64,36 +64,36 @@ class Roster:
 
     def begin(self) -> None:
         """A new instant: nobody is here until placed."""
-        self._was_here = self.here.copy()
-        self._was_at_m = self.position_m.copy()
-        self._was_yaw_rad = self.yaw_rad.copy()
-        self.here[:] = False
+        self._step += 1
 
     def place(
         self, rows: np.ndarray, position_m: np.ndarray, yaw_rad: np.ndarray, speed_mps: np.ndarray
     ) -> None:
-        """Put M road users at box centres (M, 2). The velocity of those who were here an instant
-        ago is their step's, so that tracks and velocities agree; newcomers move along their yaw.
+        """Put M road users, each once per instant, at box centres (M, 2). The velocity of those who
+        were here an instant ago is their step's, so that tracks and velocities agree; newcomers
+        move along their yaw.
         """
-        self.here[rows] = True
-        self.position_m[rows] = position_m
-        yaw = wrap_angle(yaw_rad)
-        self.yaw_rad[rows] = yaw
-        was = self._was_here[rows]
-        along = speed_mps[:, None] * np.stack([np.cos(yaw), np.sin(yaw)], axis=-1)
-        step = (position_m - self._was_at_m[rows]) / self._step_s
-        self.velocity_mps[rows] = np.where(was[:, None], step, along)
-        turn = wrap_angle(yaw - self._was_yaw_rad[rows]) / self._step_s
-        self.yaw_rate_radps[rows] = np.where(was, turn, 0.0)
+        _place(
+            *(rows, position_m, yaw_rad, speed_mps, self._step, self._step_s, self._seen),
+            *(self.position_m, self.yaw_rad, self.velocity_mps, self.yaw_rate_radps),
+        )
 
-    def was_here(self, rows: np.ndarray) -> np.ndarray:
-        """(M,) were they here an instant ago?"""
-        seen: np.ndarray = self._was_here[rows]
-        return seen
+    def stay(self, rows: np.ndarray) -> None:
+        """These are here as well, and stand where they stood."""
+        self._seen[rows] = self._step
+        self.velocity_mps[rows] = 0.0
+        self.yaw_rate_radps[rows] = 0.0
+
+    def is_here(self, row: int) -> bool:
+        return bool(self._seen[row] == self._step)
+
+    def rows_here(self) -> np.ndarray:
+        """(M,) increasing."""
+        return np.flatnonzero(self._seen[: len(self._ids)] == self._step)
 
     def snapshot(self, stamp_ns: int) -> Snapshot:
         """Who is here, by increasing row. Centres lie half a height above the road."""
-        rows = np.flatnonzero(self.here)
+        rows = self.rows_here()
         position = np.empty((len(rows), 3))
         position[:, :2] = self.position_m[rows]
         position[:, 2] = 0.5 * self._size_m[rows, 2]
@@ -110,8 +110,41 @@ class Roster:
 
     def _grow(self) -> None:
         for name in (
-            *('_label', '_size_m', 'here', 'position_m', 'yaw_rad', 'velocity_mps'),
-            *('yaw_rate_radps', 'attributes', '_was_here', '_was_at_m', '_was_yaw_rad'),
+            *('_label', '_size_m', 'position_m', 'yaw_rad', 'velocity_mps', 'yaw_rate_radps'),
+            'attributes',
         ):
             old = getattr(self, name)
             setattr(self, name, np.concatenate([old, np.zeros_like(old)]))
+        self._seen = np.concatenate([self._seen, np.full_like(self._seen, _LONG_AGO)])
+
+
+@compiled
+def _place(
+    rows: np.ndarray,
+    new_position: np.ndarray,
+    new_yaw: np.ndarray,
+    speed: np.ndarray,
+    step: int,
+    step_s: float,
+    seen: np.ndarray,
+    position: np.ndarray,
+    yaw: np.ndarray,
+    velocity: np.ndarray,
+    yaw_rate: np.ndarray,
+) -> None:
+    for k in range(len(rows)):
+        row = rows[k]
+        heading = (new_yaw[k] + math.pi) % (2.0 * math.pi) - math.pi
+        if seen[row] == step - 1:
+            velocity[row, 0] = (new_position[k, 0] - position[row, 0]) / step_s
+            velocity[row, 1] = (new_position[k, 1] - position[row, 1]) / step_s
+            turn = (heading - yaw[row] + math.pi) % (2.0 * math.pi) - math.pi
+            yaw_rate[row] = turn / step_s
+        else:
+            velocity[row, 0] = speed[k] * math.cos(heading)
+            velocity[row, 1] = speed[k] * math.sin(heading)
+            yaw_rate[row] = 0.0
+        position[row, 0] = new_position[k, 0]
+        position[row, 1] = new_position[k, 1]
+        yaw[row] = heading
+        seen[row] = step

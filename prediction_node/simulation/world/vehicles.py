@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +15,12 @@ from prediction_node.simulation.world.bodies import Body, BodyTypes
 from prediction_node.simulation.world.driving import Driving, planned_end_s
 from prediction_node.simulation.world.engine import Engine
 from prediction_node.simulation.world.roster import Roster
+from prediction_node.simulation.world.state import EgoPose
 
 EGO_ID = 'ego'
+# Bits of SUMO's speed mode: all its checks but the one for red lights. Such a driver passes them
+# when it sees a gap in the cross traffic.
+_HEEDS_ALL_BUT_RED = 0b01111
 
 
 @dataclass(slots=True)
@@ -44,97 +50,135 @@ class Vehicles:
         self._red_light_runners = frozenset(script.red_light_runners)
         self._rows: dict[str, int] = {}
         self._trains: dict[str, _Train] = {}
+        # Who parks is asked once and no more until it leaves.
+        self._parked: dict[str, int] = {}
+        self._just_parked: list[str] = []
+        self._parked_rows = np.zeros(0, np.int64)
         tc = engine.constants
-        self._position, self._angle, self._speed = tc.VAR_POSITION, tc.VAR_ANGLE, tc.VAR_SPEED
-        self._signals = tc.VAR_SIGNALS
+        self._variables = [tc.VAR_POSITION, tc.VAR_ANGLE, tc.VAR_SPEED, tc.VAR_SIGNALS]
         self.removed = 0
 
     def watch(self, now_s: float) -> None:
         """Take note of who set out, stopped by plan, drove on, or was taken out of a jam."""
         simulation, vehicle = self._sumo.simulation, self._sumo.vehicle
         for name in simulation.getDepartedIDList():
-            vehicle.subscribe(name, [self._position, self._angle, self._speed, self._signals])
+            vehicle.subscribe(name, self._variables)
             if name in self._red_light_runners:
-                # Passes red lights, however long red, when it sees a gap in the cross traffic.
-                vehicle.setParameter(name, 'junctionModel.jmDriveAfterRedTime', '1000')
+                vehicle.setSpeedMode(name, _HEEDS_ALL_BUT_RED)
         for name in simulation.getStopStartingVehiclesIDList():
             label = self._bodies[vehicle.getTypeID(name)].label
-            self._driving.stop(name, label, now_s, planned_end_s(vehicle.getStops(name, 1), now_s))
+            until_s = planned_end_s(vehicle.getStops(name, 1), now_s)
+            if self._driving.parks(name, label):
+                vehicle.unsubscribe(name)
+                self._just_parked.append(name)
+            else:
+                self._driving.stop(name, now_s, until_s)
         for name in simulation.getStopEndingVehiclesIDList():
             self._driving.go(name)
+            self._leave(name)
         self.removed += simulation.getStartingTeleportNumber()
 
-    def read(self, now_s: float) -> None:
-        """Put everybody where SUMO says, with what they show."""
+    def read(self, now_s: float, ego: EgoPose | None) -> None:
+        """Put everybody where SUMO says, and the robotaxi at `ego` if there is one, with what they
+        show.
+        """
+        self._read_parked()
         results = self._sumo.vehicle.getAllSubscriptionResults()
-        if not results:
-            return
-        values = np.array(
-            [
-                (*r[self._position], r[self._angle], r[self._speed], r[self._signals])
-                for r in results.values()
-            ]
-        )
-        yaw = 0.5 * np.pi - np.radians(values[:, 2])
-        self._meet(results, values, yaw)
-        rows = np.fromiter((self._rows[name] for name in results), np.int64, len(results))
-        half_m = 0.5 * self._roster.size_m[rows, 0]
-        centre = values[:, :2] - half_m[:, None] * np.stack([np.cos(yaw), np.sin(yaw)], axis=-1)
+        if results:
+            self._read_driving(results, now_s, ego)
+        self._driving.prepare(self._rows, now_s, self._step_s)
+
+    def _read_driving(
+        self, results: Mapping[str, Mapping[int, Any]], now_s: float, ego: EgoPose | None
+    ) -> None:
+        position, angle, speed, signals = self._variables
         names = list(results)
-        for name in [name for name in self._trains if name not in results]:
-            del self._trains[name]
-        trailers = self._draw(names, values, centre, yaw)
-        self._roster.place(rows, centre, yaw, values[:, 3])
-        bits = values[:, 4].astype(np.int64)
-        here = dict(zip(names, rows.tolist(), strict=True))
-        self._driving.show(here, rows, values[:, 3], bits, now_s, self._step_s)
-        for train, centre_m, yaw_rad, speed_mps in trailers:
+        values = np.array(
+            [(*r[position], r[angle], r[speed], r[signals]) for r in results.values()]
+        )
+        front_m, speed_mps = values[:, :2], values[:, 3]
+        yaw = 0.5 * np.pi - np.radians(values[:, 2])
+        if not results.keys() <= self._rows.keys():
+            for place, name in enumerate(names):
+                if name not in self._rows:
+                    self._meet(name, front_m[place], float(yaw[place]))
+        rows = np.array([self._rows[name] for name in names])
+        half_m = 0.5 * self._roster.size_m[rows, 0]
+        centre = front_m - half_m[:, None] * np.stack([np.cos(yaw), np.sin(yaw)], axis=-1)
+        trailers = self._draw(names, front_m, centre, yaw, speed_mps)
+        if ego is not None:
+            place = names.index(EGO_ID)
+            centre[place], yaw[place] = ego.position_m[:2], ego.yaw_rad
+            speed_mps[place] = ego.speed_mps
+        self._roster.place(rows, centre, yaw, speed_mps)
+        self._driving.show(rows, speed_mps, values[:, 4].astype(np.int64), self._step_s)
+        self._driving.stand(self._rows, now_s)
+        for train, centre_m, yaw_rad, mps in trailers:
             row = np.array([train.trailer_row])
-            self._roster.place(row, centre_m[None], np.array([yaw_rad]), np.array([speed_mps]))
+            self._roster.place(row, centre_m[None], np.array([yaw_rad]), np.array([mps]))
             self._driving.trail(train.row, train.trailer_row)
 
-    def row(self, name: str) -> int | None:
-        """The row of a vehicle; None if it was never here."""
-        return self._rows.get(name)
+    def _read_parked(self) -> None:
+        vehicle = self._sumo.vehicle
+        self._roster.stay(self._parked_rows)
+        for name in self._just_parked:
+            front_m = np.array(vehicle.getPosition(name))
+            yaw_rad = 0.5 * math.pi - math.radians(vehicle.getAngle(name))
+            if name not in self._rows:
+                self._meet(name, front_m, yaw_rad)
+            row = self._parked[name] = self._rows[name]
+            half_m = 0.5 * self._roster.size_m[row, 0]
+            centre = front_m - half_m * np.array([math.cos(yaw_rad), math.sin(yaw_rad)])
+            self._roster.place(np.array([row]), centre[None], np.array([yaw_rad]), np.zeros(1))
+            self._driving.park(row)
+        if self._just_parked:
+            self._just_parked = []
+            self._parked_rows = np.array(list(self._parked.values()), np.int64)
 
-    def _meet(self, results: dict[str, Any], values: np.ndarray, yaw: np.ndarray) -> None:
-        if results.keys() <= self._rows.keys():
+    def _leave(self, name: str) -> None:
+        if name in self._just_parked:
+            self._just_parked.remove(name)
+        elif name in self._parked:
+            del self._parked[name]
+            self._parked_rows = np.array(list(self._parked.values()), np.int64)
+        else:
             return
-        for place, name in enumerate(results):
-            if name in self._rows:
-                continue
-            body = self._bodies[self._sumo.vehicle.getTypeID(name)]
-            size = (body.length_m, body.width_m, body.height_m)
-            row = self._rows[name] = self._roster.add(name, body.label, size)
-            self._driving.meet(row, name, body)
-            if name == EGO_ID:
-                self._roster.ego = row
-            if body.trailer is not None:
-                self._couple(name, row, body, values[place, :2], float(yaw[place]))
+        self._sumo.vehicle.subscribe(name, self._variables)
 
-    def _couple(self, name: str, row: int, body: Body, front_m: np.ndarray, yaw_rad: float) -> None:
+    def _meet(self, name: str, front_m: np.ndarray, yaw_rad: float) -> None:
+        body = self._bodies[self._sumo.vehicle.getTypeID(name)]
+        size = (body.length_m, body.width_m, body.height_m)
+        row = self._rows[name] = self._roster.add(name, body.label, size)
+        self._driving.meet(row, name, body)
+        if name == EGO_ID:
+            self._roster.ego = row
         trailer = body.trailer
-        assert trailer is not None
-        size = (trailer.length_m, body.width_m, body.height_m)
-        trailer_row = self._roster.add(f'{name}.trailer', trailer.label, size)
-        whole_m = body.length_m + trailer.gap_m + trailer.length_m
-        trail = Trail(front_m, yaw_rad, whole_m)
-        self._trains[name] = _Train(row, trailer_row, body, trail)
+        if trailer is not None:
+            size = (trailer.length_m, body.width_m, body.height_m)
+            trailer_row = self._roster.add(f'{name}.trailer', trailer.label, size)
+            trail = Trail(front_m, yaw_rad, body.length_m + trailer.gap_m + trailer.length_m)
+            self._trains[name] = _Train(row, trailer_row, body, trail)
 
     def _draw(
-        self, names: list[str], values: np.ndarray, centre: np.ndarray, yaw: np.ndarray
+        self,
+        names: list[str],
+        front_m: np.ndarray,
+        centre: np.ndarray,
+        yaw: np.ndarray,
+        speed_mps: np.ndarray,
     ) -> list[tuple[_Train, np.ndarray, float, float]]:
         """Move trains on: the boxes in front in place, those behind returned with their speed."""
-        if not self._trains:
-            return []
         drawn = []
-        for name, train in self._trains.items():
-            place = names.index(name)
-            train.trail.move(values[place, :2])
-            body = train.body
+        for name in list(self._trains):
+            if name not in names:
+                del self._trains[name]
+                continue
+            place, train = names.index(name), self._trains[name]
+            body, trail = train.body, train.trail
             assert body.trailer is not None
+            trail.move(front_m[place])
             from_m = body.length_m + body.trailer.gap_m
-            centre[place], yaw[place] = train.trail.chord(0.0, body.length_m)
-            behind = train.trail.chord(from_m, from_m + body.trailer.length_m)
-            drawn.append((train, *behind, float(values[place, 3])))
+            centre[place], yaw[place] = trail.chord(0.0, body.length_m)
+            behind_m, behind_rad = trail.chord(from_m, from_m + body.trailer.length_m)
+            drawn.append((train, behind_m, behind_rad, float(speed_mps[place])))
         return drawn

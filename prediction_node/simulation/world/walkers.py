@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -50,8 +49,7 @@ class Walkers:
         self._cuts: dict[str, int] = {}
         self._looks = np.zeros(64, bool)
         tc = engine.constants
-        self._position, self._angle, self._speed = tc.VAR_POSITION, tc.VAR_ANGLE, tc.VAR_SPEED
-        self._road = tc.VAR_ROAD_ID
+        self._variables = [tc.VAR_POSITION, tc.VAR_ROAD_ID]
         self.jumps_smoothed = 0
         self.tracks_cut = 0
 
@@ -59,49 +57,47 @@ class Walkers:
         """Take note of who set out; those of the script are not ours."""
         for name in self._sumo.simulation.getDepartedPersonIDList():
             if name not in scripted:
-                variables = [self._position, self._angle, self._speed, self._road]
-                self._sumo.person.subscribe(name, variables)
+                self._sumo.person.subscribe(name, self._variables)
 
     def read(self, now_s: float) -> None:
         """Put everybody where SUMO says, smoothed, with what they show."""
         results = self._sumo.person.getAllSubscriptionResults()
         if not results:
             return
-        values = np.array(
-            [(*r[self._position], r[self._angle], r[self._speed]) for r in results.values()]
-        )
-        said, speed = values[:, :2], values[:, 3]
-        yaw = 0.5 * np.pi - np.radians(values[:, 2])
-        for place, name in enumerate(results):
-            if name not in self._rows:
-                self._meet(name, name, said[place], yaw[place], speed[place])
-        rows = np.fromiter((self._rows[name] for name in results), np.int64, len(results))
-        steps = self._walking.step(rows, said)
-        position, smooth_yaw = steps.position_m, steps.yaw_rad
+        position, road = self._variables
         names = list(results)
+        said = np.array([result[position] for result in results.values()])
+        roads = [result[road] for result in results.values()]
+        if not results.keys() <= self._rows.keys():
+            for place, name in enumerate(names):
+                if name not in self._rows:
+                    self._meet(name, name, said[place])
+        rows = np.array([self._rows[name] for name in names])
+        steps = self._walking.step(rows, said)
         for place in np.flatnonzero(steps.cut).tolist():
             name = names[place]
             count = self._cuts[name] = self._cuts.get(name, 0) + 1
-            rows[place] = self._meet(name, f'{name}.{count}', said[place], yaw[place], speed[place])
-            position[place], smooth_yaw[place] = said[place], yaw[place]
+            rows[place] = self._meet(name, f'{name}.{count}', said[place])
+            steps.position_m[place] = said[place]
+            steps.yaw_rad[place] = self._yaw_rad(name)
         self.tracks_cut += int(steps.cut.sum())
         self.jumps_smoothed += int(steps.jumped.sum())
-        self._roster.place(rows, position, smooth_yaw, speed)
+        self._roster.place(rows, steps.position_m, steps.yaw_rad, np.zeros(len(rows)))
         # Names of edges within junctions (crosswalks and the corners before them) begin with a
         # colon: it is there that people look, if they do.
-        at_crossing = np.fromiter(
-            (r[self._road][:1] == ':' for r in results.values()), bool, len(results)
-        )
+        at_crossing = np.array([name[0] == ':' for name in roads])
         self._roster.attributes[rows, LOOKING] = at_crossing & self._looks[rows]
-        self._delay(results, now_s)
+        if self._late:
+            self._delay(dict(zip(names, roads, strict=True)), now_s)
 
-    def _meet(
-        self, name: str, track_id: str, said_m: np.ndarray, yaw_rad: float, speed_mps: float
-    ) -> int:
+    def _yaw_rad(self, name: str) -> float:
+        return float(0.5 * np.pi - np.radians(self._sumo.person.getAngle(name)))
+
+    def _meet(self, name: str, track_id: str, said_m: np.ndarray) -> int:
         body = self._bodies[self._sumo.person.getTypeID(name)]
         size = (body.length_m, body.width_m, body.height_m)
         row = self._rows[name] = self._roster.add(track_id, body.label, size)
-        self._walking.start(row, said_m, yaw_rad, speed_mps)
+        self._walking.start(row, said_m, self._yaw_rad(name), self._sumo.person.getSpeed(name))
         while row >= len(self._looks):
             self._looks = np.concatenate([self._looks, np.zeros_like(self._looks)])
         on_phone = name in self._phone
@@ -109,15 +105,14 @@ class Walkers:
         self._looks[row] = not on_phone and draw(self._seed, name, 'looks') < self._looking_share
         return row
 
-    def _delay(self, results: dict[str, Any], now_s: float) -> None:
+    def _delay(self, roads: dict[str, str], now_s: float) -> None:
         """Phone holders notice late that they may go: hold them on their first step onto a
         crosswalk.
         """
         for name, late in self._late.items():
-            result = results.get(name)
-            if result is None:
+            road = roads.get(name)
+            if road is None:
                 continue
-            road = result[self._road]
             if late.until_s is not None and now_s >= late.until_s:
                 self._sumo.person.setSpeed(name, -1.0)
                 late.until_s = None

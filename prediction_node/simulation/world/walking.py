@@ -7,12 +7,15 @@ gains): who walks steadily is followed without lag.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from prediction_node.domain.frames import direction_rad, wrap_angle
+from prediction_node.compiled import compiled
 from prediction_node.domain.parameter import check, parameter
+
+_GLIDES, _JUMPED, _CUT = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +23,10 @@ class WalkParameters:
     """How freely a walker moves from what SUMO says."""
 
     gain: float = parameter(
-        0.4, 'Share of a deviation that is taken over per step.', low=0.05, high=1.0
+        0.4, 'Share of a deviation that is taken over per step.', low=0.05, high=0.99
     )
     max_speed_mps: float = parameter(
-        2.6, 'Fastest a walker glides.', unit='m/s', low=1.0, high=12.0
+        3.2, 'Fastest a walker glides.', unit='m/s', low=1.0, high=12.0
     )
     max_turn_radps: float = parameter(
         2.5, 'Fastest a walker turns.', unit='rad/s', low=0.5, high=20.0
@@ -60,48 +63,67 @@ class Walking:
     """The filter, by rows that the caller gives out; a row starts where `start` puts it."""
 
     def __init__(self, step_s: float, parameters: WalkParameters | None = None) -> None:
-        self._p = parameters or WalkParameters()
-        self._step_s = step_s
-        self._beta = 2.0 * (2.0 - self._p.gain) - 4.0 * np.sqrt(1.0 - self._p.gain)
-        self._said_m = np.zeros((64, 2))  # by SUMO, an instant ago
-        self._at_m = np.zeros((64, 2))
-        self._velocity_mps = np.zeros((64, 2))
-        self._yaw_rad = np.zeros(64)
+        p = parameters or WalkParameters()
+        beta = 2.0 * (2.0 - p.gain) - 4.0 * math.sqrt(1.0 - p.gain)
+        self._figures = np.array(
+            [step_s, p.gain, beta, p.max_speed_mps, p.max_turn_radps, p.still_mps]
+        )
+        self._limits = np.array([p.jump_m, p.cut_m])
+        self._state = np.zeros((64, 7))  # said x, y; at x, y; velocity x, y; yaw
 
     def start(self, row: int, said_m: np.ndarray, yaw_rad: float, speed_mps: float) -> None:
         """A walker appears at (2,)."""
-        while row >= len(self._yaw_rad):
-            for name in ('_said_m', '_at_m', '_velocity_mps', '_yaw_rad'):
-                old = getattr(self, name)
-                setattr(self, name, np.concatenate([old, np.zeros_like(old)]))
-        self._said_m[row] = self._at_m[row] = said_m
-        self._velocity_mps[row] = speed_mps * np.cos(yaw_rad), speed_mps * np.sin(yaw_rad)
-        self._yaw_rad[row] = yaw_rad
+        while row >= len(self._state):
+            self._state = np.concatenate([self._state, np.zeros_like(self._state)])
+        along = speed_mps * np.array([math.cos(yaw_rad), math.sin(yaw_rad)])
+        self._state[row] = (*said_m, *said_m, *along, yaw_rad)
 
     def step(self, rows: np.ndarray, said_m: np.ndarray) -> Steps:
         """SUMO says that the walkers of these rows (M,) are at (M, 2) a step later. Rows that were
         cut are to be started anew.
         """
-        p, dt = self._p, self._step_s
-        leap_m = np.hypot(*(said_m - self._said_m[rows]).T)
-        self._said_m[rows] = said_m
-        at, velocity = self._at_m[rows], self._velocity_mps[rows]
-        missing = said_m - (at + velocity * dt)
-        wanted = velocity * dt + p.gain * missing
-        position = at + _shortened(wanted, p.max_speed_mps * dt)
-        velocity = _shortened(velocity + self._beta / dt * missing, p.max_speed_mps)
-        walked = position - at
-        self._at_m[rows], self._velocity_mps[rows] = position, velocity
-        turn = wrap_angle(direction_rad(walked) - self._yaw_rad[rows])
-        turn = np.where(np.hypot(*walked.T) < p.still_mps * dt, 0.0, turn)
-        limit = p.max_turn_radps * dt
-        yaw = wrap_angle(self._yaw_rad[rows] + np.clip(turn, -limit, limit))
-        self._yaw_rad[rows] = yaw
-        cut = leap_m > p.cut_m
-        return Steps(position, yaw, cut, (leap_m > p.jump_m) & ~cut)
+        position, yaw = np.empty((len(rows), 2)), np.empty(len(rows))
+        fate = np.empty(len(rows), np.int8)
+        _step(rows, said_m, self._state, self._figures, self._limits, position, yaw, fate)
+        return Steps(position, yaw, fate == _CUT, fate == _JUMPED)
 
 
-def _shortened(vectors: np.ndarray, longest: float) -> np.ndarray:
-    """(M, 2) vectors, those longer than `longest` cut down to it."""
-    length = np.maximum(np.hypot(*vectors.T), 1e-12)
-    return np.asarray(vectors * np.minimum(1.0, longest / length)[:, None])
+@compiled
+def _step(
+    rows: np.ndarray,
+    said: np.ndarray,
+    state: np.ndarray,
+    figures: np.ndarray,
+    limits: np.ndarray,
+    position: np.ndarray,
+    yaw: np.ndarray,
+    fate: np.ndarray,
+) -> None:
+    dt, gain, beta, max_speed, max_turn, still = figures
+    jump, cut = limits
+    for k in range(len(rows)):
+        me = state[rows[k]]
+        leap = math.hypot(said[k, 0] - me[0], said[k, 1] - me[1])
+        fate[k] = 2 if leap > cut else (1 if leap > jump else 0)
+        me[0], me[1] = said[k, 0], said[k, 1]
+        missing_x, missing_y = me[0] - me[2] - me[4] * dt, me[1] - me[3] - me[5] * dt
+        walk_x, walk_y = me[4] * dt + gain * missing_x, me[5] * dt + gain * missing_y
+        length = math.hypot(walk_x, walk_y)
+        if length > max_speed * dt:
+            walk_x, walk_y = walk_x * max_speed * dt / length, walk_y * max_speed * dt / length
+            length = max_speed * dt
+        me[2] += walk_x
+        me[3] += walk_y
+        me[4] += beta / dt * missing_x
+        me[5] += beta / dt * missing_y
+        speed = math.hypot(me[4], me[5])
+        if speed > max_speed:
+            me[4] *= max_speed / speed
+            me[5] *= max_speed / speed
+        if length >= still * dt:
+            turn = math.atan2(walk_y, walk_x) - me[6]
+            turn = (turn + math.pi) % (2.0 * math.pi) - math.pi
+            turn = min(max(turn, -max_turn * dt), max_turn * dt)
+            me[6] = (me[6] + turn + math.pi) % (2.0 * math.pi) - math.pi
+        position[k, 0], position[k, 1] = me[2], me[3]
+        yaw[k] = me[6]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from prediction_node.domain.errors import SimulationError
 from prediction_node.domain.kinds import WALKERS, class_mask
 from prediction_node.simulation.network.net_file import read_network
@@ -91,7 +89,7 @@ class World:
             self._ego.keep_going()
         self._advance()
         self.state = self._observe(ego)
-        if self.cast.ego is None or not self.cast.here[self.cast.ego]:
+        if self.cast.ego is None or not self.cast.is_here(self.cast.ego):
             raise SimulationError(f'the robotaxi has left the city after {self.now_s:.1f} s')
         return self.state
 
@@ -131,7 +129,7 @@ class World:
     def _advance(self) -> None:
         """Scripted actors and SUMO move on."""
         label = self.cast.label
-        here = np.flatnonzero(self.cast.here[: len(label)])
+        here = self.cast.rows_here()
         self._crossings.move(self.now_s, here[~_ON_FOOT[label[here]]])
         self._engine.step()
         self._steps += 1
@@ -142,9 +140,7 @@ class World:
         """What SUMO says, as boxes, velocities, attributes and lights."""
         stamp_ns = self._steps * self._step_ns
         self.cast.begin()
-        self._vehicles.read(self.now_s)
+        self._vehicles.read(self.now_s, ego)
         self._walkers.read(self.now_s)
         self._crossings.show()
-        if ego is not None:
-            self._ego.show(ego)
         return WorldState(self.cast.snapshot(stamp_ns), self._lights.read(stamp_ns))
