@@ -38,7 +38,7 @@ def lane_connections(plan: Plan) -> list[LaneConnection]:
             if node.kind == 'join':
                 found += _joined(edge, ways[0])
             elif ways:
-                found += [*_driving(edge, ways), *_riding(edge, ways)]
+                found += [*_driving(edge, ways), *_riding(edge, ways, node.kind == 'signal')]
     return found
 
 
@@ -103,11 +103,21 @@ def _driving(edge: PlannedEdge, ways: list[PlannedEdge]) -> Iterator[LaneConnect
         yield LaneConnection(edge.id, lane, out.id, onto[-1 - steps] if leftmost else onto[steps])
 
 
-def _riding(edge: PlannedEdge, ways: list[PlannedEdge]) -> Iterator[LaneConnection]:
-    """Bicycles go from their own lane to their own lane, or ride among the rest."""
+def _riding(
+    edge: PlannedEdge, ways: list[PlannedEdge], at_lights: bool
+) -> Iterator[LaneConnection]:
+    """Bicycles go from their own lane to their own lane, or ride among the rest.
+
+    At lights none turns left from the lane at the right, across all who drive straight on, unless
+    the street ends there.
+    """
     own = edge.lane_index(LaneUse.BICYCLE)
     driving = _lanes(edge, LaneUse.DRIVING)
+    turns = {out.id: turn_rad(edge, out) for out in ways}
+    goes_on = any(abs(turn) <= _STRAIGHT_RAD for turn in turns.values())
     for out in ways:
+        if own is not None and at_lights and goes_on and turns[out.id] > _STRAIGHT_RAD:
+            continue
         target = out.lane_index(LaneUse.BICYCLE)
         if own is not None:
             onto = _lanes(out, LaneUse.DRIVING)[0] if target is None else target

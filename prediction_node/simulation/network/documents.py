@@ -35,7 +35,8 @@ _NODE_TYPES: Mapping[str, str] = {
     'join': 'priority',
     'fringe': 'dead_end',
 }
-_CORNER_RADIUS_M = 6.0
+_CORNER_RADIUS_M = 5.0
+_RING_RADIUS_M = 7.0
 _CROSSWALK_WIDTH_M = 4.0
 
 
@@ -75,6 +76,8 @@ def _nodes(plan: Plan) -> ElementTree.Element:
         }
         if node.kind in ('signal', 'priority', 'stop', 'all_way_stop', 'right_before_left'):
             attributes['radius'] = f'{_CORNER_RADIUS_M:g}'
+        if node.kind == 'ring':
+            attributes['radius'] = f'{_RING_RADIUS_M:g}'
         ElementTree.SubElement(root, 'node', attributes)
     return root
 

@@ -103,13 +103,18 @@ def draw_grid(scenario: Scenario, rng: np.random.Generator) -> Grid:
 
 
 def _closed_arms(scenario: Scenario, rng: np.random.Generator) -> set[tuple[str, str]]:
-    """(place, side) of the arms that are left out; every place keeps three."""
+    """(place, side) of the arms that are left out. Every place keeps three, and only streets with
+    one lane end: where two lanes must turn into one, there is nothing to draw but a conflict.
+    """
     layout = scenario.layout
     columns, rows = len(layout.columns), len(layout.rows)
-    arms = [(f'p0{row}', 'west') for row in range(rows)]
-    arms += [(f'p{columns - 1}{row}', 'east') for row in range(rows)]
-    arms += [(f'p{column}0', 'south') for column in range(columns)]
-    arms += [(f'p{column}{rows - 1}', 'north') for column in range(columns)]
+    arms = []
+    for row, street in enumerate(layout.rows):
+        if scenario.street(street).lanes == 1:
+            arms += [(f'p0{row}', 'west'), (f'p{columns - 1}{row}', 'east')]
+    for column, street in enumerate(layout.columns):
+        if scenario.street(street).lanes == 1:
+            arms += [(f'p{column}0', 'south'), (f'p{column}{rows - 1}', 'north')]
     closed: set[tuple[str, str]] = set()
     for pick in rng.permutation(len(arms)):
         place, side = arms[pick]

@@ -170,7 +170,7 @@ def _driving(kind: str, body: Body, temperament: Temperament) -> dict[str, str]:
         'minGap': f'{_LEAST_GAPS_M.get(kind, temperament.gap_m):g}',
         'speedFactor': f'norm({temperament.speed_factor:g},{0.0 if kind == "ego" else 0.05:g})',
         'lcSpeedGain': f'{temperament.eagerness:g}',
-        'latAlignment': 'right' if kind == 'bicycle' else 'center',
+        'latAlignment': 'center',
         'minGapLat': f'{0.4 if narrow else 0.6:g}',
         'maxSpeedLat': f'{0.8 if narrow else 1.0:g}',
     }

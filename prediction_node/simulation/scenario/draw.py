@@ -26,6 +26,7 @@ from prediction_node.simulation.scenario.traffic import (
 
 # Cars per hour that one arm of a street sends into the city in dense traffic.
 _CARS_PER_ARM = {'arterial': 520.0, 'collector': 260.0, 'residential': 90.0}
+_WITHOUT_ROUNDABOUT = tuple(kind for kind in JUNCTION_KINDS if kind != 'roundabout')
 _UNSIGNALISED = tuple(kind for kind in JUNCTION_KINDS if kind not in ('signal', 'roundabout'))
 
 
@@ -42,7 +43,7 @@ def random_scenario(seed: int) -> Scenario:
         arm_m=_between(rng, 90.0, 200.0),
         closed_arms=int(rng.integers(0, 4)),
         crosswalk_share=_between(rng, 0.5, 1.0),
-        roundabout_radius_m=_between(rng, 13.0, 20.0),
+        roundabout_radius_m=_between(rng, 15.0, 20.0),
         building_share=_between(rng, 0.4, 0.95),
         setback_m=_between(rng, 0.8, 6.0),
     )
@@ -177,12 +178,16 @@ def _unsignalised(rng: np.random.Generator) -> Layout:
 def _mixed(rng: np.random.Generator) -> Layout:
     columns = _some(rng, 2, 3, 'residential', 'collector', 'arterial')
     rows = _some(rng, 2, 2, 'residential', 'collector')
-    count = len(columns) * len(rows)
+    # At least one has lights; roundabouts are for streets with one lane.
+    junctions = ['signal']
+    for place in range(1, len(columns) * len(rows)):
+        wide = columns[place % len(columns)] == 'arterial'
+        kinds = _WITHOUT_ROUNDABOUT if wide else JUNCTION_KINDS
+        junctions.append(_pick(rng, 'signal', *kinds))
     return Layout(
         columns=columns,
         rows=rows,
-        # At least one has lights.
-        junctions=('signal', *(_pick(rng, 'signal', *JUNCTION_KINDS) for _ in range(count - 1))),
+        junctions=tuple(junctions),
         block_m=_between(rng, 120.0, 160.0),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from prediction_node.domain.errors import ParameterError
 from prediction_node.domain.parameter import check, parameter
 from prediction_node.simulation.scenario.layout import (
     ARTERIAL,
@@ -39,6 +40,18 @@ class Scenario:
 
     def __post_init__(self) -> None:
         check(self)
+        for row, along_row in enumerate(self.layout.rows):
+            for column, along_column in enumerate(self.layout.columns):
+                if self.layout.junction(column, row) != 'roundabout':
+                    continue
+                for kind in (along_row, along_column):
+                    lanes = self.street(kind).lanes
+                    if lanes > 1:
+                        raise ParameterError(
+                            f'layout.junctions must have a roundabout only where streets with one '
+                            f'lane cross, got one in column {column}, row {row}, where {kind} has '
+                            f'{lanes} lanes'
+                        )
 
     def street(self, kind: str) -> Street:
         """What streets of a kind (one of STREET_KINDS) are made of."""
