@@ -17,6 +17,7 @@ from prediction_node.simulation.city_map.polyline import (
     frames,
     length_m,
     mean_line,
+    part,
     tangents,
     without_repeats,
 )
@@ -164,6 +165,9 @@ def _add_way(
     start, end = before.end, after.start
     left = side_line(centre, joints.place(start[0]), joints.place(end[0]))
     right = side_line(centre, joints.place(start[1]), joints.place(end[1]))
+    if not all(_runs_on(line[[0, *marks]], centre[[0, *marks]]) for line in (left, right)):
+        # The place to wait lies in a curve so tight that its inner border turns back there.
+        groups, marks = [way.inner], marks[-1:]
     added: list[Lane] = []
     first, gate = 0, start
     for k, (group, mark) in enumerate(zip(groups, marks.tolist(), strict=True)):
@@ -280,14 +284,28 @@ def _share(joints: Joints, right: Lane, left: Lane, line: np.ndarray) -> None:
         left.right_lane = right
 
 
+def _runs_on(line: np.ndarray, guide: np.ndarray) -> bool:
+    """Whether every piece of a line (n, 3) leads as far ahead as a tenth of its guide's."""
+    ahead, along = np.diff(line[:, :2], axis=0), np.diff(guide[:, :2], axis=0)
+    return len(line) < 3 or bool(((ahead - 0.1 * along) * along).sum(axis=1).min() > 0.0)
+
+
 def _open_collapsed(joints: Joints, lane: Lane) -> None:
-    """Turning about a point, the inner border has no length: give it some, within the lane."""
+    """Give length and direction to the inner border of who turns about a point or a sharp corner.
+
+    Readers tell the direction of a border by the side on which the other one's middle lies.
+    """
     for border, other in ((lane.left, lane.right), (lane.right, lane.left)):
-        line = border.settled(joints)
-        if length_m(line) >= SHORTEST_M / 2:
+        line, around = border.settled(joints), other.settled(joints)
+        half = 0.5 * length_m(around)
+        outer = part(around, half - 0.05 * half, half + 0.05 * half)
+        course = tangents(outer)[0]
+        ahead = (line[-1] - line[0])[:2] @ course
+        if (len(line) > 2 and length_m(line) > SHORTEST_M) or ahead > 0.2:
             continue
-        middle = other.points_m[len(other.points_m) // 2]
-        apart = middle - line[0]
+        middle = 0.5 * (line[0] + line[-1])
+        apart = outer[0] - middle
         reach = max(float(np.hypot(apart[0], apart[1])), 1e-6)
-        tip = line[0] + apart / reach * min(SHORTEST_M / 2, 0.25 * reach)
-        border.points_m = np.stack([line[0], tip, line[-1]])
+        tip = middle + apart / reach * min(SHORTEST_M / 2, 0.25 * reach)
+        wing = np.array([*(0.1 * course), 0.0])
+        border.points_m = np.stack([line[0], tip - wing, tip + wing, line[-1]])

@@ -121,3 +121,36 @@ def apart_m(a_m: np.ndarray, b_m: np.ndarray) -> float:
     share = np.linspace(0.0, 1.0, 9)
     gap = at(a_m, share * length_m(a_m)) - at(b_m, share * length_m(b_m))
     return float(np.hypot(gap[:, 0], gap[:, 1]).max())
+
+
+def cross(a_m: np.ndarray, b_m: np.ndarray) -> bool:
+    """Whether two lines cross or touch in the plane."""
+    p, r = a_m[:-1, None, :2], np.diff(a_m[:, :2], axis=0)[:, None]
+    q, s = b_m[None, :-1, :2], np.diff(b_m[:, :2], axis=0)[None]
+    turn = r[..., 0] * s[..., 1] - r[..., 1] * s[..., 0]
+    turn = np.where(turn == 0.0, np.inf, turn)  # of parallel pieces none crosses the other
+    apart = q - p
+    t = (apart[..., 0] * s[..., 1] - apart[..., 1] * s[..., 0]) / turn
+    u = (apart[..., 0] * r[..., 1] - apart[..., 1] * r[..., 0]) / turn
+    met = (turn != np.inf) & (t >= 0.0) & (t <= 1.0) & (u >= 0.0) & (u <= 1.0)
+    return bool(met.any())
+
+
+def is_left_of(line_m: np.ndarray, point_m: np.ndarray) -> bool:
+    """Whether a point (2,) or (3,) lies to the left of the line's nearest piece."""
+    start, step = line_m[:-1, :2], np.diff(line_m[:, :2], axis=0)
+    apart = point_m[:2] - start
+    share = (apart * step).sum(axis=1) / np.maximum((step**2).sum(axis=1), 1e-12)
+    away = apart - np.clip(share, 0.0, 1.0)[:, None] * step
+    k = int(np.argmin((away**2).sum(axis=1)))
+    return bool(step[k, 0] * away[k, 1] - step[k, 1] * away[k, 0] > 0.0)
+
+
+def side_by_side(left_m: np.ndarray, right_m: np.ndarray) -> bool:
+    """Whether two borders run the same way, as readers find out: the middle of either lies on the
+    proper side of the other.
+    """
+    middles = [
+        line[len(line) // 2] if len(line) > 2 else line.mean(axis=0) for line in (left_m, right_m)
+    ]
+    return is_left_of(right_m, middles[0]) and not is_left_of(left_m, middles[1])

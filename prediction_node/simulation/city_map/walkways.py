@@ -16,8 +16,10 @@ from prediction_node.domain.lane_map import BorderKind, LaneKind
 from prediction_node.simulation.city_map.lane import Border, Gate, Joints, Lane, LaneBook
 from prediction_node.simulation.city_map.polyline import (
     SAME_M,
+    cross,
     length_m,
     offset,
+    side_by_side,
     without_repeats,
 )
 from prediction_node.simulation.network.net_file import Function, Network
@@ -161,6 +163,10 @@ def _way(
     lines = [
         _side(ends[k], outline, np.array([*others, *ends[1 - k]]), on_left=k == 0) for k in (0, 1)
     ]
+    if cross(*lines) or not side_by_side(*lines):
+        lines = [np.stack(side) for side in ends]
+        if not side_by_side(*lines):
+            return None
     return Lane(
         id=number,
         kind=LaneKind.WALKWAY,
