@@ -55,7 +55,7 @@ def _detections(
     sensor: SensorParameters, frame: str, stamp_ns: int, seen: Scan, uuid: np.ndarray
 ) -> Detection3DArrayArrays:
     """Each detection: its class (the rest of the probability is `unknown`), then its attributes."""
-    n = len(seen.row)
+    n = len(seen.label)
     told, score = _hypotheses(sensor, seen)
     owner, name = np.nonzero(told)
     position_6d = _pose_covariance(sensor, seen)
@@ -119,7 +119,7 @@ def _hexadecimal(uuid: np.ndarray) -> list[str]:
 def _tracked_objects(
     sensor: SensorParameters, frame: str, stamp_ns: int, seen: Scan, uuid: np.ndarray
 ) -> TrackedObjectsArrays:
-    n = len(seen.row)
+    n = len(seen.label)
     told, share = _class_shares(sensor, seen.label)
     owner, label = np.nonzero(told)
     yaw = seen.yaw_rad if sensor.sigma_yaw_deg else np.zeros(n)
@@ -163,7 +163,7 @@ def _radar_tracks(
     sensor: SensorParameters, frame: str, stamp_ns: int, seen: Scan, uuid: np.ndarray
 ) -> RadarTracksArrays:
     """Velocity over ground; neither size nor class nor acceleration is measured."""
-    n = len(seen.row)
+    n = len(seen.label)
     velocity = np.zeros((n, 3))
     velocity[:, :2] = seen.velocity_mps
     return RadarTracksArrays(
@@ -191,7 +191,7 @@ def _upper(covariance: np.ndarray, vertical: float) -> np.ndarray:
 
 
 def _pose_covariance(sensor: SensorParameters, seen: Scan) -> np.ndarray:
-    out = np.zeros((len(seen.row), 6, 6))
+    out = np.zeros((len(seen.label), 6, 6))
     out[:, :2, :2] = seen.position_covariance
     out[:, 2, 2] = sensor.sigma_height_m**2
     yaw_variance = np.deg2rad(sensor.sigma_yaw_deg) ** 2

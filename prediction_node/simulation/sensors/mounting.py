@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from prediction_node.domain.cast import Cast
@@ -22,7 +24,13 @@ def base_pose(truth: Snapshot, cast: Cast, centre_offset_m: float) -> Transform 
     at = np.flatnonzero(truth.row == cast.ego)
     if not len(at):
         return None
-    yaw = float(truth.yaw_rad[at[0]])
-    back = centre_offset_m * np.array([np.cos(yaw), np.sin(yaw), 0.0])
-    ground = np.array([0.0, 0.0, 0.5 * cast.size_m[truth.row[at[0]], 2]])
-    return Transform.from_xyz_yaw(truth.position_m[at[0]] - back - ground, yaw)
+    i = int(at[0])
+    yaw = float(truth.yaw_rad[i])
+    x, y, z = truth.position_m[i].tolist()
+    height_m = float(cast.size_m[truth.row[i], 2])
+    base = (
+        x - centre_offset_m * math.cos(yaw),
+        y - centre_offset_m * math.sin(yaw),
+        z - 0.5 * height_m,
+    )
+    return Transform.from_xyz_yaw(np.array(base), yaw)

@@ -11,8 +11,6 @@ from prediction_node.domain.frames import (
     Transform,
     direction_rad,
     rotate_covariance,
-    rotation_2d,
-    wrap_angle,
 )
 from prediction_node.domain.interpolation import Snapshot
 from prediction_node.domain.kinds import (
@@ -23,6 +21,12 @@ from prediction_node.domain.kinds import (
     class_mask,
 )
 from prediction_node.simulation.sensors.bodies import Bodies
+from prediction_node.simulation.sensors.noise import (
+    add_noise,
+    recognised,
+    sight_axes,
+    taken_for,
+)
 from prediction_node.simulation.sensors.occlusion import in_sight
 from prediction_node.simulation.sensors.parameters import SensorParameters, SuiteParameters
 from prediction_node.simulation.sensors.randomness import Draws
@@ -58,10 +62,8 @@ _CUMULATIVE = np.cumsum(CONFUSION, axis=1)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scan:
-    """What a sensor reports of M objects, in its own frame and in an order that tells nothing."""
+    """What a sensor reports of M objects, in its own frame."""
 
-    kept: np.ndarray  # (M,) into the bodies in view
-    row: np.ndarray  # (M,) into the cast: the truth, for the one who keeps the ids
     position_m: np.ndarray  # (M, 3)
     position_covariance: np.ndarray  # (M, 2, 2)
     yaw_rad: np.ndarray  # (M,), without meaning if the sensor measures none
@@ -76,42 +78,65 @@ class Scan:
 def measure(
     sensor: SensorParameters,
     bodies: Bodies,
-    row: np.ndarray,
     map_from_sensor: Transform,
     draws: Draws,
 ) -> Scan:
-    """What `sensor` reports of M bodies in its view, those apart that it drops.
+    """What `sensor` reports of M bodies.
 
-    `row` (M,) tells who they are, and the draws are theirs: what one object does never changes the
-    noise of another.
+    The draws are theirs: what one object does never changes the noise of another.
     """
-    kept = np.flatnonzero(draws.uniform[:, 0] >= sensor.dropout)
-    kept = kept[np.argsort(draws.order[kept])]
-    bodies, normal, uniform = bodies.at(kept), draws.normal[kept], draws.uniform[kept]
-
+    normal, uniform = draws.normal, draws.uniform
     sensor_from_map = map_from_sensor.inverse()
     exact = sensor_from_map.apply(bodies.position_m)
-    position, covariance, sight = _position(sensor, exact, normal[:, :3])
-    turn = sensor_from_map.rotation_2d
-    velocity, velocity_covariance = _velocity(
-        sensor, bodies.velocity_mps @ turn.T, sight, normal[:, 3:5]
+    sight = direction_rad(exact)
+    along = (sensor.sigma_along_m, sensor.sigma_along_fraction)
+    across = (sensor.sigma_across_m, float(np.deg2rad(sensor.sigma_across_deg)))
+    speed = (sensor.sigma_speed_along_mps, sensor.sigma_speed_across_mps)
+    position, velocity, yaw, size = add_noise(
+        exact,
+        sight,
+        bodies.velocity_mps @ sensor_from_map.rotation_2d.T,
+        bodies.yaw_rad + sensor_from_map.yaw_rad,
+        bodies.size_m,
+        normal,
+        along,
+        across,
+        sensor.sigma_height_m,
+        float(np.deg2rad(sensor.sigma_yaw_deg)),
+        sensor.sigma_size_fraction,
+        speed,
     )
-    yaw = bodies.yaw_rad + sensor_from_map.yaw_rad
-    size = bodies.size_m * (1.0 + sensor.sigma_size_fraction * normal[:, 6:9])
-    attributes, has_attribute = _attributes(sensor, bodies, exact, uniform[:, 4:], normal[:, 9])
+    attributes, has_attribute = recognised(
+        exact,
+        bodies.attributes,
+        bodies.has_attribute,
+        uniform[:, 4:],
+        normal[:, 9],
+        sensor.attribute_range_m,
+        sensor.attribute_right,
+        FRONT_WHEEL_ANGLE,
+        FRONT_WHEEL_SIGMA_RAD,
+    )
+    # A sensor knows its measurement, not the truth: its covariance follows from the former.
+    covariance = rotate_covariance(*sight_axes(position, direction_rad(position), along, across))
+    sigmas = ((speed[0], 0.0), (speed[1], 0.0))
     return Scan(
-        kept=kept,
-        row=row[kept],
         position_m=position,
         position_covariance=covariance,
-        yaw_rad=wrap_angle(yaw + np.deg2rad(sensor.sigma_yaw_deg) * normal[:, 5]),
+        yaw_rad=yaw,
         velocity_mps=velocity,
-        velocity_covariance=velocity_covariance,
-        size_m=np.maximum(size, 0.1),
-        label=_labels(sensor, bodies.label, uniform[:, 1], uniform[:, 2]),
+        velocity_covariance=rotate_covariance(*sight_axes(position, sight, *sigmas)),
+        size_m=size,
+        label=taken_for(bodies.label, uniform[:, 1:3], sensor.class_right, _CUMULATIVE),
         attributes=attributes,
         has_attribute=has_attribute,
     )
+
+
+def reported(sensor: SensorParameters, draws: Draws) -> np.ndarray:
+    """Who of those in view is not dropped, as indices, in an order that tells nothing."""
+    kept = np.flatnonzero(draws.uniform[:, 0] >= sensor.dropout)
+    return np.asarray(kept[np.argsort(draws.order[kept])])
 
 
 def in_view(
@@ -143,67 +168,3 @@ def in_view(
         suite.hidden_fraction if suite.occlusion else None,
         walls,
     )
-
-
-def _position(
-    sensor: SensorParameters, exact_m: np.ndarray, normal: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Measured positions (M, 3), their covariances (M, 2, 2), and the true lines of sight (M,)."""
-    bearing = direction_rad(exact_m)
-    along, across = _sigmas(sensor, np.hypot(exact_m[:, 0], exact_m[:, 1]))
-    error = np.stack([along * normal[:, 0], across * normal[:, 1]], axis=-1)
-    measured = exact_m.copy()
-    measured[:, :2] += np.einsum('nij,nj->ni', rotation_2d(bearing), error)
-    measured[:, 2] += sensor.sigma_height_m * normal[:, 2]
-    # A sensor knows its measurement, not the truth: its covariance follows from the former.
-    along, across = _sigmas(sensor, np.hypot(measured[:, 0], measured[:, 1]))
-    axes = rotation_2d(direction_rad(measured))
-    return measured, _covariance(along, across, axes), bearing
-
-
-def _sigmas(sensor: SensorParameters, range_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    along = np.hypot(sensor.sigma_along_m, sensor.sigma_along_fraction * range_m)
-    across = np.hypot(sensor.sigma_across_m, np.deg2rad(sensor.sigma_across_deg) * range_m)
-    return along, across
-
-
-def _covariance(along: np.ndarray, across: np.ndarray, axes: np.ndarray) -> np.ndarray:
-    out = np.zeros((len(axes), 2, 2))
-    out[:, 0, 0], out[:, 1, 1] = along**2, across**2
-    return rotate_covariance(out, axes)
-
-
-def _velocity(
-    sensor: SensorParameters, exact_mps: np.ndarray, sight_rad: np.ndarray, normal: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Measured velocities (M, 2) and covariances (M, 2, 2)."""
-    sigma = np.array([sensor.sigma_speed_along_mps, sensor.sigma_speed_across_mps])
-    axes = rotation_2d(sight_rad)
-    measured = exact_mps + np.einsum('nij,nj->ni', axes, sigma * normal)
-    ones = np.ones(len(axes))
-    return measured, _covariance(sigma[0] * ones, sigma[1] * ones, axes)
-
-
-def _labels(
-    sensor: SensorParameters, true: np.ndarray, right: np.ndarray, which: np.ndarray
-) -> np.ndarray:
-    """(M,) reported classes, from two uniform numbers per object."""
-    cumulative = _CUMULATIVE[true]
-    wrong = (which[:, None] >= cumulative).sum(axis=1)
-    return np.where(right < sensor.class_right, true, np.minimum(wrong, CLASS_COUNT - 1))
-
-
-def _attributes(
-    sensor: SensorParameters,
-    bodies: Bodies,
-    exact_m: np.ndarray,
-    uniform: np.ndarray,
-    normal: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Attributes of near objects: `attribute_right` on the recognised side, and an angle."""
-    near = np.hypot(exact_m[:, 0], exact_m[:, 1]) <= sensor.attribute_range_m
-    true = bodies.attributes
-    recognised = (true > 0.5) == (uniform < sensor.attribute_right)
-    out = np.where(recognised, sensor.attribute_right, 1.0 - sensor.attribute_right)
-    out[:, FRONT_WHEEL_ANGLE] = true[:, FRONT_WHEEL_ANGLE] + FRONT_WHEEL_SIGMA_RAD * normal
-    return out, bodies.has_attribute & near[:, None]

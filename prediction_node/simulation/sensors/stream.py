@@ -23,7 +23,7 @@ from prediction_node.simulation.sensors.parameters import (
 )
 from prediction_node.simulation.sensors.phantoms import Phantoms
 from prediction_node.simulation.sensors.randomness import Draws, ScanChance, generator_for
-from prediction_node.simulation.sensors.scan import in_view, measure
+from prediction_node.simulation.sensors.scan import in_view, measure, reported
 from prediction_node.simulation.sensors.walls import Walls
 
 
@@ -139,59 +139,57 @@ class _Sensor:
         sensor, stamp_ns = self._sensor, world.stamp_ns
         map_from_sensor = map_from_base @ self._mount
         chance = ScanChance(self._seed, self._name, number, self._first_rows)
-        bodies, row = self._in_view(world, cast, map_from_sensor)
-        draws = chance.of(row)
-        phantom_uuid = np.zeros((0, 16), dtype=np.uint8)
+        at = np.flatnonzero(in_view(sensor, self._suite, cast, world, map_from_sensor, self._walls))
         if self._phantoms.any:
-            phantoms, their_draws, phantom_uuid = self._phantoms.of(
-                number, stamp_ns, map_from_sensor
+            bodies, draws, uuid = self._with_phantoms(
+                at, world, cast, chance.of(world.row[at]), number, map_from_sensor
             )
-            bodies = bodies.and_also(phantoms)
-            draws = draws.and_also(their_draws)
-            row = np.concatenate([row, np.full(len(phantoms), -1)])
-        seen = measure(sensor, bodies, row, map_from_sensor, draws)
-        uuid = self._named(seen.row, seen.kept, draws, phantom_uuid, stamp_ns, cast)
+        else:
+            draws = chance.of(world.row[at])
+            kept = reported(sensor, draws)
+            at, draws = at[kept], draws.at(kept)
+            bodies = _bodies(world, cast, at)
+            uuid = self._identities.of(cast.track_id, world.row[at], stamp_ns, draws.mistaken)
+        seen = measure(sensor, bodies, map_from_sensor, draws)
         arrays = as_message(sensor, frame_of(self._name, sensor), stamp_ns, seen, uuid)
         late_ns = round(sensor.latency_ms * 1e6)
         jitter_ns = round(chance.late * sensor.latency_jitter_ms * 1e6)
         return SensorMessage(stamp_ns + late_ns + jitter_ns, self._name, arrays)
 
-    def _in_view(
-        self, world: Snapshot, cast: Cast, map_from_sensor: Transform
-    ) -> tuple[Bodies, np.ndarray]:
-        """Who could be reported, and their rows."""
-        at = np.flatnonzero(
-            in_view(self._sensor, self._suite, cast, world, map_from_sensor, self._walls)
-        )
-        row = world.row[at]
-        bodies = Bodies(
-            world.position_m[at],
-            world.yaw_rad[at],
-            world.velocity_mps[at],
-            cast.size_m[row],
-            cast.label[row],
-            world.attributes[at],
-            world.has_attribute[at],
-        )
-        return bodies, row
-
-    def _named(
+    def _with_phantoms(
         self,
-        row: np.ndarray,
-        kept: np.ndarray,
-        draws: Draws,
-        phantom_uuid: np.ndarray,
-        stamp_ns: int,
+        at: np.ndarray,
+        world: Snapshot,
         cast: Cast,
-    ) -> np.ndarray:
-        """(M, 16) the ids of what is reported."""
-        if not len(phantom_uuid):
-            return self._identities.of(cast.track_id, row, stamp_ns, draws.mistaken[kept])
-        uuid = np.empty((len(row), 16), dtype=np.uint8)
-        real = row >= 0
-        uuid[real] = self._identities.of(
-            cast.track_id, row[real], stamp_ns, draws.mistaken[kept[real]]
+        draws: Draws,
+        number: int,
+        map_from_sensor: Transform,
+    ) -> tuple[Bodies, Draws, np.ndarray]:
+        """What is reported of those in view, `at` (M,) of the world, and of what is not there."""
+        phantoms, their_draws, their_uuid = self._phantoms.of(
+            number, world.stamp_ns, map_from_sensor
         )
-        first = len(draws.order) - len(phantom_uuid)
-        uuid[~real] = phantom_uuid[kept[~real] - first]
-        return uuid
+        draws = draws.and_also(their_draws)
+        kept = reported(self._sensor, draws)
+        real = kept < len(at)
+        row = world.row[at[kept[real]]]
+        uuid = np.empty((len(kept), 16), dtype=np.uint8)
+        uuid[real] = self._identities.of(
+            cast.track_id, row, world.stamp_ns, draws.mistaken[kept[real]]
+        )
+        uuid[~real] = their_uuid[kept[~real] - len(at)]
+        bodies = _bodies(world, cast, at).and_also(phantoms)
+        return bodies.at(kept), draws.at(kept), uuid
+
+
+def _bodies(world: Snapshot, cast: Cast, at: np.ndarray) -> Bodies:
+    row = world.row[at]
+    return Bodies(
+        world.position_m[at],
+        world.yaw_rad[at],
+        world.velocity_mps[at],
+        cast.size_m[row],
+        cast.label[row],
+        world.attributes[at],
+        world.has_attribute[at],
+    )
