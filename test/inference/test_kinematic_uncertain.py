@@ -11,15 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prediction_node.domain.kinds import ObjectClass
-from prediction_node.domain.prediction import Prediction
+from prediction_node.domain.prediction import POSE_COUNT, Prediction
 from prediction_node.domain.scene import History, Scene
 from prediction_node.inference.kinematic import KinematicEngine, KinematicParameters
-from prediction_node.inference.kinematic.movers import speed_trend, steadiness
-from prediction_node.inference.kinematic.uncertainty import (
-    UNFORESEEN_SPREAD,
-    spread_of_movers,
-    widening,
-)
+from prediction_node.inference.kinematic.kernels import bodies, futures
 
 STEPS = 30
 
@@ -52,6 +47,20 @@ def way(prediction: Prediction, row: int = 0, pose: int = 50) -> float:
     return float(np.hypot(*(path[pose] - path[0])))
 
 
+def speed_trend(scene: Scene) -> tuple[float, float]:
+    """Slope of the first agent's past speeds, and its standard error."""
+    history = scene.history
+    slope, error = bodies.speed_trend(history.velocity_mps[0], history.valid[0], 0.1)
+    return slope, error
+
+
+def spread_of_mover(speed_mps: float, covariance: np.ndarray) -> np.ndarray:
+    """(2, POSE_COUNT) variances along and across."""
+    along, across = np.empty(POSE_COUNT), np.empty(POSE_COUNT)
+    futures.mover_variances(speed_mps, covariance, 0.1, along, across)
+    return np.stack([along, across])
+
+
 @pytest.fixture(name='street')
 def _street(build: Any) -> Any:
     """A straight lane without a known limit, and one car on it at 6 m/s."""
@@ -63,21 +72,19 @@ def _street(build: Any) -> Any:
 @given(st.floats(-3.0, 3.0), st.floats(0.0, 2.0 * np.pi))
 def test_the_trend_of_a_steady_change_is_that_change(build: Any, rate: float, yaw: float) -> None:
     scene = with_past(build.scene(build.agents([(5.0, -3.0, yaw, 20.0)])), rate)
-    slope, error = speed_trend(scene, np.array([0]))
-    assert slope[0] == pytest.approx(rate, abs=1e-9)
-    assert error[0] == pytest.approx(0.0, abs=1e-9)
+    slope, error = speed_trend(scene)
+    assert slope == pytest.approx(rate, abs=1e-9)
+    assert error == pytest.approx(0.0, abs=1e-9)
 
 
 def test_scattered_or_short_pasts_prove_nothing(build: Any) -> None:
     scene = build.scene(build.agents([(0.0, 0.0, 0.0, 8.0)]))
-    slope, error = speed_trend(scene, np.array([0]))
-    assert (slope[0], error[0]) == (0.0, np.inf)
-    assert steadiness(slope, error)[0] == 0.0
-    quiet, loud = (
-        speed_trend(with_past(scene, 0.0, noise), np.array([0])) for noise in (0.02, 1.0)
-    )
-    assert quiet[1][0] < loud[1][0]
-    assert steadiness(np.zeros(1), quiet[1])[0] > 0.5 > steadiness(np.zeros(1), loud[1])[0]
+    slope, error = speed_trend(scene)
+    assert (slope, error) == (0.0, np.inf)
+    assert bodies.steadiness(slope, error) == 0.0
+    quiet, loud = (speed_trend(with_past(scene, 0.0, noise))[1] for noise in (0.02, 1.0))
+    assert quiet < loud
+    assert bodies.steadiness(0.0, quiet) > 0.5 > bodies.steadiness(0.0, loud)
 
 
 def test_a_past_that_is_not_finite_breaks_nothing(street: Scene) -> None:
@@ -144,16 +151,15 @@ def test_few_leave_the_straight_lane_for_a_bay(build: Any) -> None:
 def test_less_certain_states_spread_wider(
     speed: float, yaw_sigma: float, speed_sigma: float, more: float
 ) -> None:
-    one = np.zeros((1, 5, 5))
-    one[0, 2, 2], one[0, 3, 3] = yaw_sigma**2, speed_sigma**2
-    sure = spread_of_movers(np.array([speed]), np.zeros((1, 5, 5)))
-    now = spread_of_movers(np.array([speed]), one)
-    later = spread_of_movers(np.array([speed]), more**2 * one)
-    for low, middle, high in zip(sure, now, later, strict=True):
-        assert (low <= middle + 1e-12).all()
-        assert (middle <= high + 1e-12).all()
+    one = np.zeros((5, 5))
+    one[2, 2], one[3, 3] = yaw_sigma**2, speed_sigma**2
+    sure = spread_of_mover(speed, np.zeros((5, 5)))
+    now = spread_of_mover(speed, one)
+    later = spread_of_mover(speed, more**2 * one)
+    assert (sure <= now + 1e-12).all()
+    assert (now <= later + 1e-12).all()
     if speed_sigma > 0.1:
-        assert (now[0][..., 1:] < later[0][..., 1:]).all() or more * speed_sigma > 5.0
+        assert (now[0, 1:] < later[0, 1:]).all() or more * speed_sigma > 5.0
 
 
 def test_uncertainty_moves_no_path(street: Scene) -> None:
@@ -164,18 +170,30 @@ def test_uncertainty_moves_no_path(street: Scene) -> None:
     assert (second.sigma[..., :2] > first.sigma[..., :2]).all()
 
 
-def test_covariances_without_sense_are_held_within_it() -> None:
-    wild = np.full((2, 5, 5), np.nan)
-    wild[1] = np.inf
-    for spread in spread_of_movers(np.array([5.0, 5.0]), wild):
-        assert np.isfinite(spread).all()
+@pytest.mark.parametrize('wild', [np.nan, np.inf, -np.inf])
+def test_covariances_without_sense_are_held_within_it(wild: float) -> None:
+    covariance = np.full((5, 5), wild)
+    assert np.isfinite(spread_of_mover(5.0, covariance)).all()
+    assert np.isfinite(futures.present_variance(covariance)).all()
 
 
-def test_the_least_likely_of_several_modes_is_the_widest() -> None:
-    probability = np.array([[0.6, 0.1, 0.3, 0, 0, 0], [1.0, 0, 0, 0, 0, 0]])
-    np.testing.assert_array_equal(
-        widening(probability)[..., 0], [[1, UNFORESEEN_SPREAD, 1, 1, 1, 1], [1] * 6]
-    )
+@pytest.mark.parametrize(
+    ('probability', 'widest'),
+    [([0.6, 0.3, 0.1, 0, 0, 0], 2), ([0.4, 0.3, 0.3, 0, 0, 0], 1), ([1.0, 0, 0, 0, 0, 0], -1)],
+)
+def test_the_least_likely_of_several_modes_is_the_widest(
+    probability: list[float], widest: int
+) -> None:
+    assert futures.widened_mode(np.array(probability)) == widest
+
+
+def test_the_widest_mode_is_so_many_times_as_wide(street: Scene) -> None:
+    sure = dataclasses.replace(street.agents, covariance=np.zeros((1, 5, 5)))
+    prediction = predict(dataclasses.replace(street, agents=sure))
+    width = np.sqrt(prediction.sigma[0, :, 50, 1] ** 2 - futures.MIN_SIGMA_M**2)
+    last = np.flatnonzero(prediction.probability[0])[-1]
+    assert last > 0
+    assert width[last] / width[0] == pytest.approx(futures.UNFORESEEN_SPREAD, rel=1e-6)
 
 
 def test_nobody_stays_slow_for_ever(street: Scene) -> None:

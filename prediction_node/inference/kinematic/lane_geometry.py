@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from prediction_node.domain.frames import wrap_angle
-from prediction_node.domain.lane_map import LaneMap, Polylines
+from prediction_node.domain.lane_map import Polylines
 
 SPACING_M = 2.0
 # Curvature is the turn over this distance, so that the kinks of coarse polylines are no curves.
@@ -35,8 +35,8 @@ class LaneGeometry:
     curvature_1pm: np.ndarray  # (S,) left positive
 
     @classmethod
-    def of(cls, lane_map: LaneMap) -> LaneGeometry:
-        line = lane_map.centreline
+    def of(cls, line: Polylines) -> LaneGeometry:
+        """Samples of centrelines, map frame."""
         points = line.points_m[:, :2].astype(np.float64)
         finite = points[np.isfinite(points).all(axis=1)]
         origin = finite.mean(axis=0) if len(finite) else np.zeros(2)
@@ -64,16 +64,6 @@ class LaneGeometry:
         x, y = np.ascontiguousarray(xy.T)
         ux, uy = np.ascontiguousarray(direction.T)
         return cls(origin, length, first, count, spacing, x, y, ux, uy, curvature)
-
-    def sample(self, lane: np.ndarray, arc_length_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Row of the sample before each place, and the share (0 to 1 inside the lane) of the way.
-
-        Places beyond an end get shares outside [0, 1]: the lane continues straight.
-        """
-        # A lane without length has one place.
-        place = arc_length_m / np.maximum(self.spacing_m[lane], 1e-6)
-        rank = np.clip(np.floor(place), 0, self.count[lane] - 2).astype(np.int64)
-        return self.first[lane] + rank, place - rank
 
 
 def _arc_lengths(points: np.ndarray, line: Polylines) -> tuple[np.ndarray, np.ndarray]:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prediction_node.domain.lane_index import LaneIndex
-from prediction_node.domain.lane_map import LaneMap, Relation
+from prediction_node.domain.lane_map import LaneKind, LaneMap, Polylines, Relation
 from prediction_node.inference.kinematic.lane_geometry import LaneGeometry
+from prediction_node.inference.kinematic.lane_index import LaneIndex
 from prediction_node.inference.kinematic.parameters import KinematicParameters
 from prediction_node.inference.kinematic.routes import RouteTable
 
@@ -20,31 +20,62 @@ MAX_STOP_LINE_GAP_M = 6.0
 class Road:
     """Lane geometry, routes, index and stopping places of one map."""
 
-    lane_map: LaneMap
+    lane_map: LaneMap | None  # None: nowhere
     geometry: LaneGeometry
     index: LaneIndex
     routes: RouteTable
     speed_limit_mps: np.ndarray  # (L,) the default where the map has none
     limit_known: np.ndarray  # (L,) bool
-    neighbour_left: np.ndarray  # (L,) int64, -1: none
-    neighbour_right: np.ndarray  # (L,) int64, -1: none
+    change_left: np.ndarray  # (L,) int64 lane to the left that one may change into, -1: none
+    change_right: np.ndarray  # (L,) int64
+    carries_vehicles: np.ndarray  # (L,) bool
+    for_cyclists: np.ndarray  # (L,) bool
+    is_shoulder: np.ndarray  # (L,) bool
+    is_crosswalk: np.ndarray  # (L,) bool
     light_stop_m: np.ndarray  # (L,) arc length at which the lane's lights make one stop
 
     @classmethod
     def of(cls, lane_map: LaneMap, parameters: KinematicParameters) -> Road:
-        geometry = LaneGeometry.of(lane_map)
+        geometry = LaneGeometry.of(lane_map.centreline)
         known = lane_map.has_speed_limit & np.isfinite(lane_map.speed_limit_mps)
         limit = np.where(known, lane_map.speed_limit_mps, parameters.default_speed_limit_mps)
+        kind = lane_map.kind
+        vehicles = (LaneKind.ROAD, LaneKind.SHOULDER, LaneKind.BICYCLE)
         return cls(
             lane_map=lane_map,
             geometry=geometry,
-            index=LaneIndex(lane_map),
+            index=LaneIndex(lane_map.centreline),
             routes=RouteTable.of(lane_map, geometry, parameters.turn_weight),
             speed_limit_mps=np.maximum(limit, 1.0),
             limit_known=known,
-            neighbour_left=_first_target(lane_map.left),
-            neighbour_right=_first_target(lane_map.right),
+            change_left=np.where(lane_map.left_change, _first_target(lane_map.left), -1),
+            change_right=np.where(lane_map.right_change, _first_target(lane_map.right), -1),
+            carries_vehicles=np.isin(kind, vehicles),
+            for_cyclists=kind == LaneKind.BICYCLE,
+            is_shoulder=kind == LaneKind.SHOULDER,
+            is_crosswalk=kind == LaneKind.CROSSWALK,
             light_stop_m=_light_stops(lane_map, geometry),
+        )
+
+    @classmethod
+    def nowhere(cls) -> Road:
+        """No lanes at all: where no map is known."""
+        none, whole, no = np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.bool_)
+        lines = Polylines.of([])
+        return cls(
+            lane_map=None,
+            geometry=LaneGeometry.of(lines),
+            index=LaneIndex(lines),
+            routes=RouteTable.empty(),
+            speed_limit_mps=none,
+            limit_known=no,
+            change_left=whole,
+            change_right=whole,
+            carries_vehicles=no,
+            for_cyclists=no,
+            is_shoulder=no,
+            is_crosswalk=no,
+            light_stop_m=none,
         )
 
 

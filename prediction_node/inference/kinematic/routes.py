@@ -15,7 +15,7 @@ ROUTES = 6
 DEPTH = 24
 BRANCHES = 8
 # A slow vehicle's few metres must not compete with junctions it cannot reach: one table per reach.
-REACHES_M = (60.0, 130.0, 280.0)
+REACHES_M = np.array([60.0, 130.0, 280.0])
 TURN_RAD = 0.6
 _CHUNK = 4096
 # How far beyond a fork its lanes are compared, and what a metre aside costs, in nats, and at most.
@@ -26,9 +26,11 @@ SWERVE_MOST = 1.5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RouteTable:
-    """Routes r of start lane l within reach k stand in row (k * L + l) * ROUTES + r."""
+    """Q routes: route r of start lane l within REACHES_M[k] is row (k * L + l) * ROUTES + r.
 
-    lane_count: int
+    A vehicle's routes are those of the least reach that it does not exceed, else of the largest.
+    """
+
     lanes: np.ndarray  # (Q, DEPTH) int32 lane of each leg; the last one repeats
     # A route is a few hundred metres long: single precision errs by hundredths of a millimetre.
     start_m: np.ndarray  # (Q, DEPTH) float32, start of each leg along the route; inf: no such leg
@@ -57,23 +59,18 @@ class RouteTable:
             np.concatenate(rows) for rows in zip(*parts, strict=True)
         )
         turn = _leg_turns(lanes, start_m, lane_turn)
-        return cls(len(lane_map), lanes, start_m, weight, shared_m, turn)
+        return cls(lanes, start_m, weight, shared_m, turn)
 
-    def rows(self, lane: np.ndarray, reach_m: np.ndarray) -> np.ndarray:
-        """(M, ROUTES) rows of the routes from lanes (M,) for vehicles that get so far (M,)."""
-        table = np.minimum(np.searchsorted(REACHES_M, reach_m), len(REACHES_M) - 1)
-        return np.asarray(((table * self.lane_count + lane) * ROUTES)[:, None] + np.arange(ROUTES))
-
-    def locate(self, row: np.ndarray, place_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Lane and arc length in it of places (M, G) from the start of the routes' start lanes."""
-        start = self.start_m[row]
-        furthest = place_m.max() if place_m.size else 0.0
-        legs = max(1, int((start.min(axis=0, initial=np.inf) <= furthest).sum()))
-        leg = np.zeros(place_m.shape, np.int64)
-        for k in range(1, legs):
-            leg += place_m >= start[:, k, None]
-        flat = row[:, None] * DEPTH + leg
-        return self.lanes.ravel().take(flat), place_m - self.start_m.ravel().take(flat)
+    @classmethod
+    def empty(cls) -> RouteTable:
+        """The routes of no lanes."""
+        return cls(
+            np.zeros((0, DEPTH), np.int32),
+            np.zeros((0, DEPTH), np.float32),
+            np.zeros(0),
+            np.zeros((0, ROUTES), np.float32),
+            np.zeros((0, DEPTH), np.int8),
+        )
 
 
 def _padded(relation: Relation, lanes: int) -> np.ndarray:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prediction_node.domain.frames import wrap_angle
-from prediction_node.domain.lane_map import LaneMap
+from prediction_node.domain.lane_map import Polylines
+from prediction_node.inference.kinematic.kernels import lanes
 
 CELL_M = 6.0
 # A lane whose pieces would exceed this is a broken map, not a road.
@@ -25,8 +25,7 @@ class LaneCandidates:
     offset_m: np.ndarray  # (C,) across the lane, left positive
     beyond_m: np.ndarray  # (C,) along the lane past its end (> 0) or before its start (< 0), else 0
     distance_m: np.ndarray  # (C,) to the closest point of the centreline
-    lane_yaw_rad: np.ndarray  # (C,) heading of the lane there
-    heading_error_rad: np.ndarray  # (C,) query's yaw minus lane's in [-pi, pi); 0 without a yaw
+    heading_error_rad: np.ndarray  # (C,) query's yaw minus lane's in [-pi, pi)
 
     def __len__(self) -> int:
         return len(self.query)
@@ -45,19 +44,18 @@ class LaneIndex:
     never found.
     """
 
-    def __init__(self, lane_map: LaneMap) -> None:
-        points = lane_map.centreline.points_m[:, :2].astype(np.float64)
-        offsets = lane_map.centreline.offsets
-        lane_of_point = np.repeat(np.arange(len(lane_map)), np.diff(offsets))
+    def __init__(self, centreline: Polylines) -> None:
+        points = centreline.points_m[:, :2].astype(np.float64)
+        offsets = centreline.offsets
+        lane_of_point = np.repeat(np.arange(len(centreline)), np.diff(offsets))
         step = np.diff(points, axis=0) if len(points) > 1 else np.zeros((0, 2))
         length = np.hypot(step[:, 0], step[:, 1])
         inside = lane_of_point[1:] == lane_of_point[:-1]
         arc = np.concatenate([[0.0], np.cumsum(np.where(inside, length, 0.0))])
-        lane_start = np.zeros(len(lane_map))
+        lane_start = np.zeros(len(centreline))
         filled = np.diff(offsets) > 0
         lane_start[filled] = arc[offsets[:-1][filled]]
         keep = np.flatnonzero(inside & (length > 1e-9) & np.isfinite(length))
-        self.lane_count = len(lane_map)
         # Working near zero keeps all digits on maps whose coordinates reach 10^7 m.
         self.origin_m = points[keep].mean(axis=0) if len(keep) else np.zeros(2)
         self._lane = lane_of_point[keep]
@@ -101,78 +99,44 @@ class LaneIndex:
         self._key = key[order]
         self._segment = owner[order]
 
-    def near(self, xy_m: np.ndarray, yaw_rad: np.ndarray | None, radius_m: float) -> LaneCandidates:
+    def near(self, xy_m: np.ndarray, yaw_rad: np.ndarray, radius_m: float) -> LaneCandidates:
         """All lanes whose centreline comes within `radius_m` of the points (N, 2), map frame.
 
         Points that are not finite find nothing. Exact: the same answer as looking at every segment.
         """
-        xy_m = np.asarray(xy_m, np.float64) - self.origin_m
-        query, segment = self._window(xy_m, radius_m)
-        dx = xy_m[query, 0] - self._x[segment]
-        dy = xy_m[query, 1] - self._y[segment]
-        ux, uy = self._ux[segment], self._uy[segment]
-        along = dx * ux + dy * uy
-        across = dy * ux - dx * uy
-        clamped = np.minimum(np.maximum(along, 0.0), self._length[segment])
-        overshoot = along - clamped
-        distance = np.hypot(overshoot, across)
-        best = self._closest(query, segment, distance, radius_m)
-        query, segment = query[best], segment[best]
-        overshoot, across, distance = overshoot[best], across[best], distance[best]
-        at_end = np.where(overshoot < 0.0, self._first[segment], self._last[segment])
-        at_end &= overshoot != 0.0
-        lane_yaw = self._yaw[segment]
-        error = np.zeros(len(query))
-        if yaw_rad is not None:
-            error = wrap_angle(np.asarray(yaw_rad, np.float64)[query] - lane_yaw)
-        return LaneCandidates(
+        x, y = np.ascontiguousarray((np.asarray(xy_m, np.float64) - self.origin_m).T)
+        segments = {
+            'start_x_m': self._x,
+            'start_y_m': self._y,
+            'ux': self._ux,
+            'uy': self._uy,
+            'length_m': self._length,
+        }
+        query, segment = lanes.closest_segments(
+            x_m=x,
+            y_m=y,
+            radius_m=float(radius_m),
+            cell_m=CELL_M,
+            key_bits=_KEY_BITS,
+            key=self._key,
+            filed=self._segment,
+            lane=self._lane,
+            **segments,
+        )
+        arc_length, offset, beyond, distance, error = lanes.places_on_segments(
+            x_m=x,
+            y_m=y,
+            yaw_rad=np.ascontiguousarray(yaw_rad, np.float64),
             query=query,
-            lane=self._lane[segment],
-            arc_length_m=self._arc[segment] + clamped[best],
-            # At a bend the closest point is a vertex: the whole distance lies across the lane.
-            offset_m=np.where(at_end, across, np.copysign(distance, across)),
-            beyond_m=np.where(at_end, overshoot, 0.0),
-            distance_m=distance,
-            lane_yaw_rad=lane_yaw,
-            heading_error_rad=error,
+            segment=segment,
+            arc_m=self._arc,
+            segment_yaw_rad=self._yaw,
+            is_first=self._first,
+            is_last=self._last,
+            **segments,
         )
-
-    def _closest(
-        self, query: np.ndarray, segment: np.ndarray, distance: np.ndarray, radius_m: float
-    ) -> np.ndarray:
-        """Rows of the closest segment of every (query, lane); of equals the first."""
-        close = np.flatnonzero(distance <= radius_m)
-        pair = query[close] * max(self.lane_count, 1) + self._lane[segment[close]]
-        order = np.argsort(pair, kind='stable')
-        close, pair = close[order], pair[order]
-        begin = np.flatnonzero(np.concatenate([[True], pair[1:] != pair[:-1]])[: len(pair)])
-        if not len(begin):
-            return close
-        count = np.diff(begin, append=len(pair))
-        nearest = np.repeat(np.minimum.reduceat(distance[close], begin), count)
-        # Next to a vertex two segments are equally close; rounding must not choose between them.
-        rank = np.where(distance[close] <= nearest + 1e-9, segment[close], len(self._length))
-        first = np.repeat(np.minimum.reduceat(rank, begin), count)
-        chosen = np.flatnonzero(rank == first)
-        # One segment may be filed under several cells of the window.
-        unique = np.concatenate([[True], pair[chosen][1:] != pair[chosen][:-1]])
-        return np.asarray(close[chosen[unique]])
-
-    def _window(self, xy_m: np.ndarray, radius_m: float) -> tuple[np.ndarray, np.ndarray]:
-        """Pairs (query, segment) of all segments filed in the cells around each query."""
-        usable = np.flatnonzero(
-            np.isfinite(xy_m).all(axis=1) & (np.abs(xy_m) < CELL_M * 2**29).all(axis=1)
-        )
-        low = np.floor((xy_m[usable] - radius_m) / CELL_M).astype(np.int64)
-        high = np.floor((xy_m[usable] + radius_m) / CELL_M).astype(np.int64)
-        rows = int((high[:, 1] - low[:, 1]).max()) + 1 if len(usable) else 0
-        row = low[:, 1, None] + np.arange(rows)
-        begin = np.searchsorted(self._key, _key(low[:, 0, None], row))
-        end = np.searchsorted(self._key, _key(high[:, 0, None], row), side='right')
-        count = np.where(row <= high[:, 1, None], end - begin, 0).ravel()
-        query = np.repeat(np.repeat(usable, rows), count)
-        rank = np.arange(len(query)) - np.repeat(np.cumsum(count) - count, count)
-        return query, self._segment[np.repeat(begin.ravel(), count) + rank]
+        lane = self._lane[segment]
+        return LaneCandidates(query, lane, arc_length, offset, beyond, distance, error)
 
 
 def _key(x: np.ndarray, y: np.ndarray) -> np.ndarray:
