@@ -23,6 +23,8 @@ _GAP_M = (0.3, 5.0)
 # Points of roads and houses are no farther apart.
 _GRAIN_M = 1.0
 _LEAST_FRONT_M = 6.0
+# Middles of houses that meet are no farther apart.
+_LARGEST_M = math.hypot(_FRONT_M[1], _DEPTH_M[1])
 
 
 def draw_buildings(
@@ -68,18 +70,21 @@ def _house(kerb_m: np.ndarray, way_m: float, front_m: float, depth_m: float) -> 
 
 
 def _free(house: np.ndarray, road: cKDTree, clear_m: float, houses: list[np.ndarray]) -> bool:
-    near, _ = road.query(_grid(house), distance_upper_bound=clear_m)
-    return not np.isfinite(near).any() and not any(overlap(house, other) for other in houses)
+    for points in (house, _rim(house)):
+        near, _ = road.query(points, distance_upper_bound=clear_m)
+        if np.isfinite(near).any():
+            return False
+    if not houses:
+        return True
+    away = np.hypot(*(np.mean(houses, axis=1) - house.mean(axis=0)).T)
+    return not any(overlap(house, houses[k]) for k in np.flatnonzero(away < _LARGEST_M))
 
 
-def _grid(house: np.ndarray) -> np.ndarray:
-    """(P, 2) points all over a rectangle."""
-    along, across = house[3] - house[0], house[1] - house[0]
-    u = np.linspace(0.0, 1.0, math.ceil(np.hypot(*along) / _GRAIN_M) + 1)
-    v = np.linspace(0.0, 1.0, math.ceil(np.hypot(*across) / _GRAIN_M) + 1)
-    grid = house[0] + u[:, None, None] * along + v[None, :, None] * across
-    points: np.ndarray = grid.reshape(-1, 2)
-    return points
+def _rim(house: np.ndarray) -> np.ndarray:
+    """(P, 2) points along the outline. No road lies wholly within a house: the rim is enough."""
+    closed = np.concatenate([house, house[:1]])
+    length = float(arc_length_m(closed)[-1])
+    return point_at(closed, np.linspace(0.0, length, math.ceil(length / _GRAIN_M) + 1))
 
 
 def overlap(one_m: np.ndarray, other_m: np.ndarray) -> bool:
@@ -101,12 +106,13 @@ def _road_points(network: Network) -> np.ndarray:
         if lane.function is Function.WALKING_AREA:
             points.append(_ring_points(line))
             continue
+        line = _dense(line)
         if len(line) < 2:
             continue
         length = float(arc_length_m(line)[-1])
         way = np.linspace(0.0, length, math.ceil(length / _GRAIN_M) + 2)
         for side in np.linspace(-0.5, 0.5, math.ceil(lane.width_m / _GRAIN_M) + 1):
-            points.append(point_at(offset_line(_dense(line), side * lane.width_m), way))
+            points.append(point_at(offset_line(line, side * lane.width_m), way))
     for junction in network.junctions.values():
         if len(junction.outline_m) > 2:
             points.append(_ring_points(junction.outline_m[:, :2]))
@@ -116,8 +122,8 @@ def _road_points(network: Network) -> np.ndarray:
 def _dense(line_m: np.ndarray) -> np.ndarray:
     """Without repeated points, which have no direction."""
     keep = np.concatenate([[True], np.hypot(*np.diff(line_m, axis=0).T) > 1e-3])
-    kept = line_m[keep]
-    return kept if len(kept) > 1 else line_m + np.array([[0.0, 0.0], [1e-3, 0.0]])[: len(line_m)]
+    kept: np.ndarray = line_m[keep]
+    return kept
 
 
 def _ring_points(outline_m: np.ndarray) -> np.ndarray:

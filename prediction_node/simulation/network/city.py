@@ -104,14 +104,16 @@ def _populate(
     occupied = Occupied()
     ego = _ego_trip(course, occupied, rng['ego'])
     parked = draw_parked(traffic, rng['parking'])
-    leaving, pull_outs = draw_pull_outs(course, parked, rng['events'])
-    double_parked = draw_double_parked(course, occupied, rng['events'])
+    leaving, pull_outs, kerb_boxes = draw_pull_outs(course, parked, rng['events'])
+    double_parked, truck_boxes = draw_double_parked(course, occupied, rng['events'])
     emergency = draw_emergency(course, rng['events'])
-    crossings = draw_crossings(course, rng['events'])
+    obstacles = [*kerb_boxes, *truck_boxes]
+    crossings = draw_crossings(course, parked, obstacles, rng['events'])
     phone_walks, late = draw_late_walkers(course, rng['events'])
     trips = draw_trips(traffic, course.duration_s, occupied, rng['trips'])
     cars = [trip for trip in trips if trip.id.startswith('car_')]
     script = Script(
+        parked=tuple(car.box for cars_at_kerb in parked.values() for car in cars_at_kerb),
         crossings=crossings,
         pull_outs=pull_outs,
         double_parked=tuple(trip.id for trip in double_parked),
@@ -119,9 +121,8 @@ def _populate(
         red_light_runners=draw_runners(course, cars, rng['events']),
         late_walkers=late,
     )
-    standing = [car.trip() for cars_at_kerb in parked.values() for car in cars_at_kerb]
     walks = [*draw_walks(traffic, course.duration_s, rng['walks']), *phone_walks]
-    return script, [ego, *double_parked, *leaving, *standing, *emergency, *trips], walks
+    return script, [ego, *double_parked, *leaving, *emergency, *trips], walks
 
 
 def _ego_trip(course: Course, occupied: Occupied, rng: np.random.Generator) -> Trip:

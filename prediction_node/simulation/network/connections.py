@@ -25,6 +25,8 @@ class LaneConnection:
     lane: int
     onto_edge: str
     onto_lane: int
+    # Who has to give way does so at the stop line, not in the middle of the junction.
+    waits_outside: bool = False
 
 
 def lane_connections(plan: Plan) -> list[LaneConnection]:
@@ -38,7 +40,10 @@ def lane_connections(plan: Plan) -> list[LaneConnection]:
             if node.kind == 'join':
                 found += _joined(edge, ways[0])
             elif ways:
-                found += [*_driving(edge, ways), *_riding(edge, ways, node.kind == 'signal')]
+                found += [
+                    *_driving(edge, ways, node.kind != 'ring'),
+                    *_riding(edge, ways, node.kind == 'signal'),
+                ]
     return found
 
 
@@ -55,7 +60,8 @@ def turn_rad(edge: PlannedEdge, onto: PlannedEdge) -> float:
 def _inside(line_m: np.ndarray) -> np.ndarray:
     """The first point of a line that lies well inside of it, or its end."""
     away = np.hypot(*(line_m - line_m[0]).T)
-    return line_m[int(np.argmax(away >= _END_M))] if away.max() >= _END_M else line_m[-1]
+    inside: np.ndarray = line_m[int(np.argmax(away >= _END_M)) if away.max() >= _END_M else -1]
+    return inside
 
 
 def _leads_back(edge: PlannedEdge, out: PlannedEdge) -> bool:
@@ -76,23 +82,26 @@ def _joined(edge: PlannedEdge, onto: PlannedEdge) -> Iterator[LaneConnection]:
     yield LaneConnection(edge.id, len(edge.lanes) - 1, onto.id, len(onto.lanes) - 1)
 
 
-def _driving(edge: PlannedEdge, ways: list[PlannedEdge]) -> Iterator[LaneConnection]:
+def _driving(
+    edge: PlannedEdge, ways: list[PlannedEdge], right_waits_outside: bool
+) -> Iterator[LaneConnection]:
     lanes = _lanes(edge, LaneUse.DRIVING)
     used = set()
     through = lanes[:-1] if edge.turn_lane else lanes
     turns = {out.id: turn_rad(edge, out) for out in ways}
     for out in ways:
         onto = _lanes(out, LaneUse.DRIVING)
-        turn = turns[out.id]
+        turn, outside = turns[out.id], False
         if turn > _STRAIGHT_RAD:
             pairs = [(lanes[-1], onto[-1])]
         elif turn < -_STRAIGHT_RAD:
-            pairs = [(through[0], onto[0])]
+            # One who waits for walkers in the turn stands in the way of bicycles.
+            pairs, outside = [(through[0], onto[0])], right_waits_outside
         else:
             pairs = [(lane, onto[min(k, len(onto) - 1)]) for k, lane in enumerate(through)]
         for lane, target in pairs:
             used.add(lane)
-            yield LaneConnection(edge.id, lane, out.id, target)
+            yield LaneConnection(edge.id, lane, out.id, target, outside)
     for lane in (lane for lane in lanes if lane not in used):
         # No way straight on: the lanes of each half turn to their side.
         leftmost = lanes.index(lane) >= 0.5 * len(lanes)

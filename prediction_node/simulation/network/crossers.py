@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
 from prediction_node.domain.kinds import ObjectClass
 from prediction_node.simulation.network.course import Course
 from prediction_node.simulation.network.curves import arc_length_m, direction_at, point_at
+from prediction_node.simulation.network.parking import Parked, room_about
 from prediction_node.simulation.network.plan import LaneUse, PlannedEdge
-from prediction_node.simulation.network.script import Crossing, LateWalker
+from prediction_node.simulation.network.script import Crossing, LateWalker, StandingCar
 from prediction_node.simulation.network.vehicle_types import draw_type
 from prediction_node.simulation.network.walkers import Walk
 
@@ -19,11 +23,21 @@ _DOG_MPS = (2.5, 5.5)
 # How near the robotaxi is when they start: a second or three of driving beyond their own way.
 _WALK_NEAR_M = (26.0, 45.0)
 _DOG_NEAR_M = (18.0, 32.0)
+# Between a path and a standing car, walker's own half width included.
+_ROOM_M = 1.1
+_ATTEMPTS = 20
 _LATE_WALK_M = (6.0, 14.0)
 
 
-def draw_crossings(course: Course, rng: np.random.Generator) -> tuple[Crossing, ...]:
-    """Mid-block crossings and dogs, across streets on the robotaxi's way."""
+def draw_crossings(
+    course: Course,
+    parked: dict[str, list[Parked]],
+    obstacles: Sequence[StandingCar],
+    rng: np.random.Generator,
+) -> tuple[Crossing, ...]:
+    """Mid-block crossings and dogs, across streets on the robotaxi's way, around the obstacles.
+    Parked cars in their way are taken out of `parked`: they step out between the others.
+    """
     events = course.traffic.scenario.events
     counts = {
         ObjectClass.PEDESTRIAN: course.count(events.mid_block_crossing_per_min),
@@ -37,9 +51,22 @@ def draw_crossings(course: Course, rng: np.random.Generator) -> tuple[Crossing, 
     crossings: list[Crossing] = []
     for label, count in counts.items():
         for number in range(count if places else 0):
-            edge, arrival = places[int(rng.integers(len(places)))]
-            crossings.append(_crossing(course, label, number, edge, arrival, rng))
+            for _ in range(_ATTEMPTS):
+                edge, arrival = places[int(rng.integers(len(places)))]
+                crossing = _crossing(course, label, number, edge, arrival, rng)
+                points = _dense(crossing.path_m)
+                if all(room_about(box, points) > _ROOM_M for box in obstacles):
+                    break
+            crossings.append(crossing)
+            for cars in parked.values():
+                cars[:] = [car for car in cars if room_about(car.box, points) > _ROOM_M]
     return tuple(crossings)
+
+
+def _dense(path_m: np.ndarray) -> np.ndarray:
+    """Points along a path, closer than any car is wide."""
+    length = float(arc_length_m(path_m)[-1])
+    return point_at(path_m, np.linspace(0.0, length, math.ceil(length / 0.3) + 1))
 
 
 def _crossing(

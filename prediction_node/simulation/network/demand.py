@@ -10,7 +10,7 @@ import numpy as np
 
 from prediction_node.simulation.network.net_file import Network
 from prediction_node.simulation.network.plan import LaneUse, Plan
-from prediction_node.simulation.network.routes import RoadGraph, road_graph
+from prediction_node.simulation.network.routes import RoadGraph, left_turns, road_graph
 from prediction_node.simulation.network.streets import PRIORITY
 from prediction_node.simulation.network.vehicle_types import BODIES, draw_type
 from prediction_node.simulation.scenario import Scenario
@@ -24,6 +24,7 @@ _BEFORE_S = 600.0
 # Space kept between vehicles that are there from the start, besides their length.
 _SPACE_M = 5.0
 _ALTERNATIVES = 3
+_LONG = ('bus', 'trailer')
 _BUS_STOP_S = (6.0, 14.0)
 
 
@@ -99,7 +100,7 @@ def draw_trips(
     start is put where he has got to by then, if there is room. So traffic is steady from the
     start. A kind with a rate is there with at least one.
     """
-    trips = []
+    trips: list[Trip] = []
     for kind in VEHICLE_KINDS:
         rate = getattr(traffic.scenario.demand, f'{kind}_per_h') / 3600.0
         if rate > 0.0:
@@ -165,6 +166,8 @@ def _ways(
 ) -> list[tuple[tuple[str, ...], float]]:
     """Ways from fringe to fringe with how often they are taken; great streets carry more."""
     street = {edge.id: edge for edge in traffic.plan.edges}
+    # Long vehicles that wait for a gap in the middle of a junction stand in everybody's way.
+    avoided = left_turns(traffic.network) if kind in _LONG else frozenset()
     ways = []
     for entry in graph.entries:
         for leaving in graph.exits:
@@ -181,7 +184,7 @@ def _ways(
                 < PRIORITY['collector']
             ):
                 weight *= 0.05
-            found = {graph.way(entry, leaving, rng) for _ in range(_ALTERNATIVES)}
+            found = {graph.way(entry, leaving, rng, avoided) for _ in range(_ALTERNATIVES)}
             ways += [(way, weight / len(found)) for way in sorted(found) if way]
     return ways
 

@@ -134,16 +134,15 @@ def _allowed(edge: PlannedEdge, use: LaneUse) -> Iterable[str]:
 def _connections(plan: Plan) -> ElementTree.Element:
     root = ElementTree.Element('connections')
     for each in lane_connections(plan):
-        ElementTree.SubElement(
-            root,
-            'connection',
-            {
-                'from': each.edge,
-                'to': each.onto_edge,
-                'fromLane': str(each.lane),
-                'toLane': str(each.onto_lane),
-            },
-        )
+        attributes = {
+            'from': each.edge,
+            'to': each.onto_edge,
+            'fromLane': str(each.lane),
+            'toLane': str(each.onto_lane),
+        }
+        if each.waits_outside:
+            attributes['contPos'] = '0'
+        ElementTree.SubElement(root, 'connection', attributes)
     for crosswalk in plan.crosswalks:
         ElementTree.SubElement(
             root,

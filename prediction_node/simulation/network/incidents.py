@@ -8,13 +8,13 @@ import numpy as np
 
 from prediction_node.simulation.network.course import Course
 from prediction_node.simulation.network.demand import Occupied, Trip, stop
-from prediction_node.simulation.network.parking import Parked, room_to_leave
+from prediction_node.simulation.network.parking import Parked, box_on_lane, room_to_leave
 from prediction_node.simulation.network.plan import LaneUse, PlannedEdge
-from prediction_node.simulation.network.script import PullOut
+from prediction_node.simulation.network.script import PullOut, StandingCar
 from prediction_node.simulation.network.vehicle_types import draw_type
 
 # A car at the kerb needs this much room ahead to steer out.
-_LEAVING_ROOM_M = 9.0
+_LEAVING_ROOM_M = 11.0
 # Front wheels turn this long before a parked car moves.
 _NOTICE_S = (1.5, 3.5)
 # Where nobody can pass, a stopped truck is gone soon.
@@ -23,10 +23,12 @@ _BLOCKING_S = (4.0, 14.0)
 
 def draw_pull_outs(
     course: Course, parked: dict[str, list[Parked]], rng: np.random.Generator
-) -> tuple[list[Trip], tuple[PullOut, ...]]:
-    """Cars that leave the kerb; taken out of `parked`, with those that block their way."""
+) -> tuple[list[Trip], tuple[PullOut, ...], list[StandingCar]]:
+    """Cars that leave the kerb, and where they stand before; taken out of `parked`, with those
+    that block their way.
+    """
     graph = course.traffic.graphs['custom1']
-    trips, pull_outs = [], []
+    trips, pull_outs, boxes = [], [], []
     for _ in range(course.count(course.traffic.scenario.events.pull_out_per_min)):
         places = [(parked[edge.id], t) for edge, t in course.ahead if parked.get(edge.id)]
         # Where the robotaxi passes no kerb, somebody pulls out elsewhere.
@@ -44,16 +46,20 @@ def draw_pull_outs(
         cars.remove(car)
         start = course.instant_s(arrival, rng)
         trips.append(car.leaving(way, start))
+        boxes.append(car.box)
         pull_outs.append(PullOut(car.id, start, float(rng.uniform(*_NOTICE_S))))
-    return trips, tuple(pull_outs)
+    return trips, tuple(pull_outs), boxes
 
 
-def draw_double_parked(course: Course, occupied: Occupied, rng: np.random.Generator) -> list[Trip]:
+def draw_double_parked(
+    course: Course, occupied: Occupied, rng: np.random.Generator
+) -> tuple[list[Trip], list[StandingCar]]:
     """Trucks that stand on the rightmost driving lane, where there are two if the city has such
-    streets, and drive on later.
+    streets, and drive on later; and where they stand.
     """
     graph = course.traffic.graphs['truck']
     trips: list[Trip] = []
+    boxes: list[StandingCar] = []
     pools = _stopping_places(course)
     for number in range(course.count(course.traffic.scenario.events.double_parked_per_min)):
         for edge, arrival in _shuffled(pools, rng):
@@ -72,14 +78,12 @@ def draw_double_parked(course: Course, occupied: Occupied, rng: np.random.Genera
             if len(lanes) == 1:
                 until = start + float(rng.uniform(*_BLOCKING_S))
             halt = stop(edge.id, lanes[0], front, until_s=until)
-            trips.append(
-                Trip(
-                    *(f'delivery_{number}', type_id, 0.0, way, str(lanes[0]), 'stop', '0'),
-                    (halt,),
-                )
-            )
+            name, lane = f'delivery_{number}', str(lanes[0])
+            trips.append(Trip(name, type_id, 0.0, way, lane, 'stop', '0', (halt,)))
+            on = f'{edge.id}_{lane}'
+            boxes.append(box_on_lane(course.traffic.network, name, on, front, body))
             break
-    return trips
+    return trips, boxes
 
 
 def _stopping_places(course: Course) -> list[list[tuple[PlannedEdge, float]]]:
@@ -128,7 +132,8 @@ def draw_runners(
     signals = {node.id for node in course.traffic.plan.nodes if node.kind == 'signal'}
     end_of = {edge.id: edge.end for edge in course.traffic.plan.edges}
     met = {end_of[edge] for edge in course.route} & signals
-    near, far = [], []
+    near: list[str] = []
+    far: list[str] = []
     for trip in trips:
         passed = {end_of[edge] for edge in trip.edges[:-1]} & signals
         if not passed or trip.depart_s > course.window_s[1]:

@@ -76,6 +76,15 @@ def find_netconvert() -> Path:
     return Path(found)
 
 
+def require_sumo() -> None:
+    """Raise SimulationError unless SUMO's program and its library are there."""
+    find_netconvert()
+    if importlib.util.find_spec('libsumo') is None:
+        raise SimulationError(
+            'libsumo of Eclipse SUMO is missing: install it with pip install libsumo'
+        )
+
+
 def _first_error(stderr: str) -> str:
     """What netconvert says went wrong, in one line."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,9 +31,15 @@ class RoadGraph:
     def time_s(self, edge: str) -> float:
         return self.length_m[edge] / self.speed_mps[edge]
 
-    def way(self, start: str, end: str, rng: np.random.Generator) -> tuple[str, ...]:
-        """Edges from start to end, both included, by a driver's own taste; empty: there is no
-        way.
+    def way(
+        self,
+        start: str,
+        end: str,
+        rng: np.random.Generator,
+        avoided: Collection[tuple[str, str]] = (),
+    ) -> tuple[str, ...]:
+        """Edges from start to end, both included, by a driver's own taste and without the
+        avoided (edge, next edge); empty: there is no way.
         """
         taste = {edge: float(1.0 + _TASTE * rng.random()) for edge in self.length_m}
         queue: list[tuple[float, str, str]] = [(0.0, start, '')]
@@ -49,7 +55,7 @@ class RoadGraph:
                     way.append(before[way[-1]])
                 return tuple(reversed(way))
             for following in self.onto[edge]:
-                if following not in before:
+                if following not in before and (edge, following) not in avoided:
                     step = self.time_s(following) * taste[following]
                     heapq.heappush(queue, (cost + step, following, edge))
         return ()
@@ -88,6 +94,15 @@ def road_graph(network: Network, sumo_class: str) -> RoadGraph:
         open_lanes=open_lanes,
         entries=tuple(e for e in open_lanes if network.edges[e].start in dead_ends),
         exits=tuple(e for e in open_lanes if network.edges[e].end in dead_ends),
+    )
+
+
+def left_turns(network: Network) -> frozenset[tuple[str, str]]:
+    """(edge, next edge) of all left turns at junctions."""
+    return frozenset(
+        (network.lanes[c.start].edge, network.lanes[c.end].edge)
+        for c in network.connections
+        if c.direction.lower() in 'lt'
     )
 
 

@@ -15,6 +15,18 @@ from prediction_node.domain.kinds import ObjectClass
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class StandingCar:
+    """A car parked for good. Nothing of the traffic drives where it stands, so SUMO need not know
+    of it.
+    """
+
+    id: str
+    position_m: np.ndarray  # (2,) middle of its box
+    yaw_rad: float
+    size_m: np.ndarray  # (3,) length, width, height
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Crossing:
     """A walker or an animal that crosses away from crosswalks, along `path_m`.
 
@@ -61,6 +73,7 @@ class LateWalker:
 class Script:
     """All scripted events of a city. Vehicles and persons named by id are in its demand."""
 
+    parked: tuple[StandingCar, ...] = ()
     crossings: tuple[Crossing, ...] = ()
     pull_outs: tuple[PullOut, ...] = ()
     double_parked: tuple[str, ...] = ()  # stand on a driving lane with hazard lights

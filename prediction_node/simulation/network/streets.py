@@ -142,8 +142,10 @@ def add_stretch(plan: Plan, scenario: Scenario, stretch: Stretch, turn_lane_at: 
     """
     street = scenario.street(stretch.street)
     median = street.lane_width_m if street.turn_lane else 0.0
-    ways = ((stretch.start, stretch.end, stretch.line_m),)
-    ways += ((stretch.end, stretch.start, stretch.line_m[::-1]),)
+    ways = (
+        (stretch.start, stretch.end, stretch.line_m),
+        (stretch.end, stretch.start, stretch.line_m[::-1]),
+    )
     for start, end, line in ways:
         border = offset_line(line, -0.5 * median)
         length = float(arc_length_m(line)[-1])

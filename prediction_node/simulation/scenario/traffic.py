@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from prediction_node.domain.parameter import check, parameter
 
-_PER_HOUR = {'unit': '1/h', 'low': 0.0, 'high': 20000.0}
+
+def _per_hour(default: float, description: str) -> Any:
+    return parameter(default, description, unit='1/h', low=0.0, high=20000.0)
+
+
+def _per_minute(default: float, description: str) -> Any:
+    return parameter(default, description, unit='1/min', low=0.0, high=20.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,13 +22,13 @@ class Demand:
     there from the start.
     """
 
-    car_per_h: float = parameter(1200.0, 'Cars.', **_PER_HOUR)
-    truck_per_h: float = parameter(60.0, 'Trucks.', **_PER_HOUR)
-    bus_per_h: float = parameter(30.0, 'Buses.', **_PER_HOUR)
-    trailer_per_h: float = parameter(20.0, 'Lorries with a trailer.', **_PER_HOUR)
-    motorcycle_per_h: float = parameter(50.0, 'Motorcycles.', **_PER_HOUR)
-    bicycle_per_h: float = parameter(200.0, 'Bicycles.', **_PER_HOUR)
-    pedestrian_per_h: float = parameter(900.0, 'Walkers who start a walk.', **_PER_HOUR)
+    car_per_h: float = _per_hour(1200.0, 'Cars.')
+    truck_per_h: float = _per_hour(60.0, 'Trucks.')
+    bus_per_h: float = _per_hour(30.0, 'Buses.')
+    trailer_per_h: float = _per_hour(20.0, 'Lorries with a trailer.')
+    motorcycle_per_h: float = _per_hour(50.0, 'Motorcycles.')
+    bicycle_per_h: float = _per_hour(200.0, 'Bicycles.')
+    pedestrian_per_h: float = _per_hour(900.0, 'Walkers who start a walk.')
     parked_share: float = parameter(
         0.6, 'Share of the places at the kerb that are taken.', low=0.0, high=0.95
     )
@@ -63,30 +70,16 @@ class Events:
     place for it.
     """
 
-    mid_block_crossing_per_min: float = parameter(
-        1.0, 'Walkers who cross away from crosswalks.', unit='1/min', low=0.0, high=20.0
+    mid_block_crossing_per_min: float = _per_minute(1.0, 'Walkers who cross away from crosswalks.')
+    dog_per_min: float = _per_minute(0.5, 'Dogs that run onto the road.')
+    pull_out_per_min: float = _per_minute(1.0, 'Parked cars that pull out.')
+    double_parked_per_min: float = _per_minute(
+        0.5, 'Trucks that stop on a driving lane with hazard lights.'
     )
-    dog_per_min: float = parameter(
-        0.5, 'Dogs that run onto the road.', unit='1/min', low=0.0, high=20.0
-    )
-    pull_out_per_min: float = parameter(
-        1.0, 'Parked cars that pull out.', unit='1/min', low=0.0, high=20.0
-    )
-    double_parked_per_min: float = parameter(
-        0.5,
-        'Trucks that stop on a driving lane with hazard lights.',
-        unit='1/min',
-        low=0.0,
-        high=10.0,
-    )
-    emergency_per_min: float = parameter(
-        0.3, 'Emergency vehicles on call.', unit='1/min', low=0.0, high=10.0
-    )
-    red_light_runner_per_min: float = parameter(
-        0.5, 'Drivers who pass a red light.', unit='1/min', low=0.0, high=20.0
-    )
-    phone_pedestrian_per_min: float = parameter(
-        0.5, 'Phone holders who step off late before the ego.', unit='1/min', low=0.0, high=20.0
+    emergency_per_min: float = _per_minute(0.3, 'Emergency vehicles on call.')
+    red_light_runner_per_min: float = _per_minute(0.5, 'Drivers who pass a red light.')
+    phone_pedestrian_per_min: float = _per_minute(
+        0.5, 'Phone holders who step off late before the ego.'
     )
 
     def __post_init__(self) -> None:
