@@ -28,6 +28,7 @@ _WARY = Nerve(braking_mps2=2.5, reaction_s=1.0, margin_m=4.0)
 _CARELESS = Nerve(braking_mps2=4.5, reaction_s=0.6, margin_m=2.0)
 # keepRoute of moveToXY, by SUMO's bits: may leave the route (2), any place is taken exactly (4).
 _ANYWHERE = 6
+_REACH_M = 12.0  # SUMO looks for a road this far from the place; farther is slow
 
 
 class _Phase(enum.Enum):
@@ -109,7 +110,8 @@ class Crossings:
                 actor.walk(crossing.speed_mps if go else 0.0, self._step_s)
                 if actor.arrived():
                     self._vanish(actor)
-            if actor.phase in (_Phase.WAITING, _Phase.WALKING):
+            # Who waits stands off the road, where SUMO let it appear.
+            if actor.phase is _Phase.WALKING:
                 self._put(actor)
 
     def show(self) -> None:
@@ -166,7 +168,7 @@ class Crossings:
         angle = float(np.degrees(0.5 * np.pi - actor.yaw_rad))
         with self._engine.errors(f'could not move {actor.crossing.id}'):
             self._engine.sumo.person.moveToXY(
-                actor.crossing.id, actor.edge, float(x), float(y), angle, _ANYWHERE, 100.0
+                actor.crossing.id, actor.edge, float(x), float(y), angle, _ANYWHERE, _REACH_M
             )
 
     def _vanish(self, actor: _Actor) -> None:

@@ -184,7 +184,7 @@ def planned_end_s(stops: Sequence[object], now_s: float) -> float:
         return now_s
     until = float(getattr(stops[0], 'until', -1.0))
     duration = float(getattr(stops[0], 'duration', -1.0))
-    ends = [now_s + duration] if 0.0 <= duration < 1e6 else []
+    ends = [now_s + duration] if duration >= 0.0 else []
     if until >= 0.0:
         ends.append(until)
     return max(ends) if ends else float('inf')

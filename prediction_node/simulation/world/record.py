@@ -12,7 +12,7 @@ from prediction_node.domain.cast import Cast
 from prediction_node.domain.errors import SimulationError
 from prediction_node.domain.kinds import CLASS_NAMES
 from prediction_node.domain.recording import Recording
-from prediction_node.simulation.world.overlaps import ALLOWED_M, MOVING_MPS, overlaps
+from prediction_node.simulation.world.contact import MOVING_MPS, boxes_of, overlaps
 from prediction_node.simulation.world.state import WorldState
 from prediction_node.simulation.world.tape import Tape
 from prediction_node.simulation.world.world import STEP_S, WARM_UP_S, World
@@ -44,7 +44,7 @@ def record(
     progress: Callable[[float], None] | None = None,
 ) -> SceneResult:
     """The first `duration_s` of the city, SUMO driving the robotaxi, in which no two boxes of which
-    one moves overlap by more than ALLOWED_M and nobody is taken out of a jam.
+    one moves overlap by more than contact.ALLOWED_M and nobody is taken out of a jam.
 
     The search ends after twice the duration. `progress` is told the seconds of the window so far.
     The same city, duration and seed give the same bits. SimulationError as World raises it.
@@ -106,7 +106,7 @@ class _Judge:
         shot = state.snapshot
         moving = np.hypot(*shot.velocity_mps.T) > MOVING_MPS
         size = cast.size_m[shot.row]
-        found = overlaps(shot.position_m, shot.yaw_rad, size, moving, ALLOWED_M)
+        found = overlaps(boxes_of(shot.position_m, shot.yaw_rad, size), moving)
         if not len(found.depth_m):
             return None
         pairs = {

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from prediction_node.simulation.network.script import Script
-from prediction_node.simulation.world.articulation import Trail
-from prediction_node.simulation.world.bodies import Body, BodyTypes
+from prediction_node.simulation.world.articulation import Trail, box_between
+from prediction_node.simulation.world.bodies import BodyTypes
 from prediction_node.simulation.world.driving import Driving, planned_end_s
 from prediction_node.simulation.world.engine import Engine
 from prediction_node.simulation.world.roster import Roster
@@ -21,6 +21,10 @@ EGO_ID = 'ego'
 # Bits of SUMO's speed mode: all its checks but the one for red lights. Such a driver passes them
 # when it sees a gap in the cross traffic.
 _HEEDS_ALL_BUT_RED = 0b01111
+_FOR_GOOD_S = 1e5
+_NEVER_LEAVES_ACTS_S = 10.0
+# Bent lines are longer than the boxes on them.
+_SPARE = 1.6
 
 
 @dataclass(slots=True)
@@ -29,7 +33,7 @@ class _Train:
 
     row: int
     trailer_row: int
-    body: Body
+    rods_m: tuple[float, float, float]  # front box, gap, trailer
     trail: Trail
 
 
@@ -57,6 +61,8 @@ class Vehicles:
         tc = engine.constants
         self._variables = [tc.VAR_POSITION, tc.VAR_ANGLE, tc.VAR_SPEED, tc.VAR_SIGNALS]
         self.removed = 0
+        self.driven: dict[str, int] = {}  # name -> row of those that move or might
+        self.trailers: dict[int, int] = {}  # row of a trailer -> row before it
 
     def watch(self, now_s: float) -> None:
         """Take note of who set out, stopped by plan, drove on, or was taken out of a jam."""
@@ -71,6 +77,9 @@ class Vehicles:
             if self._driving.parks(name, label):
                 vehicle.unsubscribe(name)
                 self._just_parked.append(name)
+                if until_s > _FOR_GOOD_S:
+                    # Nothing is left to decide: SUMO need not think for it at every step.
+                    vehicle.setActionStepLength(name, _NEVER_LEAVES_ACTS_S)
             else:
                 self._driving.stop(name, now_s, until_s)
         for name in simulation.getStopEndingVehiclesIDList():
@@ -78,11 +87,16 @@ class Vehicles:
             self._leave(name)
         self.removed += simulation.getStartingTeleportNumber()
 
+    def rows(self) -> np.ndarray:
+        """(V,) of all boxes on wheels that move or might."""
+        return np.array([*self.driven.values(), *self.trailers], np.int64)
+
     def read(self, now_s: float, ego: EgoPose | None) -> None:
         """Put everybody where SUMO says, and the robotaxi at `ego` if there is one, with what they
         show.
         """
         self._read_parked()
+        self.driven, self.trailers = {}, {}
         results = self._sumo.vehicle.getAllSubscriptionResults()
         if results:
             self._read_driving(results, now_s, ego)
@@ -102,7 +116,8 @@ class Vehicles:
             for place, name in enumerate(names):
                 if name not in self._rows:
                     self._meet(name, front_m[place], float(yaw[place]))
-        rows = np.array([self._rows[name] for name in names])
+        self.driven = {name: self._rows[name] for name in names}
+        rows = np.array(list(self.driven.values()))
         half_m = 0.5 * self._roster.size_m[rows, 0]
         centre = front_m - half_m[:, None] * np.stack([np.cos(yaw), np.sin(yaw)], axis=-1)
         trailers = self._draw(names, front_m, centre, yaw, speed_mps)
@@ -156,8 +171,9 @@ class Vehicles:
         if trailer is not None:
             size = (trailer.length_m, body.width_m, body.height_m)
             trailer_row = self._roster.add(f'{name}.trailer', trailer.label, size)
-            trail = Trail(front_m, yaw_rad, body.length_m + trailer.gap_m + trailer.length_m)
-            self._trains[name] = _Train(row, trailer_row, body, trail)
+            rods_m = (body.length_m, trailer.gap_m, trailer.length_m)
+            trail = Trail(front_m, yaw_rad, _SPARE * sum(rods_m))
+            self._trains[name] = _Train(row, trailer_row, rods_m, trail)
 
     def _draw(
         self,
@@ -169,16 +185,16 @@ class Vehicles:
     ) -> list[tuple[_Train, np.ndarray, float, float]]:
         """Move trains on: the boxes in front in place, those behind returned with their speed."""
         drawn = []
+        self.trailers = {}
         for name in list(self._trains):
             if name not in names:
                 del self._trains[name]
                 continue
             place, train = names.index(name), self._trains[name]
-            body, trail = train.body, train.trail
-            assert body.trailer is not None
-            trail.move(front_m[place])
-            from_m = body.length_m + body.trailer.gap_m
-            centre[place], yaw[place] = trail.chord(0.0, body.length_m)
-            behind_m, behind_rad = trail.chord(from_m, from_m + body.trailer.length_m)
+            train.trail.move(front_m[place])
+            ends = train.trail.chain(train.rods_m)
+            centre[place], yaw[place] = box_between(ends[0], ends[1])
+            behind_m, behind_rad = box_between(ends[2], ends[3])
+            self.trailers[train.trailer_row] = train.row
             drawn.append((train, behind_m, behind_rad, float(speed_mps[place])))
         return drawn

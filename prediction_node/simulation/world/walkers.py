@@ -9,6 +9,7 @@ import numpy as np
 from prediction_node.domain.kinds import ATTRIBUTE_INDEX
 from prediction_node.simulation.network.script import Script
 from prediction_node.simulation.world.bodies import BodyTypes
+from prediction_node.simulation.world.contact import keep_apart
 from prediction_node.simulation.world.engine import Engine
 from prediction_node.simulation.world.roster import Roster
 from prediction_node.simulation.world.traits import draw
@@ -16,6 +17,8 @@ from prediction_node.simulation.world.walking import Walking
 
 PHONE = ATTRIBUTE_INDEX['phone_in_hand']
 LOOKING = ATTRIBUTE_INDEX['looking_at_road']
+# As fast as people make room.
+_ASIDE_MPS = 2.5
 
 
 @dataclass(slots=True)
@@ -42,6 +45,7 @@ class Walkers:
     ) -> None:
         self._sumo, self._roster, self._bodies = engine.sumo, roster, bodies
         self._seed, self._looking_share = seed, looking_share
+        self._step_s = step_s
         self._walking = Walking(step_s)
         self._late = {each.person_id: _Late(each.delay_s) for each in script.late_walkers}
         self._phone = frozenset(self._late)
@@ -59,8 +63,10 @@ class Walkers:
             if name not in scripted:
                 self._sumo.person.subscribe(name, self._variables)
 
-    def read(self, now_s: float) -> None:
-        """Put everybody where SUMO says, smoothed, with what they show."""
+    def read(self, now_s: float, vehicles: np.ndarray, speed_mps: np.ndarray) -> None:
+        """Put everybody where SUMO says, smoothed and out of the way of each other and of vehicles
+        (V, 6 boxes; V speeds), with what they show.
+        """
         results = self._sumo.person.getAllSubscriptionResults()
         if not results:
             return
@@ -80,9 +86,14 @@ class Walkers:
             rows[place] = self._meet(name, f'{name}.{count}', said[place])
             steps.position_m[place] = said[place]
             steps.yaw_rad[place] = self._yaw_rad(name)
+        widths_m = self._roster.size_m[rows, 1]
+        apart_m = keep_apart(
+            steps.position_m, 0.5 * widths_m, vehicles, speed_mps, _ASIDE_MPS * self._step_s
+        )
+        self._walking.moved(rows, apart_m)
         self.tracks_cut += int(steps.cut.sum())
         self.jumps_smoothed += int(steps.jumped.sum())
-        self._roster.place(rows, steps.position_m, steps.yaw_rad, np.zeros(len(rows)))
+        self._roster.place(rows, apart_m, steps.yaw_rad, np.zeros(len(rows)))
         # Names of edges within junctions (crosswalks and the corners before them) begin with a
         # colon: it is there that people look, if they do.
         at_crossing = np.array([name[0] == ':' for name in roads])

@@ -78,6 +78,10 @@ class Walking:
         along = speed_mps * np.array([math.cos(yaw_rad), math.sin(yaw_rad)])
         self._state[row] = (*said_m, *said_m, *along, yaw_rad)
 
+    def moved(self, rows: np.ndarray, position_m: np.ndarray) -> None:
+        """Walkers of these rows (M,) stepped aside, to (M, 2)."""
+        self._state[rows, 2:4] = position_m
+
     def step(self, rows: np.ndarray, said_m: np.ndarray) -> Steps:
         """SUMO says that the walkers of these rows (M,) are at (M, 2) a step later. Rows that were
         cut are to be started anew.
@@ -104,7 +108,8 @@ def _step(
     for k in range(len(rows)):
         me = state[rows[k]]
         leap = math.hypot(said[k, 0] - me[0], said[k, 1] - me[1])
-        fate[k] = 2 if leap > cut else (1 if leap > jump else 0)
+        behind = math.hypot(said[k, 0] - me[2], said[k, 1] - me[3])
+        fate[k] = 2 if max(leap, behind) > cut else (1 if leap > jump else 0)
         me[0], me[1] = said[k, 0], said[k, 1]
         missing_x, missing_y = me[0] - me[2] - me[4] * dt, me[1] - me[3] - me[5] * dt
         walk_x, walk_y = me[4] * dt + gain * missing_x, me[5] * dt + gain * missing_y

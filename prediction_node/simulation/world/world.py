@@ -5,11 +5,14 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from prediction_node.domain.errors import SimulationError
-from prediction_node.domain.kinds import WALKERS, class_mask
 from prediction_node.simulation.network.net_file import read_network
 from prediction_node.simulation.network.signals import signal_groups
+from prediction_node.simulation.world.alert import Alert
 from prediction_node.simulation.world.bodies import BodyTypes
+from prediction_node.simulation.world.contact import boxes_of
 from prediction_node.simulation.world.crossings import Crossings
 from prediction_node.simulation.world.driving import Driving
 from prediction_node.simulation.world.ego import Ego
@@ -28,7 +31,6 @@ STEP_S = 0.1
 WARM_UP_S = 12.0
 # The last part of it is watched, so that tracks have a past when the story begins.
 _WATCHED_S = 2.0
-_ON_FOOT = class_mask(WALKERS)
 # The robotaxi has to have entered by then.
 _EGO_LATEST_S = 60.0
 
@@ -59,6 +61,7 @@ class World:
             )
             self._crossings = Crossings(self._engine, roster, script.crossings, step_s)
             self._ego = Ego(self._engine, roster, seed)
+            self._alert = Alert(self._engine, roster, step_s)
             self._lights = Lights(self._engine, groups)
             self.state = self._warm_up(round(warm_up_s / step_s), round(_WATCHED_S / step_s))
         except BaseException:
@@ -73,6 +76,7 @@ class World:
             'teleports': self._vehicles.removed,
             'jumps_smoothed': self._walkers.jumps_smoothed,
             'tracks_cut': self._walkers.tracks_cut,
+            'late_brakings': self._alert.brakings,
             'crossings': self._crossings.started,
         }
 
@@ -114,7 +118,7 @@ class World:
         """
         for _ in range(max(0, steps - watched)):
             self._ego.keep_going()
-            self._advance()
+            self._advance(watchful=False)
         state = self._observe(None)
         while self._steps < steps or self.cast.ego is None:
             if self.now_s > _EGO_LATEST_S:
@@ -126,11 +130,11 @@ class World:
             state = self._observe(None)
         return state
 
-    def _advance(self) -> None:
+    def _advance(self, watchful: bool = True) -> None:
         """Scripted actors and SUMO move on."""
-        label = self.cast.label
-        here = self.cast.rows_here()
-        self._crossings.move(self.now_s, here[~_ON_FOOT[label[here]]])
+        self._crossings.move(self.now_s, self._vehicles.rows())
+        if watchful:
+            self._alert.look(self._vehicles.driven, self._vehicles.trailers, self.now_s)
         self._engine.step()
         self._steps += 1
         self._vehicles.watch(self.now_s)
@@ -141,6 +145,9 @@ class World:
         stamp_ns = self._steps * self._step_ns
         self.cast.begin()
         self._vehicles.read(self.now_s, ego)
-        self._walkers.read(self.now_s)
+        rows = self._vehicles.rows()
+        cast = self.cast
+        boxes = boxes_of(cast.position_m[rows], cast.yaw_rad[rows], cast.size_m[rows])
+        self._walkers.read(self.now_s, boxes, np.hypot(*cast.velocity_mps[rows].T))
         self._crossings.show()
         return WorldState(self.cast.snapshot(stamp_ns), self._lights.read(stamp_ns))
