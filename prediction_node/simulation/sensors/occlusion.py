@@ -243,6 +243,8 @@ def _standing(
 def _around(eye: np.ndarray, start: np.ndarray, end: np.ndarray, low: int, high: int) -> bool:
     """Does the outline of the edges low to high enclose the eye? By the parity of crossings."""
     inside = False
+    if high - low < 3:
+        return False  # a single wall encloses nothing
     for e in range(low, high):
         y0, y1 = start[e, 1] - eye[1], end[e, 1] - eye[1]
         if (y0 > 0.0) != (y1 > 0.0):

@@ -24,7 +24,7 @@ from prediction_node.simulation.sensors.parameters import (
 from prediction_node.simulation.sensors.phantoms import Phantoms
 from prediction_node.simulation.sensors.randomness import Draws, ScanChance, generator_for
 from prediction_node.simulation.sensors.scan import in_view, measure, reported
-from prediction_node.simulation.sensors.walls import Walls
+from prediction_node.simulation.sensors.walls import Walls, pieces
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,8 +43,8 @@ class SensorStream:
     that moment; while the robotaxi is not there, its sensors are silent. The messages of a sensor
     depend on its own figures and name, the world and the seed: not on other sensors.
 
-    `buildings` hide what is behind them; they and `rails`, which hide nothing, send echoes. Both
-    are outlines (K, 2) in the map frame.
+    `buildings`, closed outlines (K, 2) in the map frame, hide what is behind them; they and
+    `rails`, open lines (K, 2) that hide nothing, send echoes.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class SensorStream:
         rails: Sequence[np.ndarray] = (),
     ) -> None:
         """Raises ValueError for an outline that is none."""
-        walls, echoing = Walls.of(buildings), Walls.of((*buildings, *rails))
+        walls, echoing = Walls.of(buildings), Walls.of((*buildings, *pieces(rails)))
         rows = len(cast.track_id)
         self._sensors = [
             _Sensor(name, sensor, suite, seed, rows, walls, echoing)

@@ -45,4 +45,9 @@ class Walls:
         return cls(np.concatenate(starts), np.concatenate(ends), first, centres, radii)
 
 
+def pieces(lines: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The straight pieces (2, 2) of open lines (K, 2): each is a wall of its own."""
+    return [line[k : k + 2] for line in lines for k in range(len(line) - 1)]
+
+
 NO_WALLS = Walls.of(())

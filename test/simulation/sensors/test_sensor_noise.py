@@ -21,6 +21,7 @@ from prediction_node.domain.message_arrays import (
 )
 from prediction_node.domain.recording import Recording
 from prediction_node.simulation.sensors.parameters import SuiteParameters, default_sensor
+from prediction_node.simulation.sensors.scan import CONFUSION
 from prediction_node.simulation.sensors.suite import simulate_sensors
 
 RANGE_M = 60.0
@@ -196,6 +197,53 @@ def test_class_confusion(modality: Modality, right: float, ring: Recording) -> N
     assert set(names) - {'car'} == {'truck', 'bus', 'unknown'}  # what a car is taken for
 
 
+@pytest.mark.parametrize('true', list(ObjectClass))
+def test_every_class_is_taken_for_what_the_table_says(
+    true: ObjectClass, world_of: Any, circle: Any
+) -> None:
+    world = world_of(circle(COUNT, 40.0), label=true, size_m=(2.0, 1.0, 1.5), steps=STEPS)
+    suite = only(Modality.LIDAR, class_right=0.6)
+    label = np.concatenate(
+        [arrays.class_label[arrays.class_offsets[:-1]] for arrays in observed(world, suite)]
+    )
+    expected = 0.4 * CONFUSION[true]
+    expected[true] = 0.6
+    share = np.bincount(label, minlength=len(ObjectClass)) / len(label)
+    bound = 4.0 * np.sqrt(expected * (1.0 - expected) / len(label))
+    assert (np.abs(share - expected) <= bound).all()
+
+
+def test_size_noise_of_the_camera_and_none_of_the_radar(ring: Recording) -> None:
+    size = np.concatenate([arrays.size for arrays in observed(ring, only(Modality.CAMERA))])
+    assert_sigma(size[:, 1] / 1.8 - 1.0, 0.2)
+    assert_sigma(size[:, 2] / 1.5 - 1.0, 0.2)
+
+
+def test_heights_are_off_by_a_tenth(ring: Recording) -> None:
+    for modality in Modality:
+        sensor = only(modality).sensors[modality.name.lower()]
+        place = np.concatenate([a.position for a in observed(ring, only(modality))])
+        assert_sigma(place[:, 2] - (0.75 - sensor.z_m), 0.1)
+
+
+def test_errors_of_two_scans_and_of_two_sensors_are_strangers(world_of: Any) -> None:
+    """White noise: nothing of an error is left in the next scan, or in another sensor's."""
+    world = world_of(np.array([[0.0, RANGE_M]]), steps=1001)
+    figures = {'x_m': 0.0, 'dropout': 0.0}
+    sensors = {name: default_sensor(Modality.LIDAR, **figures) for name in ('left', 'right')}
+    out = list(simulate_sensors(world, SuiteParameters(sensors=sensors), 1))
+    error = {
+        name: np.array([m.arrays.position[0, 1] - RANGE_M for m in out if m.source == name])
+        for name in sensors
+    }
+    n = len(error['left'])
+    for a, b in (
+        (error['left'][1:], error['left'][:-1]),
+        (error['left'], error['right']),
+    ):
+        assert abs(np.corrcoef(a, b)[0, 1]) < 4.0 / np.sqrt(n)
+
+
 def test_class_scores_of_an_object_sum_to_one(ring: Recording) -> None:
     camera = observed(ring, only(Modality.CAMERA))[0]
     for first, last in zip(
@@ -223,8 +271,6 @@ def test_defaults_are_the_published_figures() -> None:
 
 
 def test_confusion_never_gives_the_true_class() -> None:
-    from prediction_node.simulation.sensors.scan import CONFUSION
-
     np.testing.assert_allclose(CONFUSION.sum(axis=1), 1.0)
     assert not CONFUSION.diagonal().any()
     assert len(CONFUSION) == len(ObjectClass)
