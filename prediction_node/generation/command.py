@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -144,6 +145,8 @@ def run(args: argparse.Namespace) -> int:
     from prediction_node.generation.run import progress_bar, run_scenes
     from prediction_node.generation.store import SceneStore
 
+    # Asked to end, by whomever, a run ends as with Ctrl-C: processes and half a scene go with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(file=sys.stderr)
     requests = _requests(args)
     store = SceneStore(args.out)
@@ -189,12 +192,12 @@ def _workers(
     from prediction_node.generation.cluster import RayWorkers
     from prediction_node.generation.make import make_scene
     from prediction_node.generation.workers import LocalWorkers
-    from prediction_node.simulation.network.netconvert import find_netconvert
+    from prediction_node.simulation.network.netconvert import require_sumo
 
     if args.ray is not None:
         return RayWorkers(make_scene, store, args.jobs, args.ray)
     # A machine without SUMO is told once, not once a scene; those of a cluster are on their own.
-    find_netconvert()
+    require_sumo()
     return LocalWorkers(make_scene, store, args.jobs, on_progress=on_progress)
 
 

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import resource
 import signal
+import sys
+import tempfile
 import time
 import traceback
 from collections import deque
@@ -33,6 +36,7 @@ SILENT_S = 600.0  # a process that tells nothing for so long hangs
 _TELL_EVERY_S = 0.25
 _LOOK_EVERY_S = 1.0
 _LEAVE_S = 5.0
+_WORDS = 200  # of the last line a process wrote
 
 
 class LocalWorkers:
@@ -67,6 +71,7 @@ class LocalWorkers:
         finally:
             for worker in self._workers:
                 worker.end(patience_s=0.0)
+                worker.forget()
                 if worker.request is not None:
                     self._store.discard(worker.request.seed)
             self._workers.clear()
@@ -78,6 +83,7 @@ class LocalWorkers:
                 worker.give(*waiting.popleft())
             else:
                 worker.dismiss()
+                worker.forget()
                 self._workers.remove(worker)
         while waiting and len(self._workers) < self._jobs:
             worker = _Worker(self._make, self._store.folder)
@@ -102,13 +108,16 @@ class LocalWorkers:
             yield said
             return
         died = worker.end() if said is None else said
+        last = worker.last_words()
+        died = f'{died}, {TRIES} times' + (f'; it said last: {last}' if last else '')
         self._workers.remove(worker)
+        worker.forget()
         self._store.discard(request.seed)
         self._on_progress(request.seed, 0.0)
         if attempt < TRIES:
             waiting.appendleft((request, attempt + 1))
         else:
-            yield Failed(request.seed, f'its process {died}, {TRIES} times')
+            yield Failed(request.seed, f'its process {died}')
 
 
 class _Worker:
@@ -118,8 +127,12 @@ class _Worker:
         # Spawned, not forked: no state of this process, nor of an earlier world, gets into a scene.
         context = multiprocessing.get_context('spawn')
         self.connection, theirs = context.Pipe()
+        # What a library prints of its own belongs to nobody's terminal, but tells why it died.
+        descriptor, name = tempfile.mkstemp(prefix='scenes_', suffix='.log')
+        os.close(descriptor)
+        self._said = Path(name)
         self._process = context.Process(
-            target=_serve, args=(make, folder, theirs), name='scenes', daemon=True
+            target=_serve, args=(make, folder, theirs, name), name='scenes', daemon=True
         )
         self._process.start()
         theirs.close()
@@ -157,6 +170,15 @@ class _Worker:
             self._process.kill()
             self._process.join()
 
+    def last_words(self) -> str:
+        """The last line it wrote to its standard output or error."""
+        lines = self._said.read_text(encoding='utf-8', errors='replace').split('\n')
+        return next((line.strip() for line in reversed(lines) if line.strip()), '')[:_WORDS]
+
+    def forget(self) -> None:
+        """Remove what it wrote."""
+        self._said.unlink(missing_ok=True)
+
     def end(self, patience_s: float = 0.5) -> str:
         """Stop it wherever it is; how it ended, in words. One that dies by itself gets its time."""
         self._process.join(patience_s)
@@ -170,27 +192,29 @@ class _Worker:
         return f'ended with status {status}'
 
 
-def _serve(make: Maker, folder: Path, parent: Connection) -> None:
+def _serve(make: Maker, folder: Path, parent: Connection, log: str) -> None:
     """The process: make scenes until the parent has gone or has no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    store = SceneStore(folder)
+    written = os.open(log, os.O_WRONLY | os.O_APPEND)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(written, stream.fileno())
+    with contextlib.suppress(EOFError, OSError):  # the parent has gone, or has no more
+        _make_scenes(make, SceneStore(folder), parent)
+    with contextlib.suppress(OSError):
+        os.unlink(log)
+
+
+def _make_scenes(make: Maker, store: SceneStore, parent: Connection) -> None:
     spent_s = 0.0
     while True:
-        try:
-            request = parent.recv()
-        except (EOFError, OSError):
-            return
+        request = parent.recv()
         outcome = make_in_place(make, store, request, _teller(parent))
         now_s = cpu_time_s()
         cpu_s, spent_s = now_s - spent_s, now_s
         if isinstance(outcome, SceneReport):
-            said: Outcome = Finished(request.seed, outcome, cpu_s)
+            parent.send(Finished(request.seed, outcome, cpu_s))
         else:
-            said = Failed(request.seed, outcome.reason, cpu_s, outcome.hopeless)
-        try:
-            parent.send(said)
-        except OSError:
-            return
+            parent.send(Failed(request.seed, outcome.reason, cpu_s, outcome.hopeless))
 
 
 def make_in_place(

@@ -31,6 +31,7 @@ def make(request: SceneRequest, folder: Path, on_progress: OnProgress) -> SceneR
     if what == 'die once':
         order.unlink()
     if what in ('die', 'die once'):
+        print('first words\nlast words\n', flush=True)
         os.kill(os.getpid(), signal.SIGSEGV)
     if what == 'raise':
         raise SimulationError('netconvert says no')

@@ -119,7 +119,9 @@ def test_a_process_that_dies_twice_costs_one_scene(bulk: Any) -> None:
     summary = bulk.run(bulk.requests(range(4)))
     assert summary.written == 3
     assert [failed.seed for failed in summary.failed] == [1]
-    assert summary.failed[0].reason == 'its process was ended by SIGSEGV, 2 times'
+    assert summary.failed[0].reason == (
+        'its process was ended by SIGSEGV, 2 times; it said last: last words'
+    )
     assert len(bulk.tries(1)) == 2
     assert not list(bulk.out.glob('.scene*'))
 
