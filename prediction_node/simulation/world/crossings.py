@@ -114,6 +114,11 @@ class Crossings:
             if actor.phase is _Phase.WALKING:
                 self._put(actor)
 
+    def rows(self) -> np.ndarray:
+        """(K,) of those who are there."""
+        there = (_Phase.WAITING, _Phase.WALKING)
+        return np.array([a.row for a in self._actors if a.phase in there], np.int64)
+
     def show(self) -> None:
         """Place those who are there in the roster."""
         for actor in self._actors:

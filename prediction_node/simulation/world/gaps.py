@@ -11,6 +11,7 @@ _SIDE_M = 0.6  # room wanted beside a vehicle
 _CLEAR_S = 1.0  # a vehicle that far away in time is let be
 _IN_THE_WAY_M = 0.8  # who is this close to a vehicle's strip, or in it, walks on
 _SLOW_MPS = 0.5
+_SAMPLE_M = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +34,14 @@ def may_walk(
 ) -> bool:
     """Is the rest of a path (K, 2), walked at `speed_mps`, safe from N vehicles that keep straight
     on (box centres (N, 2), sizes (N, 3))? A vehicle is no danger where it passes well before or
-    after, or can still stop once somebody is in its strip.
+    after, or can still stop once somebody is in its strip. Nobody walks through one that stands.
     """
     moving = vehicle_mps > _SLOW_MPS
+    standing = ~moving
+    if standing.any() and _blocked(
+        path_m, position_m[standing], yaw_rad[standing], 0.5 * size_m[standing, :2]
+    ):
+        return False
     if not moving.any():
         return True
     position, speed = position_m[moving], vehicle_mps[moving]
@@ -67,3 +73,19 @@ def may_walk(
     left_m = front_m - speed[None] * (enter_s + nerve.reaction_s)
     stops = left_m > speed[None] ** 2 / (2.0 * nerve.braking_mps2) + nerve.margin_m
     return not bool((meets & ~clear & ~stops).any())
+
+
+def _blocked(
+    path_m: np.ndarray, position_m: np.ndarray, yaw_rad: np.ndarray, half_m: np.ndarray
+) -> bool:
+    """Does the path lead through boxes grown by a body, other than out of them?"""
+    length = np.hypot(*np.diff(path_m, axis=0).T)
+    along = np.concatenate([[0.0], np.cumsum(length)])
+    samples = np.arange(0.0, along[-1] + 1e-9, _SAMPLE_M)
+    points = np.stack([np.interp(samples, along, path_m[:, k]) for k in (0, 1)], axis=-1)
+    rel = points[:, None] - position_m[None]
+    cos, sin = np.cos(yaw_rad), np.sin(yaw_rad)
+    ahead = np.abs(rel[..., 0] * cos + rel[..., 1] * sin)
+    side = np.abs(rel[..., 1] * cos - rel[..., 0] * sin)
+    inside = (ahead < half_m[:, 0] + _BODY_M) & (side < half_m[:, 1] + _BODY_M)
+    return bool((inside[1:] & ~inside[0]).any())

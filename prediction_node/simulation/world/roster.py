@@ -62,6 +62,11 @@ class Roster:
         self._size_m[row] = size_m
         return row
 
+    def settle(self, row: int, position_m: np.ndarray, yaw_rad: float) -> None:
+        """Somebody who will only ever `stay`: box centre (2,) and yaw."""
+        self.position_m[row] = position_m
+        self.yaw_rad[row] = yaw_rad
+
     def begin(self) -> None:
         """A new instant: nobody is here until placed."""
         self._step += 1

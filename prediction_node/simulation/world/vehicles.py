@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from prediction_node.simulation.network.script import Script
+from prediction_node.domain.frames import wrap_angle
+from prediction_node.domain.kinds import ObjectClass
+from prediction_node.simulation.network.script import Script, StandingCar
 from prediction_node.simulation.world.articulation import Trail, box_between
 from prediction_node.simulation.world.bodies import BodyTypes
 from prediction_node.simulation.world.driving import Driving, planned_end_s
@@ -21,8 +23,7 @@ EGO_ID = 'ego'
 # Bits of SUMO's speed mode: all its checks but the one for red lights. Such a driver passes them
 # when it sees a gap in the cross traffic.
 _HEEDS_ALL_BUT_RED = 0b01111
-_FOR_GOOD_S = 1e5
-_NEVER_LEAVES_ACTS_S = 10.0
+_PULL_OUT_S = 30.0
 # Bent lines are longer than the boxes on them.
 _SPARE = 1.6
 
@@ -57,7 +58,8 @@ class Vehicles:
         # Who parks is asked once and no more until it leaves.
         self._parked: dict[str, int] = {}
         self._just_parked: list[str] = []
-        self._parked_rows = np.zeros(0, np.int64)
+        self._for_good = [self._stand(car) for car in script.parked]
+        self._parked_rows = np.array(self._for_good, np.int64)
         tc = engine.constants
         self._variables = [tc.VAR_POSITION, tc.VAR_ANGLE, tc.VAR_SPEED, tc.VAR_SIGNALS]
         self.removed = 0
@@ -73,14 +75,11 @@ class Vehicles:
                 vehicle.setSpeedMode(name, _HEEDS_ALL_BUT_RED)
         for name in simulation.getStopStartingVehiclesIDList():
             label = self._bodies[vehicle.getTypeID(name)].label
-            until_s = planned_end_s(vehicle.getStops(name, 1), now_s)
             if self._driving.parks(name, label):
                 vehicle.unsubscribe(name)
                 self._just_parked.append(name)
-                if until_s > _FOR_GOOD_S:
-                    # Nothing is left to decide: SUMO need not think for it at every step.
-                    vehicle.setActionStepLength(name, _NEVER_LEAVES_ACTS_S)
             else:
+                until_s = planned_end_s(vehicle.getStops(name, 1), now_s)
                 self._driving.stop(name, now_s, until_s)
         for name in simulation.getStopEndingVehiclesIDList():
             self._driving.go(name)
@@ -148,17 +147,30 @@ class Vehicles:
             self._driving.park(row)
         if self._just_parked:
             self._just_parked = []
-            self._parked_rows = np.array(list(self._parked.values()), np.int64)
+            self._count_parked()
+
+    def _count_parked(self) -> None:
+        self._parked_rows = np.array([*self._for_good, *self._parked.values()], np.int64)
+
+    def _stand(self, car: StandingCar) -> int:
+        """The row of a car that SUMO does not know."""
+        row = self._roster.add(car.id, ObjectClass.CAR, car.size_m.tolist())
+        self._roster.settle(row, car.position_m, float(wrap_angle(np.array(car.yaw_rad))))
+        self._driving.park(row)
+        return row
 
     def _leave(self, name: str) -> None:
         if name in self._just_parked:
             self._just_parked.remove(name)
         elif name in self._parked:
             del self._parked[name]
-            self._parked_rows = np.array(list(self._parked.values()), np.int64)
+            self._count_parked()
         else:
             return
-        self._sumo.vehicle.subscribe(name, self._variables)
+        vehicle = self._sumo.vehicle
+        vehicle.subscribe(name, self._variables)
+        # Out of the kerb lane at once: SUMO does not know the parked cars ahead.
+        vehicle.changeLane(name, vehicle.getLaneIndex(name) + 1, _PULL_OUT_S)
 
     def _meet(self, name: str, front_m: np.ndarray, yaw_rad: float) -> None:
         body = self._bodies[self._sumo.vehicle.getTypeID(name)]

@@ -145,9 +145,9 @@ class World:
         stamp_ns = self._steps * self._step_ns
         self.cast.begin()
         self._vehicles.read(self.now_s, ego)
-        rows = self._vehicles.rows()
         cast = self.cast
+        self._crossings.show()
+        rows = np.concatenate([self._vehicles.rows(), self._crossings.rows()])
         boxes = boxes_of(cast.position_m[rows], cast.yaw_rad[rows], cast.size_m[rows])
         self._walkers.read(self.now_s, boxes, np.hypot(*cast.velocity_mps[rows].T))
-        self._crossings.show()
         return WorldState(self.cast.snapshot(stamp_ns), self._lights.read(stamp_ns))
