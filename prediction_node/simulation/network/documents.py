@@ -36,7 +36,7 @@ _NODE_TYPES: Mapping[str, str] = {
     'fringe': 'dead_end',
 }
 _CORNER_RADIUS_M = 5.0
-_RING_RADIUS_M = 7.0
+_RING_RADIUS_M = 6.0
 _CROSSWALK_WIDTH_M = 4.0
 
 

@@ -43,7 +43,7 @@ def random_scenario(seed: int) -> Scenario:
         arm_m=_between(rng, 90.0, 200.0),
         closed_arms=int(rng.integers(0, 4)),
         crosswalk_share=_between(rng, 0.5, 1.0),
-        roundabout_radius_m=_between(rng, 15.0, 20.0),
+        roundabout_radius_m=_between(rng, 16.0, 22.0),
         building_share=_between(rng, 0.4, 0.95),
         setback_m=_between(rng, 0.8, 6.0),
     )

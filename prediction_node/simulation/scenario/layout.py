@@ -61,7 +61,7 @@ class Layout:
         0.8, 'Share of arms with a crosswalk where no lights are.', low=0.0, high=1.0
     )
     roundabout_radius_m: float = parameter(
-        16.0, 'Radius of the island of roundabouts.', unit='m', low=15.0, high=30.0
+        18.0, 'Radius of the island of roundabouts.', unit='m', low=16.0, high=30.0
     )
     building_share: float = parameter(
         0.8, 'Share of the street front that is built up.', low=0.0, high=1.0
