@@ -6,6 +6,7 @@ and points that they share, so a map of separate borders has to be joined before
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -121,6 +122,8 @@ def _owners(lane_map: LaneMap, borders: list[np.ndarray], parted: list[str]) -> 
 
 def _apart_m(a: np.ndarray, b: np.ndarray) -> float:
     """Largest distance from one polyline to the other, both ways; ends compared with ends."""
+    if np.array_equal(a, b):
+        return 0.0
     ends = max(float(np.linalg.norm(a[k] - b[k])) for k in (0, -1))
     one, two = _dense(a), _dense(b)
     there, back = cKDTree(two).query(one)[0].max(), cKDTree(one).query(two)[0].max()
@@ -146,8 +149,7 @@ def _joined_ends(
     def end_of(lane: int, side: int, end: int) -> int:
         return 2 * int(line[lane, side]) + (end ^ int(backward[lane, side]))
 
-    def place(end: int) -> np.ndarray:
-        return np.asarray(lines[end // 2][0 if end % 2 == START else -1])
+    places = [points[k].tolist() for points in lines for k in (0, -1)]
 
     def joints(lane: int, end: int, other: int, its_end: int) -> list[tuple[int, int]]:
         """Pairs of ends; who goes through one of the lanes backward has its left on the right."""
@@ -165,7 +167,7 @@ def _joined_ends(
             met = False
             for end, its_end in ways if both_ways else ways[:1]:
                 pairs = joints(lane, end, following, its_end)
-                if all(np.linalg.norm(place(a) - place(b)) <= SAME_END_M for a, b in pairs):
+                if all(math.dist(places[a], places[b]) <= SAME_END_M for a, b in pairs):
                     for a, b in pairs:
                         ends.join(a, b)
                     met = True

@@ -6,6 +6,7 @@ frame's coordinates as `local_x` and `local_y` beside latitude and longitude, as
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -98,9 +99,10 @@ class _Document:
         x, y, z = (float(v) for v in point_m)
         gps = self._projector.reverse(lanelet2.core.BasicPoint3d(x, y, z))
         number = self._number(None)
-        tags = _tags({'local_x': f'{x:.4f}', 'local_y': f'{y:.4f}', 'ele': f'{z:.4f}'})
         self._nodes.append(
-            f'<node id="{number}" lat="{gps.lat:.11f}" lon="{gps.lon:.11f}">{tags}</node>'
+            f'<node id="{number}" lat="{gps.lat:.11f}" lon="{gps.lon:.11f}">'
+            f'<tag k="local_x" v="{x:.4f}"/><tag k="local_y" v="{y:.4f}"/>'
+            f'<tag k="ele" v="{z:.4f}"/></node>'
         )
         return number
 
@@ -141,7 +143,12 @@ class _Document:
 
 
 def _tags(tags: Mapping[str, str]) -> str:
-    return ''.join(f'<tag k={quoteattr(k)} v={quoteattr(v)}/>' for k, v in tags.items())
+    return ''.join(_tag(k, v) for k, v in tags.items())
+
+
+@functools.lru_cache(maxsize=1024)
+def _tag(key: str, value: str) -> str:
+    return f'<tag k={quoteattr(key)} v={quoteattr(value)}/>'
 
 
 def _write_borders(document: _Document, lane_map: LaneMap, shared: SharedBorders) -> np.ndarray:

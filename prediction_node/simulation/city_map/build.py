@@ -11,7 +11,7 @@ from prediction_node.domain.lane_map import Area, LaneKind, LaneMap, Polylines, 
 from prediction_node.simulation.city_map import junctions, streets, walkways
 from prediction_node.simulation.city_map.lane import Joints, Lane, LaneBook
 from prediction_node.simulation.city_map.lights import Signals, signals_of
-from prediction_node.simulation.city_map.polyline import SAME_M, at, length_m
+from prediction_node.simulation.city_map.polyline import SAME_M, at_shares, length_m
 from prediction_node.simulation.city_map.right_of_way import mark_stops, yielding
 from prediction_node.simulation.city_map.topology import successors_of
 from prediction_node.simulation.network.net_file import Network
@@ -102,8 +102,7 @@ def _centreline(left_m: np.ndarray, right_m: np.ndarray) -> np.ndarray:
     """(n, 3) midway between the borders, at least every two metres, as the map's reader does."""
     longest = max(length_m(left_m), length_m(right_m))
     share = np.linspace(0.0, 1.0, max(2, int(np.ceil(longest / 2.0 - 1e-6)) + 1))
-    middle = at(left_m, share * length_m(left_m)) + at(right_m, share * length_m(right_m))
-    return np.asarray(0.5 * middle)
+    return np.asarray(0.5 * (at_shares(left_m, share) + at_shares(right_m, share)))
 
 
 def _reverse(targets_of: Sequence[Sequence[int]]) -> list[list[int]]:

@@ -12,28 +12,27 @@ from prediction_node.domain.lane_map import BorderKind, LaneKind, Turn
 from prediction_node.simulation.city_map.lane import Border, Gate, Joints, Lane, LaneBook, kind_of
 from prediction_node.simulation.city_map.polyline import (
     apart_m,
-    arc_length_m,
-    forward_only,
-    frames,
     length_m,
     mean_line,
-    part,
     tangents,
     without_repeats,
 )
 from prediction_node.simulation.city_map.streets import Trimmed
+from prediction_node.simulation.city_map.way_borders import (
+    SHORTEST_M,
+    open_collapsed,
+    pinned,
+    runs_on,
+    side_line,
+)
 from prediction_node.simulation.network.net_file import Function, NetConnection, Network
 
-# Anything shorter is no lane: its ends become one.
-SHORTEST_M = 0.5
 # Ends of lanes that lie this close may become one, lanes that differ more in width need a way.
 SAME_END_M = 0.3
 # So much of the lanes before and after makes a way where the junction leaves it no room.
 ROOM_M = 4.0
 # Ways side by side whose lines between them lie closer have one border in common.
 BESIDE_M = 0.6
-# A lane's end that is cut at an angle is square again after this length, or three times the angle.
-SQUARE_AFTER_M = 2.0
 SWERVE_RAD = np.deg2rad(20.0)
 _SURE_TURNS = {'s': Turn.STRAIGHT, 'l': Turn.LEFT, 'r': Turn.RIGHT, 't': Turn.LEFT}
 
@@ -132,7 +131,7 @@ def add_ways(
     _join_neighbours(joints, network, parts)
     for inside in parts.values():
         for lane in inside:
-            _open_collapsed(joints, lane)
+            open_collapsed(joints, lane)
     return parts
 
 
@@ -165,7 +164,7 @@ def _add_way(
     start, end = before.end, after.start
     left = side_line(centre, joints.place(start[0]), joints.place(end[0]))
     right = side_line(centre, joints.place(start[1]), joints.place(end[1]))
-    if not all(_runs_on(line[[0, *marks]], centre[[0, *marks]]) for line in (left, right)):
+    if not all(runs_on(line[[0, *marks]], centre[[0, *marks]]) for line in (left, right)):
         # The place to wait lies in a curve so tight that its inner border turns back there.
         groups, marks = [way.inner], marks[-1:]
     added: list[Lane] = []
@@ -178,8 +177,8 @@ def _add_way(
             Lane(
                 id=ids[group[0] if group else way.name],
                 kind=kind_of(network.lanes[group[0]]) if group else before.kind,
-                left=_pinned(joints, left[rows], centre[rows], gate[0], out[0]),
-                right=_pinned(joints, right[rows], centre[rows], gate[1], out[1]),
+                left=pinned(joints, left[rows], centre[rows], gate[0], out[0]),
+                right=pinned(joints, right[rows], centre[rows], gate[1], out[1]),
                 left_kind=BorderKind.VIRTUAL,
                 right_kind=BorderKind.VIRTUAL,
                 turn=_turn(way, centre),
@@ -205,39 +204,6 @@ def _groups(network: Network, way: Way) -> list[tuple[str, ...]]:
             groups.append((lane,))
             lengths.append(long)
     return groups
-
-
-def side_line(centre_m: np.ndarray, start_m: np.ndarray, end_m: np.ndarray) -> np.ndarray:
-    """(n, 3) line beside a centreline (n, 3) from one point (3,) to another.
-
-    Across the centreline the distance changes evenly from that of the first to that of the last
-    point; how far they lie ahead or behind the centreline's ends is made up for soon.
-    """
-    unit, mitre = frames(centre_m)
-    along = arc_length_m(centre_m)
-    total = max(float(along[-1]), 1e-9)
-    ends = tangents(centre_m)[[0, -1]]
-    ahead, aside = [], []
-    for k, point in enumerate((start_m, end_m)):
-        apart = point[:2] - centre_m[-k, :2]
-        ahead.append(float(apart @ ends[k]))
-        aside.append(float(ends[k, 0] * apart[1] - ends[k, 1] * apart[0]))
-    share = along / total
-    fades = [min(max(SQUARE_AFTER_M, 3.0 * abs(a)), total) for a in ahead]
-    shift = ahead[0] * np.maximum(1.0 - along / fades[0], 0.0)
-    shift = shift + ahead[1] * np.maximum(1.0 - (total - along) / fades[1], 0.0)
-    line = centre_m.copy()
-    line[:, :2] += shift[:, None] * unit
-    line[:, :2] += (aside[0] + share * (aside[1] - aside[0]))[:, None] * mitre
-    line[:, 2] = start_m[2] + share * (end_m[2] - start_m[2])
-    line[0], line[-1] = start_m, end_m
-    return line
-
-
-def _pinned(joints: Joints, line: np.ndarray, centre: np.ndarray, start: int, end: int) -> Border:
-    line = line.copy()
-    line[0], line[-1] = joints.place(start), joints.place(end)
-    return Border(forward_only(line, centre), start, end)
 
 
 def _turn(way: Way, centre: np.ndarray) -> Turn:
@@ -282,30 +248,3 @@ def _share(joints: Joints, right: Lane, left: Lane, line: np.ndarray) -> None:
         right.left_lane = left
     if right.kind in (LaneKind.ROAD, left.kind):
         left.right_lane = right
-
-
-def _runs_on(line: np.ndarray, guide: np.ndarray) -> bool:
-    """Whether every piece of a line (n, 3) leads as far ahead as a tenth of its guide's."""
-    ahead, along = np.diff(line[:, :2], axis=0), np.diff(guide[:, :2], axis=0)
-    return len(line) < 3 or bool(((ahead - 0.1 * along) * along).sum(axis=1).min() > 0.0)
-
-
-def _open_collapsed(joints: Joints, lane: Lane) -> None:
-    """Give length and direction to the inner border of who turns about a point or a sharp corner.
-
-    Readers tell the direction of a border by the side on which the other one's middle lies.
-    """
-    for border, other in ((lane.left, lane.right), (lane.right, lane.left)):
-        line, around = border.settled(joints), other.settled(joints)
-        half = 0.5 * length_m(around)
-        outer = part(around, half - 0.05 * half, half + 0.05 * half)
-        course = tangents(outer)[0]
-        ahead = (line[-1] - line[0])[:2] @ course
-        if (len(line) > 2 and length_m(line) > SHORTEST_M) or ahead > 0.2:
-            continue
-        middle = 0.5 * (line[0] + line[-1])
-        apart = outer[0] - middle
-        reach = max(float(np.hypot(apart[0], apart[1])), 1e-6)
-        tip = middle + apart / reach * min(SHORTEST_M / 2, 0.25 * reach)
-        wing = np.array([*(0.1 * course), 0.0])
-        border.points_m = np.stack([line[0], tip - wing, tip + wing, line[-1]])

@@ -11,8 +11,10 @@ SHARPEST_MITRE = 2.0
 
 def arc_length_m(line_m: np.ndarray) -> np.ndarray:
     """(n,) metres from the first point, in the plane."""
-    step = np.diff(line_m[:, :2], axis=0)
-    return np.concatenate([[0.0], np.cumsum(np.hypot(step[:, 0], step[:, 1]))])
+    along = np.zeros(len(line_m))
+    step = line_m[1:, :2] - line_m[:-1, :2]
+    np.cumsum(np.sqrt(step[:, 0] * step[:, 0] + step[:, 1] * step[:, 1]), out=along[1:])
+    return along
 
 
 def length_m(line_m: np.ndarray) -> float:
@@ -34,8 +36,21 @@ def without_repeats(line_m: np.ndarray) -> np.ndarray:
 
 def at(line_m: np.ndarray, place_m: np.ndarray) -> np.ndarray:
     """(k, 3) points at (k,) arc lengths, which are limited to the line."""
+    return _at(line_m, arc_length_m(line_m), place_m)
+
+
+def at_shares(line_m: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """(k, 3) points at (k,) shares, 0 to 1, of the line's length."""
     along = arc_length_m(line_m)
-    return np.stack([np.interp(place_m, along, line_m[:, d]) for d in range(3)], axis=-1)
+    return _at(line_m, along, share * along[-1])
+
+
+def _at(line_m: np.ndarray, along: np.ndarray, place_m: np.ndarray) -> np.ndarray:
+    first = np.minimum(np.maximum(along.searchsorted(place_m, 'right') - 1, 0), len(along) - 2)
+    step = along[first + 1] - along[first]
+    share = (place_m - along[first]) / np.where(step > 0.0, step, 1.0)
+    share = np.minimum(np.maximum(share, 0.0), 1.0)[:, None]
+    return np.asarray((1.0 - share) * line_m[first] + share * line_m[first + 1])
 
 
 def part(line_m: np.ndarray, start_m: float, end_m: float) -> np.ndarray:
@@ -113,13 +128,13 @@ def mean_line(a_m: np.ndarray, b_m: np.ndarray) -> np.ndarray:
         along = arc_length_m(line)
         shares.append(along / along[-1] if along[-1] > 0.0 else np.linspace(0.0, 1.0, len(line)))
     share = np.unique(np.round(np.concatenate(shares), 6))
-    return np.asarray(0.5 * (at(a_m, share * length_m(a_m)) + at(b_m, share * length_m(b_m))))
+    return np.asarray(0.5 * (at_shares(a_m, share) + at_shares(b_m, share)))
 
 
 def apart_m(a_m: np.ndarray, b_m: np.ndarray) -> float:
     """Largest distance between two lines at equal shares of their lengths."""
     share = np.linspace(0.0, 1.0, 9)
-    gap = at(a_m, share * length_m(a_m)) - at(b_m, share * length_m(b_m))
+    gap = at_shares(a_m, share) - at_shares(b_m, share)
     return float(np.hypot(gap[:, 0], gap[:, 1]).max())
 
 

@@ -137,6 +137,8 @@ def read_network(path: Path) -> Network:
         raise SimulationError(f'{path} is not XML: {problem}') from problem
     if root.tag != 'net':
         raise SimulationError(f'{path} is not a SUMO network: its root is {root.tag!r}')
+    if root.get('lefthand') in ('true', '1'):
+        raise SimulationError(f'{path} is for traffic that keeps to the left, which is not known')
     try:
         return _network(path, root)
     except (KeyError, ValueError) as problem:
