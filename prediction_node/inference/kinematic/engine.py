@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from prediction_node.domain.agents import Agents
 from prediction_node.domain.kinds import CLASS_COUNT, MOTOR_VEHICLES, ObjectClass, class_mask
 from prediction_node.domain.lane_map import LaneMap
 from prediction_node.domain.prediction import MODE_COUNT, POSE_COUNT, Prediction
 from prediction_node.domain.scene import Scene
 from prediction_node.inference.kinematic.driving import drive_movers
+from prediction_node.inference.kinematic.kernels import bodies
 from prediction_node.inference.kinematic.lights import LightMemory
-from prediction_node.inference.kinematic.movers import Movers
+from prediction_node.inference.kinematic.movers import Movers, table
 from prediction_node.inference.kinematic.parameters import KinematicParameters
 from prediction_node.inference.kinematic.road import Road
 from prediction_node.inference.kinematic.walkers import walk
 
 _STEERS = class_mask((*MOTOR_VEHICLES, ObjectClass.BICYCLE))
-# Nobody walks that fast: what is unknown and does so steers.
-UNKNOWN_STEERS_MPS = 3.5
 
 
 class KinematicEngine:
@@ -60,7 +58,12 @@ class KinematicEngine:
         sigma = np.empty((n, MODE_COUNT, POSE_COUNT, 3))
         probability = np.empty((n, MODE_COUNT))
         label = np.clip(agents.label, 0, CLASS_COUNT - 1)
-        steers = _steers(agents, label)
+        steers = bodies.find_steered(
+            label=label,
+            velocity_mps=table(agents.velocity_mps),
+            steers=_STEERS,
+            unknown=int(ObjectClass.UNKNOWN),
+        )
         drivers, walkers = np.flatnonzero(steers), np.flatnonzero(~steers)
         if len(drivers):
             probability[drivers] = self._drive(scene, drivers, label[drivers], pose, sigma)
@@ -85,10 +88,3 @@ class KinematicEngine:
         drive = drive_movers(movers, road, colours, parameters)
         drive.write(scene, movers, pose, sigma)
         return drive.probability
-
-
-def _steers(agents: Agents, label: np.ndarray) -> np.ndarray:
-    """(N,) whether an agent steers a vehicle; the others may step in any direction."""
-    velocity = np.nan_to_num(agents.velocity_mps)
-    fast = np.hypot(velocity[:, 0], velocity[:, 1]) > UNKNOWN_STEERS_MPS
-    return np.asarray(_STEERS[label] | ((label == ObjectClass.UNKNOWN) & fast))

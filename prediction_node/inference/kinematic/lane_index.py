@@ -44,7 +44,8 @@ class LaneIndex:
     never found.
     """
 
-    def __init__(self, centreline: Polylines) -> None:
+    def __init__(self, centreline: Polylines, kept: np.ndarray | None = None) -> None:
+        """Of all lanes, or of those that `kept` (L,) says."""
         points = centreline.points_m[:, :2].astype(np.float64)
         offsets = centreline.offsets
         lane_of_point = np.repeat(np.arange(len(centreline)), np.diff(offsets))
@@ -55,7 +56,10 @@ class LaneIndex:
         lane_start = np.zeros(len(centreline))
         filled = np.diff(offsets) > 0
         lane_start[filled] = arc[offsets[:-1][filled]]
-        keep = np.flatnonzero(inside & (length > 1e-9) & np.isfinite(length))
+        inside &= (length > 1e-9) & np.isfinite(length)
+        if kept is not None:
+            inside &= kept[lane_of_point[1:]]
+        keep = np.flatnonzero(inside)
         # Working near zero keeps all digits on maps whose coordinates reach 10^7 m.
         self.origin_m = points[keep].mean(axis=0) if len(keep) else np.zeros(2)
         self._lane = lane_of_point[keep]

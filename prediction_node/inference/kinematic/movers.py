@@ -55,14 +55,15 @@ class Movers:
             size_m=table(agents.size_m),
             past_position_m=table(history.position_m),
             past_velocity_mps=table(history.velocity_mps),
-            past_valid=np.array(history.valid, np.bool_, order='C'),
+            past_valid=flags(history.valid),
             step_s=STEP_S,
             horizon_s=HORIZON_S,
             # Half the comfortable acceleration all the way: few speed up longer.
             lasting_acceleration_mps2=0.5 * acceleration_mps2,
         )
-        known = np.where(agents.has_attribute[row], agents.attributes[row], 0.0)
-        attributes = np.ascontiguousarray(np.clip(np.nan_to_num(known), -np.pi, np.pi).T)
+        attributes = bodies.read_attributes(
+            row=row, attribute=table(agents.attributes), has_attribute=flags(agents.has_attribute)
+        )
         position = agents.position_m[row, :2]
         return cls(row, position, label, attributes, reversing, stands, *value)
 
@@ -74,4 +75,10 @@ class Movers:
 def table(values: np.ndarray) -> np.ndarray:
     """`values` as kernels take them: float64, C-contiguous, writeable."""
     values = np.ascontiguousarray(values, np.float64)
+    return values if values.flags.writeable else values.copy()
+
+
+def flags(values: np.ndarray) -> np.ndarray:
+    """`values` as kernels take them: bool, C-contiguous, writeable."""
+    values = np.ascontiguousarray(values, np.bool_)
     return values if values.flags.writeable else values.copy()

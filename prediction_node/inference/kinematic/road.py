@@ -23,6 +23,7 @@ class Road:
     lane_map: LaneMap | None  # None: nowhere
     geometry: LaneGeometry
     index: LaneIndex
+    crosswalks: LaneIndex
     routes: RouteTable
     speed_limit_mps: np.ndarray  # (L,) the default where the map has none
     limit_known: np.ndarray  # (L,) bool
@@ -31,7 +32,6 @@ class Road:
     carries_vehicles: np.ndarray  # (L,) bool
     for_cyclists: np.ndarray  # (L,) bool
     is_shoulder: np.ndarray  # (L,) bool
-    is_crosswalk: np.ndarray  # (L,) bool
     light_stop_m: np.ndarray  # (L,) arc length at which the lane's lights make one stop
 
     @classmethod
@@ -45,6 +45,7 @@ class Road:
             lane_map=lane_map,
             geometry=geometry,
             index=LaneIndex(lane_map.centreline),
+            crosswalks=LaneIndex(lane_map.centreline, kind == LaneKind.CROSSWALK),
             routes=RouteTable.of(lane_map, geometry, parameters.turn_weight),
             speed_limit_mps=np.maximum(limit, 1.0),
             limit_known=known,
@@ -53,7 +54,6 @@ class Road:
             carries_vehicles=np.isin(kind, vehicles),
             for_cyclists=kind == LaneKind.BICYCLE,
             is_shoulder=kind == LaneKind.SHOULDER,
-            is_crosswalk=kind == LaneKind.CROSSWALK,
             light_stop_m=_light_stops(lane_map, geometry),
         )
 
@@ -66,6 +66,7 @@ class Road:
             lane_map=None,
             geometry=LaneGeometry.of(lines),
             index=LaneIndex(lines),
+            crosswalks=LaneIndex(lines),
             routes=RouteTable.empty(),
             speed_limit_mps=none,
             limit_known=no,
@@ -74,7 +75,6 @@ class Road:
             carries_vehicles=no,
             for_cyclists=no,
             is_shoulder=no,
-            is_crosswalk=no,
             light_stop_m=none,
         )
 

@@ -68,7 +68,7 @@ def _crossings(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Weights (N,) and ways (N, 4) of crosswalks that walkers are on or near; map frame."""
     geometry = road.geometry
-    found = road.index.near(xy_m, course_rad, CROSSWALK_RADIUS_M)
+    found = road.crosswalks.near(xy_m, course_rad, CROSSWALK_RADIUS_M)
     x, y = np.ascontiguousarray((xy_m - geometry.origin_m).T)
     weight, way = walkers.find_crossings(
         x_m=x,
@@ -81,7 +81,6 @@ def _crossings(
         offset_m=found.offset_m,
         beyond_m=found.beyond_m,
         heading_error_rad=found.heading_error_rad,
-        is_crosswalk=road.is_crosswalk,
         first=geometry.first,
         count=geometry.count,
         length_m=geometry.length_m,

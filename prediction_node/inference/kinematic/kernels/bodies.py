@@ -13,6 +13,8 @@ MAX_ACCELERATION_MPS2 = 5.0
 MAX_YAW_RATE_RADPS = 1.5
 REVERSING_MPS = 0.5
 MIN_REACH_M = 30.0
+# Nobody walks that fast: what is unknown and does so steers.
+UNKNOWN_STEERS_MPS = 3.5
 STANDING_MPS = 0.3
 # A speed that may be noise, and how slow the past second must have been for it to be noise.
 DOUBTFUL_MPS = 0.8
@@ -173,6 +175,35 @@ def smoothness(position_m: np.ndarray, valid: np.ndarray, yaw_rad: float) -> flo
     mean_square = scatter_about_parabola(along) / (SMOOTH_M * SMOOTH_M)
     # Positions that are not numbers are not smooth.
     return 1.0 / (1.0 + mean_square * mean_square) if mean_square == mean_square else 0.0
+
+
+@compiled
+def find_steered(
+    label: np.ndarray, velocity_mps: np.ndarray, steers: np.ndarray, unknown: int
+) -> np.ndarray:
+    """(N,) whether a body steers, as `steers` (labels,) says, or is `unknown` and fast.
+
+    label (N,), velocity_mps (N, 2); the others may step in any direction.
+    """
+    found = np.empty(len(label), np.bool_)
+    for i in range(len(label)):
+        speed = math.hypot(velocity_mps[i, 0], velocity_mps[i, 1])
+        found[i] = steers[label[i]] or (label[i] == unknown and speed > UNKNOWN_STEERS_MPS)
+    return found
+
+
+@compiled
+def read_attributes(
+    row: np.ndarray, attribute: np.ndarray, has_attribute: np.ndarray
+) -> np.ndarray:
+    """(K, N) attributes of the agents in `row` (N,), of (A, K); 0 where not reported."""
+    count = attribute.shape[1]
+    value = np.zeros((count, len(row)))
+    for i in range(len(row)):
+        for k in range(count):
+            if has_attribute[row[i], k]:
+                value[k, i] = limited(attribute[row[i], k], -math.pi, math.pi)
+    return value
 
 
 @compiled

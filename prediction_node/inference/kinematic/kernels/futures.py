@@ -346,6 +346,13 @@ def walker_variances(
 
 
 @compiled
+def turn_to(yaw_rad: float, k: int, cos2: np.ndarray, cos_sin: np.ndarray) -> None:
+    """Write cos^2 and cos * sin of a heading to place k of (T,)."""
+    cos, sin = math.cos(yaw_rad), math.sin(yaw_rad)
+    cos2[k], cos_sin[k] = cos * cos, cos * sin
+
+
+@compiled
 def write_walker_sigma(
     row: np.ndarray,
     velocity_mps: np.ndarray,
@@ -361,16 +368,18 @@ def write_walker_sigma(
     modes, poses = pose.shape[1], pose.shape[2]
     along, across = np.empty(poses), np.empty(poses)
     cos2, cos_sin = np.empty(poses), np.empty(poses)
-    yaw = np.empty(poses)
+    first_cos2, first_cos_sin = np.empty(poses), np.empty(poses)
     for i in range(len(row)):
         a = row[i]
         speed = math.hypot(velocity_mps[a, 0], velocity_mps[a, 1])
         walker_variances(within(speed, 0.0, WALKING_MPS), step_s, along, across)
         for mode in range(modes):
             for k in range(poses):
-                # Most modes look where the one before looks: no angle is turned twice.
-                if mode == 0 or pose[a, mode, k, 2] != yaw[k]:
-                    yaw[k] = pose[a, mode, k, 2]
-                    cos, sin = math.cos(yaw[k]), math.sin(yaw[k])
-                    cos2[k], cos_sin[k] = cos * cos, cos * sin
+                # Most modes look where the first looks: no angle is turned twice.
+                if mode == 0:
+                    turn_to(pose[a, 0, k, 2], k, first_cos2, first_cos_sin)
+                if pose[a, mode, k, 2] == pose[a, 0, k, 2]:
+                    cos2[k], cos_sin[k] = first_cos2[k], first_cos_sin[k]
+                else:
+                    turn_to(pose[a, mode, k, 2], k, cos2, cos_sin)
             write_sigma(cos2, cos_sin, along, across, 1.0, covariance[a], sigma[a, mode])

@@ -59,7 +59,6 @@ def find_crossings(
     offset_m: np.ndarray,
     beyond_m: np.ndarray,
     heading_error_rad: np.ndarray,
-    is_crosswalk: np.ndarray,
     first: np.ndarray,
     count: np.ndarray,
     length_m: np.ndarray,
@@ -69,8 +68,8 @@ def find_crossings(
     """The crosswalk that each of N walkers may take: its weight (N,), 0 for none, and (N, 4).
 
     The four are the ways in metres, x and y, to where it is entered, 0 for who is on it, and from
-    there to its far end. C pairs as in `LaneCandidates` by `query`; lanes and samples as in
-    `LaneGeometry`, in the same coordinates as the walkers.
+    there to its far end. C pairs of walker (`query`) and crosswalk as in `LaneCandidates`; lanes
+    and samples as in `LaneGeometry`, in the same coordinates as the walkers.
     """
     n = len(x_m)
     weight = np.zeros(n)
@@ -78,8 +77,6 @@ def find_crossings(
     best_fit = np.full(n, LEAST_FIT)
     for c in range(len(query)):
         on, i = lane[c], query[c]
-        if not is_crosswalk[on]:
-            continue
         at, end = first[on], first[on] + count[on] - 1
         # Crosswalks are walked both ways; the destination is the end the walker faces.
         walked = arc_length_m[c]
@@ -110,25 +107,29 @@ def write_crossing(
     course_rad: float,
     way_m: np.ndarray,
     step_s: float,
+    eased: np.ndarray,
     x_m: np.ndarray,
     y_m: np.ndarray,
-    heading_rad: np.ndarray,
+    turned_rad: np.ndarray,
 ) -> None:
-    """Write the way (T,) over a crosswalk, `way_m` (4,) as of `find_crossings`, from the walker."""
+    """Write the way over a crosswalk, `way_m` (4,) as of `find_crossings`, from the walker.
+
+    x and y (T,) and how far it has turned from its course; `eased` (T,): how much of a change of
+    speed has happened by each instant.
+    """
     pace = max(speed_mps, CROSSING_MPS)
     leg = math.hypot(way_m[0], way_m[1])
     rest = max(math.hypot(way_m[2], way_m[3]), 1e-6)
-    aim_rest = math.atan2(way_m[3], way_m[2])
-    aim = math.atan2(way_m[1], way_m[0]) if leg > 0.0 else aim_rest
+    then = wrapped(math.atan2(way_m[3], way_m[2]) - course_rad)
+    first = wrapped(math.atan2(way_m[1], way_m[0]) - course_rad) if leg > 0.0 else then
     for k in range(len(x_m)):
-        t = step_s * k
-        gone = pace * t - (pace - speed_mps) * SPEED_S * (1.0 - math.exp(-t / SPEED_S))
+        gone = pace * step_s * k - (pace - speed_mps) * SPEED_S * eased[k]
         to_entry = min(max(gone / max(leg, 1e-6), 0.0), 1.0)
         # Past the far kerb the walk goes on the same way: the crosswalk is not the journey's end.
         beyond = max(gone - leg, 0.0) / rest
         x_m[k] = to_entry * way_m[0] + beyond * way_m[2]
         y_m[k] = to_entry * way_m[1] + beyond * way_m[3]
-        heading_rad[k] = course_rad + wrapped((aim_rest if beyond > 0.0 else aim) - course_rad)
+        turned_rad[k] = then if beyond > 0.0 else first
 
 
 @compiled
@@ -136,28 +137,23 @@ def write_walk(
     speed_mps: float,
     course_rad: float,
     share: float,
-    turn_rad: float,
     step_s: float,
-    eased_speed: np.ndarray,
-    eased_turn: np.ndarray,
+    eased: np.ndarray,
+    aside: np.ndarray,
     x_m: np.ndarray,
     y_m: np.ndarray,
-    heading_rad: np.ndarray,
 ) -> None:
-    """Write the way (T,) of who changes to `share` of the speed and turns, from the walker.
+    """Write x and y (T,), from the walker, of who changes to `share` of the speed and turns.
 
-    eased_speed, eased_turn (T,): how much of that has happened by each instant.
+    `eased` (T,): how much of the change of speed has happened by each instant. aside (T, 2): cosine
+    and sine of how far the way from the instant before has turned from the course.
     """
-    x_m[0], y_m[0], heading_rad[0] = 0.0, 0.0, course_rad
+    x_m[0], y_m[0] = 0.0, 0.0
     cos, sin = math.cos(course_rad), math.sin(course_rad)
     for k in range(1, len(x_m)):
-        heading_rad[k] = course_rad + turn_rad * eased_turn[k]
-        if turn_rad != 0.0:
-            middle = 0.5 * (heading_rad[k] + heading_rad[k - 1])
-            cos, sin = math.cos(middle), math.sin(middle)
-        step = speed_mps * (1.0 + (share - 1.0) * eased_speed[k]) * step_s
-        x_m[k] = x_m[k - 1] + step * cos
-        y_m[k] = y_m[k - 1] + step * sin
+        step = speed_mps * (1.0 + (share - 1.0) * eased[k]) * step_s
+        x_m[k] = x_m[k - 1] + step * (cos * aside[k, 0] - sin * aside[k, 1])
+        y_m[k] = y_m[k - 1] + step * (sin * aside[k, 0] + cos * aside[k, 1])
 
 
 @compiled
@@ -181,34 +177,39 @@ def write_walkers(
     of motion; whoever stands keeps facing the same way.
     """
     modes, poses = pose.shape[1], pose.shape[2]
-    x, y, heading = np.empty(poses), np.empty(poses), np.empty(poses)
-    eased_speed, eased_turn, faced = np.empty(poses), np.empty(poses), np.empty(poses)
+    x, y = np.empty(poses), np.empty(poses)
+    eased, faced = np.empty(poses), np.empty(poses)
+    # Turns, and their cosines and sines on the way there, are everybody's: found once.
+    turned, aside = np.zeros((modes + 1, poses)), np.empty((modes, poses, 2))
     for k in range(poses):
-        eased_speed[k] = 1.0 - math.exp(-step_s * k / SPEED_S)
-        eased_turn[k] = 1.0 - math.exp(-step_s * k / TURN_S)
+        eased[k] = 1.0 - math.exp(-step_s * k / SPEED_S)
         faced[k] = 1.0 - math.exp(-step_s * k / FACING_S)
+        for b in range(modes):
+            turned[b, k] = behaviour[b, 1] * (1.0 - math.exp(-step_s * k / TURN_S))
+            middle = 0.5 * (turned[b, k] + turned[b, max(k - 1, 0)])
+            aside[b, k, 0], aside[b, k, 1] = math.cos(middle), math.sin(middle)
     for i in range(len(row)):
         a = row[i]
         turns = min(speed_mps[i] / FACING_MPS, 1.0)
+        to_course = wrapped(course_rad[i] - yaw_rad[a])
         for mode in range(modes):
             b = order[i, mode]
             if crosses[i] and b == len(behaviour) - 1:
-                write_crossing(speed_mps[i], course_rad[i], way_m[i], step_s, x, y, heading)
+                b = modes
+                write_crossing(
+                    speed_mps[i], course_rad[i], way_m[i], step_s, eased, x, y, turned[b]
+                )
             else:
                 write_walk(
-                    speed_mps[i],
-                    course_rad[i],
-                    behaviour[b, 0],
-                    behaviour[b, 1],
-                    step_s,
-                    eased_speed,
-                    eased_turn,
-                    x,
-                    y,
-                    heading,
+                    speed_mps[i], course_rad[i], behaviour[b, 0], step_s, eased, aside[b], x, y
                 )
             for k in range(poses):
                 pose[a, mode, k, 0] = position_m[a, 0] + x[k]
                 pose[a, mode, k, 1] = position_m[a, 1] + y[k]
-                turn = turns * faced[k] * wrapped(heading[k] - yaw_rad[a])
-                pose[a, mode, k, 2] = yaw_rad[a] + turn
+                # Both parts are at most half a turn: one turn back is enough.
+                turn = to_course + turned[b, k]
+                if turn >= math.pi:
+                    turn -= 2.0 * math.pi
+                elif turn < -math.pi:
+                    turn += 2.0 * math.pi
+                pose[a, mode, k, 2] = yaw_rad[a] + turns * faced[k] * turn
