@@ -32,15 +32,22 @@ class Alert:
         self._heedless_until_s: dict[str, float] = {}
         self.brakings = 0
 
-    def look(self, driven: Mapping[str, int], trailers: Mapping[int, int], now_s: float) -> None:
+    def look(
+        self,
+        driven: Mapping[str, int],
+        trailers: Mapping[int, int],
+        scripted: np.ndarray,
+        now_s: float,
+    ) -> None:
         """Have those of `driven` (name -> row) brake who must, and the others go on as they like.
-        `trailers` gives the row of the tractor for the row of a trailer.
+        `trailers` gives the row of the tractor for the row of a trailer; of walkers only those of
+        the script (rows) are known to walk on.
         """
         roster = self._roster
         rows = roster.rows_here()
         boxes = boxes_of(roster.position_m[rows], roster.yaw_rad[rows], roster.size_m[rows])
         velocity = roster.velocity_mps[rows].copy()
-        velocity[_ON_FOOT[roster.label[rows]]] = 0.0
+        velocity[_ON_FOOT[roster.label[rows]] & ~np.isin(rows, scripted)] = 0.0
         part_of = np.array([trailers.get(row, row) for row in rows.tolist()])
         names = [name for name in driven if self._heedless_until_s.get(name, 0.0) <= now_s]
         drivers = np.searchsorted(rows, np.array([driven[name] for name in names], np.int64))

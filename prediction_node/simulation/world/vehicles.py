@@ -16,6 +16,7 @@ from prediction_node.simulation.world.articulation import Trail, box_between
 from prediction_node.simulation.world.bodies import BodyTypes
 from prediction_node.simulation.world.driving import Driving, planned_end_s
 from prediction_node.simulation.world.engine import Engine
+from prediction_node.simulation.world.leaving import Leaving
 from prediction_node.simulation.world.roster import Roster
 from prediction_node.simulation.world.state import EgoPose
 
@@ -23,7 +24,6 @@ EGO_ID = 'ego'
 # Bits of SUMO's speed mode: all its checks but the one for red lights. Such a driver passes them
 # when it sees a gap in the cross traffic.
 _HEEDS_ALL_BUT_RED = 0b01111
-_PULL_OUT_S = 30.0
 # Bent lines are longer than the boxes on them.
 _SPARE = 1.6
 
@@ -58,6 +58,7 @@ class Vehicles:
         # Who parks is asked once and no more until it leaves.
         self._parked: dict[str, int] = {}
         self._just_parked: list[str] = []
+        self._leaving = Leaving(engine, roster)
         self._for_good = [self._stand(car) for car in script.parked]
         self._parked_rows = np.array(self._for_good, np.int64)
         tc = engine.constants
@@ -99,6 +100,7 @@ class Vehicles:
         results = self._sumo.vehicle.getAllSubscriptionResults()
         if results:
             self._read_driving(results, now_s, ego)
+        self._leaving.look(self.rows())
         self._driving.prepare(self._rows, now_s, self._step_s)
 
     def _read_driving(
@@ -167,10 +169,9 @@ class Vehicles:
             self._count_parked()
         else:
             return
-        vehicle = self._sumo.vehicle
-        vehicle.subscribe(name, self._variables)
-        # Out of the kerb lane at once: SUMO does not know the parked cars ahead.
-        vehicle.changeLane(name, vehicle.getLaneIndex(name) + 1, _PULL_OUT_S)
+        self._sumo.vehicle.subscribe(name, self._variables)
+        if name in self._rows:
+            self._leaving.wait(name, self._rows[name])
 
     def _meet(self, name: str, front_m: np.ndarray, yaw_rad: float) -> None:
         body = self._bodies[self._sumo.vehicle.getTypeID(name)]

@@ -134,7 +134,12 @@ class World:
         """Scripted actors and SUMO move on."""
         self._crossings.move(self.now_s, self._vehicles.rows())
         if watchful:
-            self._alert.look(self._vehicles.driven, self._vehicles.trailers, self.now_s)
+            self._alert.look(
+                self._vehicles.driven,
+                self._vehicles.trailers,
+                self._crossings.rows(),
+                self.now_s,
+            )
         self._engine.step()
         self._steps += 1
         self._vehicles.watch(self.now_s)
