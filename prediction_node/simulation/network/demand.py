@@ -118,7 +118,7 @@ def _trips_of(
 ) -> Iterator[Trip]:
     ways: dict[str, list[tuple[tuple[str, ...], float]]] = {}
     entries = rng.uniform(-_BEFORE_S, duration_s, rng.poisson(rate_hz * (_BEFORE_S + duration_s)))
-    number = 0
+    number, present = 0, False
     for depart in np.sort(entries):
         type_id, body = draw_type(kind, traffic.scenario.behaviour, rng)
         graph = traffic.graphs[body.sumo_class]
@@ -139,13 +139,14 @@ def _trips_of(
         if kind == 'bus':
             trip = _with_stops(trip, traffic, graph, rng)
         number += 1
+        present = present or trip.depart_s == 0.0
         yield trip
-    if number == 0:
-        yield from _one_at_least(kind, traffic, occupied, rng)
+    if not present:
+        yield from _one_at_least(f'{kind}_{number}', kind, traffic, occupied, rng)
 
 
 def _one_at_least(
-    kind: str, traffic: Traffic, occupied: Occupied, rng: np.random.Generator
+    vehicle_id: str, kind: str, traffic: Traffic, occupied: Occupied, rng: np.random.Generator
 ) -> Iterator[Trip]:
     """A single vehicle of a kind somewhere on its way at the start."""
     type_id, body = draw_type(kind, traffic.scenario.behaviour, rng)
@@ -154,7 +155,7 @@ def _one_at_least(
     for _ in range(50 if ways else 0):
         edges = ways[int(rng.integers(len(ways)))][0]
         lasting = sum(graph.time_s(edge) for edge in edges) / TRAVEL_SHARE
-        trip = Trip(f'{kind}_0', type_id, -float(rng.uniform(0.0, 0.6 * lasting)), edges)
+        trip = Trip(vehicle_id, type_id, -float(rng.uniform(0.0, 0.6 * lasting)), edges)
         begun = _under_way(trip, graph, body.length_m, None, occupied, rng)
         if begun is not None:
             yield begun

@@ -114,7 +114,7 @@ def test_what_is_not_yaml_is_told_by_file(tmp_path: Path, content: bytes) -> Non
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match='none.yaml'):
+    with pytest.raises(DataError, match=r'none\.yaml'):
         load_scenario(tmp_path / 'none.yaml')
 
 
