@@ -38,6 +38,10 @@ class _Clock:
 
     def __init__(self) -> None:
         self.parts_s: dict[str, float] = {}
+        self._last_s = 0.0
+
+    def start(self) -> None:
+        """From here on the next lap counts."""
         self._last_s = cpu_time_s()
 
     def lap(self, part: str) -> None:
@@ -69,8 +73,6 @@ def run(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
                 continue
             made_s += agent_seconds(recording)
             kept_s += args.duration
-            driving.lap('not counted')
-            driving.parts_s.pop('not counted')
             k, n = _through_the_pipeline(city, recording, seed, driving)
             releases, fused = releases + k, fused + n
     if not kept_s:
@@ -96,6 +98,7 @@ def _scene(
     args: argparse.Namespace, seed: int, duration_s: float, folder: Path, clock: _Clock
 ) -> tuple[City, Recording | None]:
     """One scene as `simulate --scenes-only` makes it; None if its window is rejected."""
+    clock.start()
     scenario = random_scenario(seed) if args.scenario == 'random' else load_scenario(args.scenario)
     city = build_city(scenario, seed, folder, WARM_UP_S + (1.0 + SEARCH_SHARE) * duration_s)
     clock.lap('city')
@@ -123,8 +126,7 @@ def _through_the_pipeline(
     heard = messages(recording, suite, seed, buildings=city.buildings)
     release_ns = int(recording.stamp_ns[0]) + STEP_NS
     releases = agents = 0
-    clock.lap('preparation')
-    clock.parts_s.pop('preparation')
+    clock.start()
     for message in heard:
         clock.lap('sensors')
         while message.log_ns > release_ns:
