@@ -49,48 +49,43 @@ _OTHER_CODECS = {
 
 
 class Ride:
-    """A world and a vehicle in it, step by step, from `settle_s` before the run's zero on.
+    """A world and a vehicle in it, step by step. `begin` says when; then `step` again and again.
 
-    Stamps are the world's, moved so that the run's zero is `zero_ns`. While there is no plan, SUMO
-    drives; from the first one on the body follows what the planner says.
+    While there is no plan, SUMO drives; from the first one on the body follows what the planner
+    says.
     """
 
-    def __init__(
-        self,
-        stand: Stand,
-        settings: BenchSettings,
-        faults: Sequence[Fault],
-        zero_ns: int,
-    ) -> None:
+    def __init__(self, stand: Stand, settings: BenchSettings, faults: Sequence[Fault]) -> None:
         """Raises SimulationError."""
         self._world = World(stand.city, stand.seed)
-        first = self._world.state.snapshot.stamp_ns
-        self.begin_ns = zero_ns - nanoseconds(settings.time.settle_s)
-        self._shift_ns = self.begin_ns - first
+        self._stand, self._settings, self._faults = stand, settings, faults
         self._vehicle = VehicleMessages(
             self._world.cast, stand.suite, stand.seed, buildings=stand.city.buildings
         )
-        sources, codecs = _by_topic(stand.suite)
-        self._injector = Injector(faults, sources, codecs, settings.faults, zero_ns, stand.seed)
+        self._injector: Injector | None = None
         self._body = settings.body
         self._follower = Follower(settings.body)
         self._driven: BodyState | None = None
         self._planned = False
         self._waiting: list[tuple[int, int, BagMessage]] = []
         self._pushed = 0
-        self.now_ns = self.begin_ns  # stamp of the newest state
-
-    @property
-    def ego_size_m(self) -> np.ndarray:
-        """(3,) of the robotaxi."""
-        return np.asarray(self._world.cast.size_m[self._ego_row()], float)
+        self._shift_ns = 0
+        self.now_ns = 0  # stamp of the newest state
 
     @property
     def world(self) -> World:
         return self._world
 
-    def begin(self) -> list[BagMessage]:
-        """What is said at the first instant."""
+    def begin(self, zero_ns: int) -> list[BagMessage]:
+        """What is said at the first instant. Stamps are the world's, moved so that it is the
+        settling time before `zero_ns`, the run's zero; faults count from there.
+        """
+        self.now_ns = zero_ns - nanoseconds(self._settings.time.settle_s)
+        self._shift_ns = self.now_ns - self._world.state.snapshot.stamp_ns
+        sources, codecs = _by_topic(self._stand.suite)
+        self._injector = Injector(
+            self._faults, sources, codecs, self._settings.faults, zero_ns, self._stand.seed
+        )
         return self._messages(self._world.state)
 
     def take_plan(self, plan: Trajectory) -> None:
@@ -142,6 +137,7 @@ class Ride:
         return body_at(shot.position_m[at, :2], float(shot.yaw_rad[at]), speed, self._body)
 
     def _messages(self, state: WorldState) -> list[BagMessage]:
+        assert self._injector is not None, 'begin comes first'
         shot = dataclasses.replace(
             state.snapshot, stamp_ns=state.snapshot.stamp_ns + self._shift_ns
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,8 @@ from prediction_node.domain.lane_map import LaneMap
 from prediction_node.lanelet.write import write_lanelet2
 from prediction_node.simulation.city_map import lane_map_of, route_lanes
 from prediction_node.simulation.network.city import City, build_city
-from prediction_node.simulation.planner.route import Route
+from prediction_node.simulation.network.vehicle_types import BODIES
+from prediction_node.simulation.planner.itinerary import Itinerary
 from prediction_node.simulation.scenario import Scenario
 from prediction_node.simulation.sensors.corners import corner_suite
 from prediction_node.simulation.sensors.messages import MESSAGE_TYPES
@@ -46,12 +46,15 @@ class Stand:
     def parameter_path(self) -> Path:
         return self.folder / PARAMETER_FILE
 
-    def route(self) -> Route:
-        """The lanes to drive on, to the end of the robotaxi's route."""
-        edges = [rows for rows in route_lanes(self.city, self.lane_map) if rows]
-        allowed = {row for rows in edges for row in rows}
-        allowed |= between(self.lane_map, edges)
-        return Route(self.lane_map, edges[-1] if edges else (), allowed)
+    @property
+    def ego_size_m(self) -> tuple[float, float, float]:
+        """Length, width and height of the robotaxi."""
+        body = BODIES['ego'][0]
+        return body.length_m, body.width_m, body.height_m
+
+    def route(self) -> Itinerary:
+        """The streets of the robotaxi's route, in order."""
+        return Itinerary(self.lane_map, route_lanes(self.city, self.lane_map))
 
 
 def build_stand(
@@ -104,31 +107,6 @@ def node_config(suite: SuiteParameters) -> Config:
     values = node_parameters(suite, None)
     values['sources.names'] = tuple(values['sources.names'])
     return from_flat(values)
-
-
-def between(lane_map: LaneMap, edges: list[tuple[int, ...]]) -> set[int]:
-    """Rows of the lanes inside of junctions that lead from each edge to the next.
-
-    Edges are rows of lanes. A junction's way may consist of several lanes in a row.
-    """
-    found: set[int] = set()
-    for here, there in itertools.pairwise(edges):
-        goal = set(there)
-        for start in here:
-            _reach(lane_map, start, goal, found, depth=4)
-    return found
-
-
-def _reach(lane_map: LaneMap, lane: int, goal: set[int], found: set[int], depth: int) -> bool:
-    """Whether `goal` is reached from a lane; the lanes on the way are added to `found`."""
-    reached = False
-    for following in lane_map.successors[lane].tolist():
-        if following in goal:
-            reached = True
-        elif depth > 0 and _reach(lane_map, following, goal, found, depth - 1):
-            found.add(following)
-            reached = True
-    return reached
 
 
 def modalities(suite: SuiteParameters) -> Mapping[str, str]:

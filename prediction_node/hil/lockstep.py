@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from prediction_node import cdr
 from prediction_node.bench.driver import Driver, ego_truth
 from prediction_node.bench.ride import Ride
@@ -14,6 +16,7 @@ from prediction_node.bench.stand import Stand, node_config, periods_ms
 from prediction_node.domain.stamps import NS_PER_S, STEP_NS
 from prediction_node.observation.health import State
 from prediction_node.pipeline import Pipeline, Release, inputs
+from prediction_node.rehearsal import rehearse
 from prediction_node.simulation.faults.grammar import KILL, Fault
 from prediction_node.simulation.futures import Futures
 from prediction_node.simulation.planner.planner import Planner
@@ -39,20 +42,22 @@ class Lockstep:
         self._stand, self._faults = stand, faults
         self._config = node_config(stand.suite)
         self._names = {each.topic: each.name for each in inputs(self._config)}
-        self._ride = Ride(stand, settings, faults, ZERO_NS)
-        size = self._ride.ego_size_m
+        self._ride = Ride(stand, settings, faults)
+        size = np.array(stand.ego_size_m)
         self._driver = Driver(Planner(stand.route(), settings.planner), settings.body, size)
         self._body = settings.body
         run = RunTime(ZERO_NS, ZERO_NS, duration_s)
         self._watch = Watch(run, faults, size, settings.verdict)
         self._pipeline: Pipeline | None = self._new_pipeline()
         self._latched: dict[str, bytes] = {}
-        self._due_ns = self._ride.begin_ns + _PHASE_NS
+        self._due_ns = ZERO_NS
 
     def run(self, progress: Callable[[float], None] = lambda at_s: None) -> dict[str, Any]:
         """Figures and verdict; `progress` hears the time of the run."""
         with self._ride as ride:
-            self._play(ride.begin())
+            first = ride.begin(ZERO_NS)
+            self._due_ns = ride.now_ns + _PHASE_NS
+            self._play(first)
             end_ns = self._watch.time.end_ns
             while ride.now_ns < end_ns + STEP_NS:
                 self._play(ride.step())
@@ -61,7 +66,7 @@ class Lockstep:
 
     def _new_pipeline(self) -> Pipeline:
         pipeline = Pipeline(self._config, self._stand.lane_map)
-        pipeline.prepare()
+        rehearse(pipeline)
         return pipeline
 
     def _play(self, messages: Sequence[BagMessage]) -> None:

@@ -13,7 +13,7 @@ class State(str, enum.Enum):
     """What is wrong with an input, the most severe first."""
 
     NEVER_SEEN = 'never_seen'  # nothing has come yet
-    SILENT = 'silent'  # nothing for max(300 ms, three periods)
+    SILENT = 'silent'  # nothing for nearly max(300 ms, three periods)
     STUCK = 'stuck'  # the same stamp or the same content again and again
     CLOCK = 'clock'  # stamps that fit no clock: zero, negative, far off the scene
     NO_TRANSFORM = 'no_transform'  # its frame cannot be led to the map

@@ -15,6 +15,10 @@ from prediction_node.observation.reasons import CLOCK_REASONS, Reason
 VERDICT_MESSAGES = 3
 RATE_MESSAGES = 16
 SHORTEST_SILENCE_NS = 300_000_000
+# A silence is told this much before the time within which it must be known: telling takes some.
+TELLING_NS = 50_000_000
+# After a silence this long, what the rate was before says nothing any more.
+RATE_FORGOTTEN_NS = 1_000_000_000
 LONGEST_DETAIL = 300
 # How a message fared says nothing about its sender in these cases.
 _NO_VERDICT = frozenset({Reason.DUPLICATE, Reason.OVERFLOW, Reason.JUMP})
@@ -41,7 +45,9 @@ class InputMonitor:
         self._stuck_messages = parameters.stuck_messages
         self._delayed_s = parameters.delayed_s
         self._silence_ns = (
-            None if rate_hz is None else max(SHORTEST_SILENCE_NS, nanoseconds(3.0 / rate_hz))
+            None
+            if rate_hz is None
+            else max(SHORTEST_SILENCE_NS, nanoseconds(3.0 / rate_hz)) - TELLING_NS
         )
         self._received = 0
         self._accepted = 0
@@ -73,6 +79,8 @@ class InputMonitor:
         False if it has the stamp of the one before: a copy says nothing about the content.
         """
         self._received += 1
+        if self._arrivals and arrival_ns - self._arrivals[-1] > RATE_FORGOTTEN_NS:
+            self._arrivals.clear()
         self._arrivals.append(arrival_ns)
         if delay_ns is not None:
             self._delays.append(delay_ns)
@@ -125,6 +133,12 @@ class InputMonitor:
         if reason not in _NO_VERDICT:
             self._fates.append(reason)
 
+    def silent(self, now_ns: int) -> bool:
+        """Whether nothing has come for too long, after something had."""
+        if self._silence_ns is None or not self._arrivals:
+            return False
+        return now_ns - self._arrivals[-1] > self._silence_ns
+
     def health(self, now_ns: int) -> InputHealth:
         """The state at `now_ns` of the clock that arrivals are measured on."""
         rate_hz, delay_s = self._rate(), self._delay()
@@ -150,7 +164,7 @@ class InputMonitor:
         if not self._arrivals:
             return State.SILENT if self._received else State.NEVER_SEEN
         if self._silence_ns is not None:
-            if now_ns - self._arrivals[-1] > self._silence_ns:
+            if self.silent(now_ns):
                 return State.SILENT
             fresh = self._fresh_arrival_ns
             if fresh is not None and now_ns - fresh > self._silence_ns:

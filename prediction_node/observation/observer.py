@@ -232,6 +232,13 @@ class Observer:
                 lost_modalities=lost_modalities(sources),
             )
 
+    def silent(self, now_ns: int) -> frozenset[str]:
+        """Inputs that have fallen silent by `now_ns`; cheap, for the time between releases."""
+        with self._lock:
+            return frozenset(
+                name for name, monitor in self._monitors.items() if monitor.silent(now_ns)
+            )
+
     def _look_at_lights(self, now_ns: int, scene_ns: int) -> None:
         monitor = self._monitors[TRAFFIC_LIGHTS]
         for reason in self._lights.look(now_ns, scene_ns):

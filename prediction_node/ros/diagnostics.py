@@ -64,6 +64,7 @@ def _cycle(
     p50, p99 = statistics.percentiles_ms()
     values: dict[str, Any] = {
         'mode': release.mode,
+        'stamp_ns': release.stamp_ns,
         'engine': release.prediction.engine,
         'cycles': statistics.cycles,
         'misses': statistics.late + statistics.skipped,

@@ -4,6 +4,7 @@ pipeline.
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import time
 import traceback
@@ -47,6 +48,7 @@ from prediction_node.schedule import ReleaseSchedule, first_aligned_ns
 _SHOWN_WARNINGS = 10
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 _DIAGNOSTICS_PERIOD_NS = 500_000_000
+_WATCH_PERIOD_S = 0.025  # who falls silent between two releases is named before the next
 _STALL_NS = 50_000_000  # a timer this late: messages wait as well
 
 
@@ -71,6 +73,9 @@ class PredictionNode(LifecycleNode):
         self._schedule: ReleaseSchedule | None = None
         self._subscribed: list[Any] = []
         self._timer: Any = None
+        self._watch_timer: Any = None
+        self._last_release: Release | None = None
+        self._told_silent: frozenset[str] = frozenset()
         self._simulated = SimulatedClock() if self.get_parameter('use_sim_time').value else None
         self._active = False
         self._last_diagnostics_ns = 0
@@ -146,6 +151,11 @@ class PredictionNode(LifecycleNode):
                 self._boundary.wrap('release', self._on_timer),
                 clock=Clock(clock_type=ClockType.STEADY_TIME),
             )
+            self._watch_timer = self.create_timer(
+                _WATCH_PERIOD_S,
+                self._boundary.wrap('watch', lambda: self._watch(time.monotonic_ns())),
+                clock=Clock(clock_type=ClockType.STEADY_TIME),
+            )
         else:
             self._schedule = None  # starts at the first odometry, see _on_clock
         return result
@@ -186,9 +196,11 @@ class PredictionNode(LifecycleNode):
         gc.unfreeze()
 
     def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self.destroy_timer(self._timer)
-            self._timer = None
+        for timer in (self._timer, self._watch_timer):
+            if timer is not None:
+                self.destroy_timer(timer)
+        self._timer = self._watch_timer = None
+        self._last_release = None
 
     def _refuse_while_configured(self, changed: list[Parameter]) -> SetParametersResult:
         names = [p.name for p in changed if p.name not in ('use_sim_time', 'autostart')]
@@ -250,6 +262,7 @@ class PredictionNode(LifecycleNode):
         ):  # time jumped back: a bag loop
             self._schedule = ReleaseSchedule(first_aligned_ns(now_ns))
         self._release_due(now_ns)
+        self._watch(now_ns)
 
     def _release_due(self, now_ns: int) -> None:
         if not self._active or self._schedule is None or self._pipeline is None:
@@ -305,3 +318,17 @@ class PredictionNode(LifecycleNode):
         ):
             self._last_state, self._last_diagnostics_ns = state, now_ns
             self._diagnostics.publish(release, self._pipeline, self._statistics, self._boundary)
+        self._last_release = release
+        self._told_silent = self._pipeline.silent_inputs(release.release_ns)
+
+    def _watch(self, now_ns: int) -> None:
+        """Name inputs that have fallen silent since the last release."""
+        pipeline, release = self._pipeline, self._last_release
+        if pipeline is None or release is None or not self._active:
+            return
+        silent = pipeline.silent_inputs(now_ns)
+        if silent <= self._told_silent:
+            return
+        self._told_silent = silent
+        known = dataclasses.replace(release, health=pipeline.health(now_ns))
+        self._diagnostics.publish(known, pipeline, self._statistics, self._boundary)

@@ -18,7 +18,7 @@ from prediction_node.simulation.futures import Futures
 from prediction_node.simulation.planner.body import Follower, body_at, middle_of
 from prediction_node.simulation.planner.parameters import BodyParameters, PlannerParameters
 from prediction_node.simulation.planner.planner import EgoState, Plan, Planner
-from prediction_node.simulation.planner.route import Route
+from prediction_node.simulation.planner.route import Road, Route
 
 START_NS = 1_700_000_000_000_000_000
 STEP_NS = 100_000_000
@@ -152,7 +152,7 @@ def close_loop(
     parameters: PlannerParameters | None = None,
 ) -> Drive:
     """Planner and body from (x, y, yaw, speed) on; the plan of a cycle is driven from the next."""
-    planner = Planner(route or Route(lane_map), parameters or PlannerParameters())
+    planner = Planner(route or Route(Road(lane_map)), parameters or PlannerParameters())
     body = BodyParameters()
     state = body_at(np.array(start[:2]), start[2], start[3], body)
     follower, drive = Follower(body), Drive()

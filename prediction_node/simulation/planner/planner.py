@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -22,8 +23,6 @@ from prediction_node.simulation.planner.risk import Surroundings, collision_cost
 from prediction_node.simulation.planner.route import Route, Stretch
 
 _AHEAD_M = 120.0
-_MIN_CHANGE_SPEED_MPS = 2.0
-_WAITING_MPS = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,11 +51,18 @@ class Plan:
         return self.candidates[self.chosen]
 
 
+class Way(Protocol):
+    """A Route, or an Itinerary of several."""
+
+    def current(self, position_m: np.ndarray, yaw_rad: float) -> Route:
+        """The lanes that lie ahead of a place."""
+
+
 class Planner:
     """Drives along a route. Keeps nothing from cycle to cycle but what it chose."""
 
-    def __init__(self, route: Route, parameters: PlannerParameters) -> None:
-        self._route = route
+    def __init__(self, way: Way, parameters: PlannerParameters) -> None:
+        self._way = way
         self._parameters = parameters
         self._last = make.KEEP
         self._lane: int | None = None
@@ -64,6 +70,7 @@ class Planner:
 
     def step(self, ego: EgoState, futures: Futures | None, lights: LightStates) -> Plan:
         """The plan from `ego` on. `futures` None or old: it stops in its lane."""
+        self._route = self._way.current(ego.position_m, ego.yaw_rad)
         place = self._route.place(ego.position_m, ego.yaw_rad)
         if place is None:
             return self._only_stop(ego, 'the robotaxi is not on its route')
@@ -120,7 +127,7 @@ class Planner:
     ) -> tuple[Line, float] | None:
         """The line into the neighbouring lane, and its cost: what the route gains counts."""
         other = self._route.beside(stretch.lanes[0], left=left)
-        if other is None or ego.speed_mps < _MIN_CHANGE_SPEED_MPS:
+        if other is None:
             return None
         length = max(20.0, 4.0 * ego.speed_mps)
         beside = self._route.ahead(other, ego.position_m, _AHEAD_M, frozenset())

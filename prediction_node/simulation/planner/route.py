@@ -15,6 +15,7 @@ from prediction_node.simulation.planner.path import Path
 
 LANE_CHANGE_COST_M = 60.0
 DEFAULT_LIMIT_MPS = 13.9
+_DETOUR_COST_M = 300.0  # of each lane off the route
 _FARTHEST_M = 12.0  # from a lane: beyond it the robotaxi is not on the route
 _TURN_WEIGHT_M = 10.0  # a wrong heading of one radian weighs as much as this distance
 _STOP_LINE_REACH_M = 8.0  # a stop line belongs to a lane if it comes this close to it
@@ -32,90 +33,104 @@ class Stretch:
     cost_to_go_m: float  # from its start to the goal, lane changes included
 
 
+class Road:
+    """The road lanes of a map as paths, prepared once."""
+
+    def __init__(self, lane_map: LaneMap) -> None:
+        """Raises MapError if the map has no road lane."""
+        self.lane_map = lane_map
+        lines = [lane_map.centreline[i][:, :2] for i in range(len(lane_map))]
+        self.length_m = np.array([_length(line) for line in lines])
+        rows = np.flatnonzero((lane_map.kind == LaneKind.ROAD) & (self.length_m > 0.0))
+        if not len(rows):
+            raise MapError(f'{lane_map.source or "the map"}: there is no road lane to drive on')
+        self.usable = np.zeros(len(lane_map), bool)
+        self.usable[rows] = True
+        self.paths = {int(row): Path.of(lines[row]) for row in rows}
+        self.points_m = np.concatenate(
+            [np.stack([path.x_m, path.y_m], axis=-1) for path in self.paths.values()]
+        )
+        self.yaw_rad = np.concatenate([path.yaw_rad for path in self.paths.values()])
+        self.arc_m = np.concatenate([path.arc_m for path in self.paths.values()])
+        self.lane = np.repeat(rows, [len(path.arc_m) for path in self.paths.values()])
+        self.changes_into = _changes_into(lane_map)
+
+
 class Route:
-    """Lanes to drive on, with what it costs from each to the goal."""
+    """What it costs to get from each lane to the goal, and so where to go."""
 
     def __init__(
         self,
-        lane_map: LaneMap,
+        road: Road,
         goals: Iterable[int] | None = None,
-        allowed: Iterable[int] | None = None,
+        favoured: Iterable[int] | None = None,
     ) -> None:
-        """`goals` and `allowed` are rows of the map. None allows every road lane; without goals
-        all lanes are as good as any other.
+        """`goals` and `favoured` are rows of the map. Lanes that are not favoured are detours;
+        None favours all. Without goals all lanes are as good as any other.
 
-        Raises MapError if no goal is a road lane, or the map has none.
+        Raises MapError if no goal is a road lane.
         """
-        self.lane_map = lane_map
-        self._lines = [lane_map.centreline[i][:, :2] for i in range(len(lane_map))]
-        self._length = np.array([_length(line) for line in self._lines])
-        usable = lane_map.kind == LaneKind.ROAD
-        if allowed is not None:
-            mask = np.zeros(len(lane_map), bool)
-            mask[list(allowed)] = True
-            usable &= mask
-        wanted = np.flatnonzero(usable).tolist() if goals is None else [int(g) for g in goals]
-        if not any(usable[goal] for goal in wanted):
-            raise MapError(f'{lane_map.source or "the map"}: no lane of the route is a road lane')
+        self.road, self.lane_map = road, road.lane_map
         self._has_goal = goals is not None
-        if self._has_goal:
-            self.cost_to_go_m = self._costs(wanted, usable)
+        if goals is None:
+            self.cost_to_go_m = np.where(road.usable, 0.0, np.inf)
         else:
-            self.cost_to_go_m = np.where(usable, 0.0, np.inf)
+            wanted = [int(goal) for goal in goals if road.usable[goal]]
+            if not wanted:
+                source = self.lane_map.source or 'the map'
+                raise MapError(f'{source}: no lane of the route is a road lane')
+            toll = np.zeros(len(self.lane_map))
+            if favoured is not None:
+                toll += _DETOUR_COST_M
+                toll[list(favoured)] = 0.0
+            self.cost_to_go_m = self._costs(wanted, toll)
         self._rounded = np.round(self.cost_to_go_m, 3)
-        self._index()
+        self._near = np.flatnonzero(np.isfinite(self.cost_to_go_m[road.lane]))
+        self._left_m = self.cost_to_go_m[road.lane[self._near]] - road.arc_m[self._near]
 
-    def _costs(self, goals: list[int], usable: np.ndarray) -> np.ndarray:
+    def _costs(self, goals: list[int], toll: np.ndarray) -> np.ndarray:
         """(L,) metres from a lane's start to the goal's end, inf where there is no way."""
+        road = self.road
         cost = np.full(len(self.lane_map), np.inf)
         queue = []
         for goal in goals:
-            if usable[goal]:
-                cost[goal] = self._length[goal]
-                queue.append((cost[goal], goal))
+            cost[goal] = road.length_m[goal]
+            queue.append((float(cost[goal]), goal))
         heapq.heapify(queue)
-        beside = _changes_into(self.lane_map)
         while queue:
             so_far, lane = heapq.heappop(queue)
             if so_far > cost[lane]:
                 continue
-            steps = [(int(p), self._length[p]) for p in self.lane_map.predecessors[lane]]
-            steps += [(other, LANE_CHANGE_COST_M) for other in beside.get(lane, ())]
+            before = self.lane_map.predecessors[lane].tolist()
+            steps = [(other, road.length_m[other]) for other in before]
+            steps += [(other, LANE_CHANGE_COST_M) for other in road.changes_into.get(lane, ())]
             for other, length in steps:
-                if usable[other] and so_far + length < cost[other]:
-                    cost[other] = so_far + length
-                    heapq.heappush(queue, (float(cost[other]), other))
+                total = so_far + length + toll[other]
+                if road.usable[other] and total < cost[other]:
+                    cost[other] = total
+                    heapq.heappush(queue, (float(total), other))
         return cost
-
-    def _index(self) -> None:
-        rows = [i for i in np.flatnonzero(np.isfinite(self.cost_to_go_m)) if self._length[i] > 0.0]
-        points, yaws, lanes, arcs = [], [], [], []
-        for row in rows:
-            path = Path.of(self._lines[row])
-            points.append(np.stack([path.x_m, path.y_m], axis=-1))
-            yaws.append(path.yaw_rad)
-            arcs.append(path.arc_m)
-            lanes.append(np.full(len(path.arc_m), row))
-        self._points = np.concatenate(points)
-        self._yaws, self._lanes = np.concatenate(yaws), np.concatenate(lanes)
-        self._arcs = np.concatenate(arcs)
 
     def place(self, position_m: np.ndarray, yaw_rad: float) -> tuple[int, float] | None:
         """Lane and arc length of the robotaxi on the route; None when it is far from it.
 
         Of lanes about as near, the one that is closer to the goal.
         """
-        off = self._points - position_m
+        road, near = self.road, self._near
+        off = road.points_m[near] - position_m
         distance = np.hypot(off[:, 0], off[:, 1])
-        turn = np.abs(wrap_angle(self._yaws - yaw_rad))
+        turn = np.abs(wrap_angle(road.yaw_rad[near] - yaw_rad))
         score = distance + _TURN_WEIGHT_M * np.maximum(turn - 0.2, 0.0)
-        best = float(score.min())
-        if distance[int(np.argmin(score))] > _FARTHEST_M:
+        best = int(np.argmin(score))
+        if distance[best] > _FARTHEST_M:
             return None
-        near = np.flatnonzero(score <= best + 0.3)
-        left_m = self.cost_to_go_m[self._lanes[near]] - self._arcs[near]
-        row = int(near[np.lexsort((score[near], left_m))[0]])
-        return int(self._lanes[row]), float(self._arcs[row])
+        alike = np.flatnonzero(score <= score[best] + 0.3)
+        row = near[alike[np.lexsort((score[alike], self._left_m[alike]))[0]]]
+        return int(road.lane[row]), float(road.arc_m[row])
+
+    def current(self, position_m: np.ndarray, yaw_rad: float) -> Route:
+        """The part of the way that lies ahead of a place: all of it."""
+        return self
 
     def beside(self, lane: int, *, left: bool) -> int | None:
         """The neighbouring lane of the route that may be changed to."""
@@ -133,28 +148,28 @@ class Route:
 
         Where ways part, the one that is shortest to the goal; of equals one in `prefer`.
         """
-        lanes, total = [lane], self._length[lane]
-        arc0 = float(Path.of(self._lines[lane]).project(position_m)[0])
-        arc0 = min(max(arc0, 0.0), float(self._length[lane]))
+        lanes, total = [lane], self.road.length_m[lane]
+        arc0 = float(self.road.paths[lane].project(position_m)[0])
+        arc0 = min(max(arc0, 0.0), float(self.road.length_m[lane]))
         ends = False
         while total - arc0 < length_m:
             following = [int(k) for k in self.lane_map.successors[lanes[-1]]]
             following = [k for k in following if np.isfinite(self.cost_to_go_m[k])]
-            following = [k for k in following if self._length[k] > 0.0 and k not in lanes]
+            following = [k for k in following if self.road.length_m[k] > 0.0 and k not in lanes]
             if not following or self._is_goal(lanes[-1]):
                 ends = True
                 break
             best = min(following, key=lambda k: (self._rounded[k], k not in prefer))
             lanes.append(best)
-            total += self._length[best]
-        points = np.concatenate([self._lines[k] for k in lanes])
+            total += self.road.length_m[best]
+        points = np.concatenate([self.lane_map.centreline[k][:, :2] for k in lanes])
         whole = Path.of(points)
         stop = min(arc0 + length_m, whole.length_m)
         if stop - arc0 < 2.0:  # at the very end of the route: a little straight on
             stop = arc0 + 2.0
         at = np.linspace(arc0, stop, max(int(stop - arc0), 2) + 1)
         path = Path.of(whole.at(at)[:, :2])
-        starts = np.concatenate([[0.0], np.cumsum(self._length[lanes])[:-1]]) - arc0
+        starts = np.concatenate([[0.0], np.cumsum(self.road.length_m[lanes])[:-1]]) - arc0
         return Stretch(
             path=path,
             lanes=tuple(lanes),
@@ -165,7 +180,7 @@ class Route:
         )
 
     def _is_goal(self, lane: int) -> bool:
-        return self._has_goal and bool(self.cost_to_go_m[lane] <= self._length[lane])
+        return self._has_goal and bool(self.cost_to_go_m[lane] <= self.road.length_m[lane])
 
     def _limits(self, lanes: list[int], starts: np.ndarray, path: Path) -> np.ndarray:
         known = self.lane_map.has_speed_limit[lanes]
