@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from prediction_node.domain.agents import Agents
-from prediction_node.domain.frames import wrap_angle
 from prediction_node.domain.scene import History
 from prediction_node.domain.stamps import NS_PER_S, STEP_NS, nanoseconds
+from prediction_node.scene import pasts
 from prediction_node.scene.parameters import SceneParameters
 
 # Observations may come this often per grid step before the oldest is dropped.
@@ -40,6 +40,7 @@ class Histories:
         self._valid[:] = False
         self._last_seen = np.full(self._slots, -1, np.int64)  # count of the observation
         self._count = 0
+        self._present = np.zeros(0, np.int64)  # slots of the agents of the newest observation
 
     @property
     def newest_ns(self) -> int | None:
@@ -59,15 +60,18 @@ class Histories:
         self._cursor = (column + 1) % self._columns
         self._count += 1
         self._valid[:, column] = False
-        rows = self._rows(agents)
-        kept = rows >= 0
-        if kept.any():
-            slots = rows[kept]
-            self._value[slots, column, 0:2] = agents.position_m[kept, :2]
-            self._value[slots, column, 2] = agents.yaw_rad[kept]
-            self._value[slots, column, 3:5] = agents.velocity_mps[kept]
-            self._valid[slots, column] = True
-            self._last_seen[slots] = self._count
+        slots = self._slots_of(agents)
+        pasts.remember(
+            slot=slots,
+            column=column,
+            position_m=_table(agents.position_m),
+            yaw_rad=_table(agents.yaw_rad),
+            velocity_mps=_table(agents.velocity_mps),
+            value=self._value,
+            valid=self._valid,
+        )
+        self._last_seen[slots[slots >= 0]] = self._count
+        self._present = slots
 
     def read(self, agents: Agents) -> History:
         """Pasts of `agents`, which were just observed, every 0.1 s up to their stamp."""
@@ -79,24 +83,32 @@ class Histories:
         before = np.where(exact, after, np.maximum(after - 1, 0))
         gap = stamps[after] - stamps[before]
         bridged = exact | ((stamps[before] < grid) & (gap <= self._max_gap_ns))
-        weight = np.where(exact, 0.0, (grid - stamps[before]) / np.maximum(gap, 1))[:, None]
-        rows = np.array([self._slot_of.get(key, -1) for key in _keys(agents)], dtype=np.int64)
-        first = self._value[rows[:, None], column[before]]
-        second = self._value[rows[:, None], column[after]]
-        value = first + weight * (second - first)
-        turned = wrap_angle(second[..., 2] - first[..., 2])
-        value[..., 2] = wrap_angle(first[..., 2] + weight[..., 0] * turned)
-        valid = self._valid[rows[:, None], column[before]] & bridged
-        valid &= self._valid[rows[:, None], column[after]] & (rows >= 0)[:, None]
-        # The present needs no memory: it is the observation itself.
-        value[:, -1, 0:2] = agents.position_m[:, :2]
-        value[:, -1, 2] = agents.yaw_rad
-        value[:, -1, 3:5] = agents.velocity_mps
-        valid[:, -1] = True
-        value[~valid] = 0.0
-        return History(value[..., 0:2], value[..., 2], value[..., 3:5], valid)
+        n, instants = len(agents), len(grid)
+        history = History(
+            position_m=np.empty((n, instants, 2)),
+            yaw_rad=np.empty((n, instants)),
+            velocity_mps=np.empty((n, instants, 2)),
+            valid=np.empty((n, instants), np.bool_),
+        )
+        pasts.read_pasts(
+            slot=self._present,
+            before=column[before],
+            after=column[after],
+            share=np.where(exact, 0.0, (grid - stamps[before]) / np.maximum(gap, 1)),
+            bridged=bridged,
+            position_m=_table(agents.position_m),
+            yaw_rad=_table(agents.yaw_rad),
+            velocity_mps=_table(agents.velocity_mps),
+            value=self._value,
+            valid=self._valid,
+            past_position_m=history.position_m,
+            past_yaw_rad=history.yaw_rad,
+            past_velocity_mps=history.velocity_mps,
+            past_valid=history.valid,
+        )
+        return history
 
-    def _rows(self, agents: Agents) -> np.ndarray:
+    def _slots_of(self, agents: Agents) -> np.ndarray:
         """(N,) slot of every agent, -1 where memory is full of tracks seen in this observation."""
         keys = _keys(agents)
         missing = [key for key in dict.fromkeys(keys) if key not in self._slot_of]
@@ -110,8 +122,9 @@ class Histories:
 
     def _make_room(self, wanted: int, present: set[bytes]) -> None:
         """Forget tracks that left every column; then grow; then forget those unseen for longest."""
+        known = np.any(self._valid, axis=1).tolist()
         for key, slot in list(self._slot_of.items()):
-            if key not in present and not self._valid[slot].any():
+            if key not in present and not known[slot]:
                 del self._slot_of[key]
         needed = len(self._slot_of) + wanted
         if needed > self._slots < self._capacity:
@@ -136,3 +149,9 @@ def _keys(agents: Agents) -> list[bytes]:
     """uuids as dictionary keys."""
     flat = np.ascontiguousarray(agents.uuid, dtype=np.uint8).tobytes()
     return [flat[i : i + 16] for i in range(0, len(flat), 16)]
+
+
+def _table(values: np.ndarray) -> np.ndarray:
+    """`values` as kernels take them: float64, C-contiguous, writeable."""
+    values = np.ascontiguousarray(values, np.float64)
+    return values if values.flags.writeable else values.copy()

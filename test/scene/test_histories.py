@@ -13,7 +13,7 @@ from prediction_node.domain.agents import Agents, Ego
 from prediction_node.domain.frames import Transform, wrap_angle
 from prediction_node.domain.lights import LightStates
 from prediction_node.domain.scene import Scene
-from prediction_node.scene import SceneBuilder, SceneParameters
+from prediction_node.scene import SceneBuilder, SceneParameters, pasts
 
 STEP_NS = 100_000_000
 START_NS = 1_700_000_000_123_456_789
@@ -148,3 +148,34 @@ def test_agents_of_another_instant_are_refused(agents_of: Any) -> None:
     ego = Ego(START_NS, Transform.identity(), np.zeros(2), 0.0, np.ones(3))
     with pytest.raises(ValueError, match='agents are of'):
         builder.build(agents, ego, None, LightStates.none(), START_NS + 1)
+
+
+def test_pasts_between_observations_are_drawn_straight_and_yaw_the_short_way_round() -> None:
+    value = np.zeros((2, 3, 5))
+    value[1, 0] = [0.0, 10.0, 3.0, 1.0, 2.0]
+    value[1, 1] = [4.0, 20.0, -3.0, 3.0, -2.0]
+    valid = np.zeros((2, 3), bool)
+    valid[1, :2] = True
+    place, yaw = np.full((1, 3, 2), np.nan), np.full((1, 3), np.nan)
+    velocity, known = np.full((1, 3, 2), np.nan), np.zeros((1, 3), bool)
+    pasts.read_pasts(
+        slot=np.array([1]),
+        before=np.array([0, 0, 1]),
+        after=np.array([1, 1, 1]),
+        share=np.array([0.25, 0.5, 0.0]),
+        bridged=np.array([True, False, True]),
+        position_m=np.array([[7.0, 8.0, 9.0]]),
+        yaw_rad=np.array([1.5]),
+        velocity_mps=np.array([[5.0, 6.0]]),
+        value=value,
+        valid=valid,
+        past_position_m=place,
+        past_yaw_rad=yaw,
+        past_velocity_mps=velocity,
+        past_valid=known,
+    )
+    assert known.tolist() == [[True, False, True]]
+    np.testing.assert_allclose(place[0], [[1.0, 12.5], [0.0, 0.0], [7.0, 8.0]])
+    np.testing.assert_allclose(velocity[0], [[1.5, 1.0], [0.0, 0.0], [5.0, 6.0]])
+    # From 3 to -3 rad it is 0.283 rad further, not 6 rad back.
+    np.testing.assert_allclose(yaw[0], [3.0 + 0.25 * (2.0 * np.pi - 6.0), 0.0, 1.5])
