@@ -27,6 +27,7 @@ from prediction_node.simulation.scenario import Scenario, random_scenario, scena
 from prediction_node.simulation.scenario.traffic import Weather
 from prediction_node.simulation.sensors.parameters import SuiteParameters
 from prediction_node.simulation.sensors.suite import rows_in_view
+from prediction_node.simulation.sensors.walls import Walls
 from prediction_node.simulation.world.record import record
 from prediction_node.simulation.world.world import WARM_UP_S
 from prediction_node.vehicle.bag import write_bag
@@ -160,8 +161,9 @@ def visibility(
     """Instants (V,) and whom each sensor could report at them (S, N, V) bool, dropouts apart."""
     stamp_ns = recording.stamp_ns[::VIEW_EVERY]
     out = np.zeros((len(suite.sensors), len(recording.track_id), len(stamp_ns)), dtype=bool)
+    walls = Walls.of(buildings)
     for k, instant_ns in enumerate(stamp_ns.tolist()):
-        rows = rows_in_view(recording, suite, instant_ns, buildings=buildings)
+        rows = rows_in_view(recording, suite, instant_ns, buildings=walls)
         for s, name in enumerate(suite.sensors):
             out[s, rows[name], k] = True
     return stamp_ns, out

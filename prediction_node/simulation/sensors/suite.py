@@ -45,18 +45,18 @@ def rows_in_view(
     suite: SuiteParameters,
     stamp_ns: int,
     *,
-    buildings: Sequence[np.ndarray] = (),
+    buildings: Sequence[np.ndarray] | Walls = (),
 ) -> dict[str, np.ndarray]:
     """For each sensor the rows of the recording that it could report at an instant, dropouts apart.
 
     What a tracker can be asked for: nobody sees behind a bus. Empty while the robotaxi is not
-    there.
+    there. Who asks often makes `Walls` of the buildings once.
     """
     truth = snapshot(recording, stamp_ns)
     map_from_base = base_pose(truth, recording, suite.centre_offset_m)
     if map_from_base is None:
         return {name: np.zeros(0, dtype=np.int64) for name in suite.sensors}
-    walls = Walls.of(buildings)
+    walls = buildings if isinstance(buildings, Walls) else Walls.of(buildings)
     return {
         name: truth.row[
             in_view(sensor, suite, recording, truth, map_from_base @ mount_of(sensor), walls)
