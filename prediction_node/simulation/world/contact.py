@@ -72,18 +72,20 @@ def must_brake(
 def keep_apart(
     walkers_m: np.ndarray,
     half_width_m: np.ndarray,
+    free: int,
     boxes: np.ndarray,
     speed_mps: np.ndarray,
     longest_m: float,
 ) -> np.ndarray:
-    """(M, 2) walkers as they make room for each other and for vehicles (V, 6) at these speeds (V,),
-    nobody moved by more than `longest_m`. From moving vehicles they step to the side.
+    """(free, 2) walkers as they make room for each other, for the walkers beyond the first `free`,
+    who stay where they are, and for vehicles (V, 6) at these speeds (V,); of (M, 2) walkers. Nobody
+    is moved by more than `longest_m`. From moving vehicles they step to the side.
     """
     moved = walkers_m.copy()
-    _keep_apart(moved, half_width_m, boxes, speed_mps)
-    step = moved - walkers_m
+    _keep_apart(moved, half_width_m, free, boxes, speed_mps)
+    step = moved[:free] - walkers_m[:free]
     length = np.maximum(np.hypot(*step.T), 1e-12)
-    return np.asarray(walkers_m + step * np.minimum(1.0, longest_m / length)[:, None])
+    return np.asarray(walkers_m[:free] + step * np.minimum(1.0, longest_m / length)[:, None])
 
 
 @compiled
@@ -188,7 +190,7 @@ def _must_brake(
 
 @compiled
 def _keep_apart(
-    at: np.ndarray, half_width: np.ndarray, boxes: np.ndarray, speed: np.ndarray
+    at: np.ndarray, half_width: np.ndarray, free: int, boxes: np.ndarray, speed: np.ndarray
 ) -> None:
     n = len(at)
     order = np.argsort(at[:, 0], kind='mergesort')
@@ -206,16 +208,20 @@ def _keep_apart(
                     continue
                 if gap < 1e-6:
                     dx, dy, gap = 1.0, 0.0, 1.0
-                    push = 0.5 * need
+                    push = need
                 else:
-                    push = 0.5 * (need - gap)
+                    push = need - gap
                 # A little to the right of straight away, so that those who meet pass each other.
                 ux, uy = dx / gap + 0.3 * dy / gap, dy / gap - 0.3 * dx / gap
-                at[i, 0] -= push * ux
-                at[i, 1] -= push * uy
-                at[j, 0] += push * ux
-                at[j, 1] += push * uy
-        for i in range(n):
+                if i < free and j < free:
+                    push *= 0.5
+                if i < free:
+                    at[i, 0] -= push * ux
+                    at[i, 1] -= push * uy
+                if j < free:
+                    at[j, 0] += push * ux
+                    at[j, 1] += push * uy
+        for i in range(free):
             for v in range(len(boxes)):
                 dx, dy = at[i, 0] - boxes[v, 0], at[i, 1] - boxes[v, 1]
                 long = boxes[v, 4] + half_width[i] + 0.15 * speed[v]

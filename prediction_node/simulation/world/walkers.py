@@ -19,6 +19,7 @@ PHONE = ATTRIBUTE_INDEX['phone_in_hand']
 LOOKING = ATTRIBUTE_INDEX['looking_at_road']
 # As fast as people make room.
 _ASIDE_MPS = 2.5
+_BULK = 1.2
 
 
 @dataclass(slots=True)
@@ -63,9 +64,11 @@ class Walkers:
             if name not in scripted:
                 self._sumo.person.subscribe(name, self._variables)
 
-    def read(self, now_s: float, vehicles: np.ndarray, speed_mps: np.ndarray) -> None:
-        """Put everybody where SUMO says, smoothed and out of the way of each other and of vehicles
-        (V, 6 boxes; V speeds), with what they show.
+    def read(
+        self, now_s: float, vehicles: np.ndarray, speed_mps: np.ndarray, scripted: np.ndarray
+    ) -> None:
+        """Put everybody where SUMO says, smoothed and out of the way of each other, of vehicles
+        (V, 6 boxes; V speeds) and of those of the script (rows), with what they show.
         """
         results = self._sumo.person.getAllSubscriptionResults()
         if not results:
@@ -86,10 +89,13 @@ class Walkers:
             rows[place] = self._meet(name, f'{name}.{count}', said[place])
             steps.position_m[place] = said[place]
             steps.yaw_rad[place] = self._yaw_rad(name)
-        widths_m = self._roster.size_m[rows, 1]
-        apart_m = keep_apart(
-            steps.position_m, 0.5 * widths_m, vehicles, speed_mps, _ASIDE_MPS * self._step_s
-        )
+        roster = self._roster
+        everybody_m = np.concatenate([steps.position_m, roster.position_m[scripted]])
+        # Dogs are long; and nobody of the script gives way.
+        bulk_m = _BULK * roster.size_m[scripted, :2].max(axis=1, initial=0.0)
+        half_m = np.concatenate([0.5 * roster.size_m[rows, 1], 0.5 * bulk_m])
+        longest_m = _ASIDE_MPS * self._step_s
+        apart_m = keep_apart(everybody_m, half_m, len(rows), vehicles, speed_mps, longest_m)
         self._walking.moved(rows, apart_m)
         self.tracks_cut += int(steps.cut.sum())
         self.jumps_smoothed += int(steps.jumped.sum())

@@ -152,7 +152,8 @@ class World:
         self._vehicles.read(self.now_s, ego)
         cast = self.cast
         self._crossings.show()
-        rows = np.concatenate([self._vehicles.rows(), self._crossings.rows()])
+        rows = self._vehicles.rows()
         boxes = boxes_of(cast.position_m[rows], cast.yaw_rad[rows], cast.size_m[rows])
-        self._walkers.read(self.now_s, boxes, np.hypot(*cast.velocity_mps[rows].T))
+        speed_mps = np.hypot(*cast.velocity_mps[rows].T)
+        self._walkers.read(self.now_s, boxes, speed_mps, self._crossings.rows())
         return WorldState(self.cast.snapshot(stamp_ns), self._lights.read(stamp_ns))
