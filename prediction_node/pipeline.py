@@ -216,7 +216,8 @@ class Pipeline:
     def set_road(self, road: Road) -> None:
         """Use another map whose routes are known already: no cycle has to find them."""
         self._kinematic.adopt(road)
-        self.set_map(road.lane_map)
+        if road.lane_map is not None:
+            self.set_map(road.lane_map)
 
     def prepare(self) -> None:
         """Find the routes of the map now rather than in the first cycle."""
@@ -225,7 +226,7 @@ class Pipeline:
     def understudy(self) -> Pipeline:
         """A pipeline with the default inputs on the same map, without finding its routes again."""
         other = Pipeline(Config(), None)
-        if self._kinematic.road is not None:
+        if self._lane_map is not None:
             other.set_road(self._kinematic.road)
         return other
 
@@ -246,6 +247,14 @@ class Pipeline:
             self.map_error = str(error)
         except MessageError as error:
             self._observer.on_malformed(_MONITORS.get(name, name), str(error), arrival_ns)
+
+    def silent_inputs(self, now_ns: int) -> frozenset[str]:
+        """Inputs that have fallen silent; cheap enough to be asked between releases."""
+        return self._observer.silent(now_ns)
+
+    def health(self, now_ns: int) -> ObservationHealth:
+        """How all inputs are doing, between releases too."""
+        return self._observer.health(now_ns)
 
     def release(self, now_ns: int) -> Release:
         """Fuse what arrived up to `now_ns` and predict."""
