@@ -14,7 +14,7 @@ from prediction_node.simulation.network.script import PullOut, StandingCar
 from prediction_node.simulation.network.vehicle_types import draw_type
 
 # A car at the kerb needs this much room ahead to steer out.
-_LEAVING_ROOM_M = 11.0
+_LEAVING_ROOM_M = 12.0
 # Front wheels turn this long before a parked car moves.
 _NOTICE_S = (1.5, 3.5)
 # Where nobody can pass, a stopped truck is gone soon.
@@ -29,10 +29,13 @@ def draw_pull_outs(
     """
     graph = course.traffic.graphs['custom1']
     trips, pull_outs, boxes = [], [], []
+    left: set[str] = set()
     for _ in range(course.count(course.traffic.scenario.events.pull_out_per_min)):
-        places = [(parked[edge.id], t) for edge, t in course.ahead if parked.get(edge.id)]
+        # One for each kerb: two at a time would be in each other's way.
+        kerbs = {edge: cars for edge, cars in parked.items() if cars and edge not in left}
+        places = [(kerbs[edge.id], t) for edge, t in course.ahead if edge.id in kerbs]
         # Where the robotaxi passes no kerb, somebody pulls out elsewhere.
-        places = places or [(cars, course.window_s[0]) for cars in parked.values() if cars]
+        places = places or [(cars, course.window_s[0]) for cars in kerbs.values()]
         if not places:
             break
         cars, arrival = places[int(rng.integers(len(places)))]
@@ -47,6 +50,7 @@ def draw_pull_outs(
         start = course.instant_s(arrival, rng)
         trips.append(car.leaving(way, start))
         boxes.append(car.box)
+        left.add(car.edge)
         pull_outs.append(PullOut(car.id, start, float(rng.uniform(*_NOTICE_S))))
     return trips, tuple(pull_outs), boxes
 

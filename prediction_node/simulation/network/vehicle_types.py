@@ -95,6 +95,8 @@ BODIES: Mapping[str, tuple[Body, ...]] = {
 }
 # Riders stop closer than drivers, and who parks leaves hardly anything.
 _LEAST_GAPS_M = {'bicycle': 1.0, 'parking': 0.4}
+# Speed sideways as a share of the speed ahead; who leaves the kerb steers hard.
+_STEEPEST = {'parking': 0.45}
 _STEADY = Temperament('steady', 1.0, 1.2, 2.2, 0.35, 1.0)
 _CAUTIOUS = Temperament('cautious', 0.88, 1.7, 2.8, 0.3, 0.5)
 _HURRIED = Temperament('hurried', 1.13, 0.9, 1.6, 0.45, 2.0)
@@ -173,4 +175,7 @@ def _driving(kind: str, body: Body, temperament: Temperament) -> dict[str, str]:
         'latAlignment': 'center',
         'minGapLat': f'{0.4 if narrow else 0.6:g}',
         'maxSpeedLat': f'{0.8 if narrow else 1.0:g}',
+        # Bodies on wheels do not slide sideways: not while they stand, and never steeply.
+        'lcMaxSpeedLatStanding': '0',
+        'lcMaxSpeedLatFactor': f'{_STEEPEST.get(kind, 0.25):g}',
     }
