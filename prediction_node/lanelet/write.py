@@ -233,7 +233,7 @@ def _write_rules(document: _Document, lane_map: LaneMap) -> list[list[int]]:
         for lane in lane_map.light_lanes[group]:
             of_lane[lane].append(rule)
     lit = set(lane_map.light_stop_line.targets.tolist())
-    for stop in set(range(len(stop_ways))) - lit:
+    for stop in sorted(set(range(len(stop_ways))) - lit):
         sign = document.way(
             document.nodes(lane_map.stop_lines[stop][:2]),
             {'type': 'traffic_sign', 'subtype': 'usR1-1'},

@@ -138,6 +138,15 @@ def apart_m(a_m: np.ndarray, b_m: np.ndarray) -> float:
     return float(np.hypot(gap[:, 0], gap[:, 1]).max())
 
 
+def distance_m(line_m: np.ndarray, points_m: np.ndarray) -> np.ndarray:
+    """(k,) distance in the plane of (k, 3) points from a line."""
+    start, step = line_m[None, :-1, :2], np.diff(line_m[:, :2], axis=0)[None]
+    apart = points_m[:, None, :2] - start
+    share = (apart * step).sum(axis=2) / np.maximum((step**2).sum(axis=2), 1e-12)
+    away = apart - np.clip(share, 0.0, 1.0)[..., None] * step
+    return np.asarray(np.sqrt((away**2).sum(axis=2).min(axis=1)))
+
+
 def cross(a_m: np.ndarray, b_m: np.ndarray) -> bool:
     """Whether two lines cross or touch in the plane."""
     p, r = a_m[:-1, None, :2], np.diff(a_m[:, :2], axis=0)[:, None]

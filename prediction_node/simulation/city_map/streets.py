@@ -11,18 +11,25 @@ from prediction_node.domain.lane_map import BorderKind, LaneKind
 from prediction_node.simulation.city_map.lane import Border, Joints, Lane, LaneBook, kind_of
 from prediction_node.simulation.city_map.polyline import (
     apart_m,
+    at_shares,
+    distance_m,
     length_m,
     mean_line,
     offset,
     part,
     without_repeats,
 )
+from prediction_node.simulation.city_map.way_borders import open_collapsed
 from prediction_node.simulation.network.net_file import Function, NetEdge, NetLane, Network
 
 # Leftmost borders of the two ways of a street that lie closer are one line.
 SAME_BORDER_M = 0.4
+# Share of an edge beside oncoming lanes that makes its left border a line on the road.
+FACING = 0.3
 # A lane gives up at most this share of its length to a junction at either end.
 MOST_CUT = 0.25
+# Shorter lanes, as between the gates of small roundabouts, give up nothing.
+SHORT_M = 1.5
 # Who may change lane decides by the class of nearly all drivers.
 _DRIVER = 'passenger'
 
@@ -53,6 +60,8 @@ def trimmed(network: Network, cuts: Cuts) -> dict[str, Trimmed]:
 
 def _trim(line: np.ndarray, before: float, after: float) -> Trimmed:
     total = length_m(line)
+    if total < SHORT_M:
+        before = after = 0.0
     before, after = min(before, MOST_CUT * total), min(after, MOST_CUT * total)
     return Trimmed(
         head_m=part(line, 0.0, before) if before > 0.0 else None,
@@ -85,7 +94,8 @@ def add_streets(
         else:
             borders.append(_border(edge_lines[-1], joints))
             innermost[edge_id] = borders[-1]
-        _add_edge(book, network, edge, borders, ids, two_way=partner is not None)
+        two_way = partner is not None or _faces_others(network, lines, edge)
+        _add_edge(book, joints, network, edge, borders, shapes, ids, two_way)
 
 
 def _border(line: np.ndarray, joints: Joints) -> Border:
@@ -122,11 +132,27 @@ def _both_ways(network: Network, lines: dict[str, list[np.ndarray]]) -> dict[str
     return shared
 
 
+def _faces_others(network: Network, lines: Mapping[str, list[np.ndarray]], edge: NetEdge) -> bool:
+    """Whether oncoming lanes lie directly beside a good part of the edge, as where the one
+    direction has more edges than the other.
+    """
+    mine = at_shares(lines[edge.id][-1], np.linspace(0.0, 1.0, 9))
+    for other_id, other_lines in lines.items():
+        other = network.edges[other_id]
+        if other_id != edge.id and (other.start == edge.end or other.end == edge.start):
+            its = other_lines[-1]
+            if (distance_m(its, mine) <= SAME_BORDER_M).mean() >= FACING:
+                return True
+    return False
+
+
 def _add_edge(
     book: LaneBook,
+    joints: Joints,
     network: Network,
     edge: NetEdge,
     borders: list[Border],
+    shapes: Mapping[str, Trimmed],
     ids: Mapping[str, int],
     two_way: bool,
 ) -> None:
@@ -144,6 +170,9 @@ def _add_edge(
             speed_mps=net_lane.speed_mps if kind != LaneKind.WALKWAY else np.inf,
         )
         added.append(book.add(lane, net_lane.id))
+    for lane, net_lane in zip(added, net_lanes, strict=True):
+        if length_m(shapes[net_lane.id].shape_m) < SHORT_M:
+            open_collapsed(joints, lane)
     for k in range(len(added) - 1):
         _beside(added[k], added[k + 1], net_lanes[k], net_lanes[k + 1])
 

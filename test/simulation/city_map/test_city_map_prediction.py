@@ -110,7 +110,7 @@ def test_lights_hold_and_release_predicted_cars(
 
 
 def test_predicted_cars_follow_ways_through_junctions(city_map: Any, agents_of: Any) -> None:
-    """The likeliest path stays near lanes that connect, though the way bends behind the junction."""
+    """The likeliest path stays near lanes that connect, where the way bends, too."""
     lane_map = city_map.loaded
     lanes = approaches(lane_map)
     scene = scene_of(lane_map, lanes, LightStates.none(), agents_of)
