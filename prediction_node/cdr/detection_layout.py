@@ -1,4 +1,4 @@
-"""Where the parts of a Detection3DArray stand, and their bytes put there, in compiled passes."""
+"""Where the parts of a Detection3DArray stand, and its texts put there, in compiled passes."""
 
 from __future__ import annotations
 
@@ -16,66 +16,55 @@ def place_detections(
     identity_size: np.ndarray,
     hypothesis_size: int,
     box_size: int,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-    """Offsets of N detections, of their H hypotheses, of their boxes, and of the end.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, int]:
+    """Offsets of N detections, of H class names and the records behind them, of N boxes, and of the
+    end.
 
     `offset` is that behind the count of detections, `first` (N + 1,) their first hypotheses; sizes
     of texts (N,), (H,), (N,) count the closing zero. Records are multiples of 8 bytes long.
     """
     n = len(first) - 1
     detection, box = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
+    name = np.empty(len(class_size), dtype=np.int64)
     hypothesis = np.empty(len(class_size), dtype=np.int64)
     for i in range(n):
         detection[i] = (offset + 3) & -4
         offset = ((detection[i] + 12 + frame_size[i] + 3) & -4) + 4
         for j in range(first[i], first[i + 1]):
-            hypothesis[j] = (offset + 3) & -4
-            offset = ((hypothesis[j] + 4 + class_size[j] + 7) & -8) + hypothesis_size
+            name[j] = (offset + 3) & -4
+            hypothesis[j] = (name[j] + 4 + class_size[j] + 7) & -8
+            offset = hypothesis[j] + hypothesis_size
         box[i] = (offset + 7) & -8
         offset = box[i] + box_size + 4 + identity_size[i]
-    return detection, hypothesis, box, offset
+    return detection, name, hypothesis, box, offset
 
 
 @compiled
-def fill_detections(
+def fill_texts(
     out: np.ndarray,
     detection: np.ndarray,
-    hypothesis: np.ndarray,
+    name: np.ndarray,
     box: np.ndarray,
     first: np.ndarray,
-    stamps: np.ndarray,
     frames: np.ndarray,
     frame_end: np.ndarray,
     classes: np.ndarray,
     class_end: np.ndarray,
     identities: np.ndarray,
     identity_end: np.ndarray,
-    hypotheses: np.ndarray,
-    boxes: np.ndarray,
+    box_size: int,
 ) -> None:
-    """Write into zeroed bytes `out` at the places of `place_detections`.
+    """Write texts and counts into zeroed bytes `out` at the places of `place_detections`.
 
-    Stamps (N, 8), hypotheses (H, ...) and boxes (N, ...) are the bytes of their records; texts
-    stand one behind the other, closing zeros included, and end at (N + 1,) or (H + 1,) offsets
-    that begin with 0.
+    Texts stand one behind the other, closing zeros included, and end at (N + 1,) or (H + 1,)
+    offsets that begin with 0.
     """
     for i in range(len(detection)):
-        at = detection[i]
-        _copy(out, at, stamps[i], 0, 8)
-        at = _text(out, at + 8, frames, frame_end[i], frame_end[i + 1])
+        at = _text(out, detection[i] + 8, frames, frame_end[i], frame_end[i + 1])
         _u32(out, (at + 3) & -4, first[i + 1] - first[i])
         for j in range(first[i], first[i + 1]):
-            at = _text(out, hypothesis[j], classes, class_end[j], class_end[j + 1])
-            _copy(out, (at + 7) & -8, hypotheses[j], 0, hypotheses.shape[1])
-        _copy(out, box[i], boxes[i], 0, boxes.shape[1])
-        at = box[i] + boxes.shape[1]
-        _text(out, at, identities, identity_end[i], identity_end[i + 1])
-
-
-@compiled
-def _copy(out: np.ndarray, at: int, source: np.ndarray, low: int, high: int) -> None:
-    for k in range(high - low):
-        out[at + k] = source[low + k]
+            _text(out, name[j], classes, class_end[j], class_end[j + 1])
+        _text(out, box[i] + box_size, identities, identity_end[i], identity_end[i + 1])
 
 
 @compiled
@@ -88,5 +77,6 @@ def _u32(out: np.ndarray, at: int, value: int) -> None:
 def _text(out: np.ndarray, at: int, texts: np.ndarray, low: int, high: int) -> int:
     """A string and the length before it; returns where it ends."""
     _u32(out, at, high - low)
-    _copy(out, at + 4, texts, low, high)
+    for k in range(high - low):
+        out[at + 4 + k] = texts[low + k]
     return at + 4 + high - low

@@ -10,18 +10,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from prediction_node.cdr.detection_layout import fill_detections, place_detections
+from prediction_node.cdr.detection_layout import fill_texts, place_detections
 from prediction_node.cdr.object_layout import header_strip
 from prediction_node.cdr.reading import (
     DEFAULT_LIMIT,
-    HEADER_SIZE,
     Buffer,
     Cursor,
     columns,
     offsets_of,
 )
-from prediction_node.cdr.records import BOUNDING_BOX, HYPOTHESIS, STAMP, Record
-from prediction_node.cdr.writing import Strip, column, counts_of, rows_of, sec_nanosec
+from prediction_node.cdr.records import BOUNDING_BOX, HYPOTHESIS, STAMP
+from prediction_node.cdr.writing import Sheet, Strip, column, counts_of, rows_of, sec_nanosec
 from prediction_node.domain.errors import MessageError
 from prediction_node.domain.message_arrays import Detection3DArrayArrays
 from prediction_node.domain.stamps import NS_PER_S
@@ -97,19 +96,19 @@ def write_detection3d_array(arrays: Detection3DArrayArrays) -> bytes:
         )
     counts_of(arrays.hypothesis_offsets, n, total, f'{_MESSAGE}.hypothesis_offsets')
     first = np.ascontiguousarray(arrays.hypothesis_offsets, np.int64)
-    stamps = _stamp_bytes(
+    stamps = _stamps(
         column(
             arrays.detection_stamp_ns, (n,), np.dtype(np.int64), f'{_MESSAGE}.detection_stamp_ns'
         )
     )
-    hypotheses = _bytes_of(HYPOTHESIS, arrays, total)
-    boxes = _bytes_of(BOUNDING_BOX, arrays, n)
+    hypotheses = rows_of(HYPOTHESIS, arrays, total, _MESSAGE)
+    boxes = rows_of(BOUNDING_BOX, arrays, n, _MESSAGE)
     frames, frame_end = _texts(arrays.detection_frame_id, _FRAME_ID)
     classes, class_end = _texts(arrays.hypothesis_class_id, 'hypothesis_class_id[{}]')
     identities, identity_end = _texts(arrays.id, _IDENTITY)
-    head = header_strip(arrays, n, _MESSAGE).message()
-    detection, hypothesis, box, end = place_detections(
-        len(head) - HEADER_SIZE,
+    strip = header_strip(arrays, n, _MESSAGE)
+    detection, name, hypothesis, box, end = place_detections(
+        strip.size,
         first,
         np.diff(frame_end),
         np.diff(class_end),
@@ -117,34 +116,29 @@ def write_detection3d_array(arrays: Detection3DArrayArrays) -> bytes:
         HYPOTHESIS.size,
         BOUNDING_BOX.size,
     )
-    message = np.zeros(HEADER_SIZE + end, np.uint8)
-    message[: len(head)] = np.frombuffer(head, np.uint8)
-    fill_detections(
-        message[HEADER_SIZE:],
+    sheet = Sheet(strip, end)
+    sheet.scatter(detection, stamps, STAMP)
+    sheet.scatter(hypothesis, hypotheses, HYPOTHESIS)
+    sheet.scatter(box, boxes, BOUNDING_BOX)
+    fill_texts(
+        sheet.payload,
         detection,
-        hypothesis,
+        name,
         box,
         first,
-        stamps,
         frames,
         frame_end,
         classes,
         class_end,
         identities,
         identity_end,
-        hypotheses,
-        boxes,
+        BOUNDING_BOX.size,
     )
-    return message.tobytes()
+    return sheet.message()
 
 
-def _bytes_of(record: Record, arrays: Detection3DArrayArrays, count: int) -> np.ndarray:
-    """(count, record.size) uint8."""
-    return rows_of(record, arrays, count, _MESSAGE).view(np.uint8).reshape(count, record.size)
-
-
-def _stamp_bytes(stamp_ns: np.ndarray) -> np.ndarray:
-    """(N, 8) uint8 of (N,) stamps. Raises MessageError for one that does not fit."""
+def _stamps(stamp_ns: np.ndarray) -> np.ndarray:
+    """(N,) records of (N,) stamps. Raises MessageError for one that does not fit."""
     sec, nanosec = np.divmod(stamp_ns.astype(np.int64), NS_PER_S)
     beyond = np.flatnonzero((sec < -(2**31)) | (sec >= 2**31))
     if len(beyond):
@@ -152,7 +146,7 @@ def _stamp_bytes(stamp_ns: np.ndarray) -> np.ndarray:
         sec_nanosec(int(stamp_ns[i]), f'{_MESSAGE}.{_DETECTION.format(i)}.header.stamp')
     out = np.empty(len(stamp_ns), STAMP.little)
     out['sec'], out['nanosec'] = sec, nanosec
-    return out.view(np.uint8).reshape(-1, STAMP.size)
+    return out
 
 
 def _texts(values: Sequence[str], field: str) -> tuple[np.ndarray, np.ndarray]:

@@ -105,22 +105,22 @@ class Sheet:
     A thread may fill one at a time.
     """
 
-    __slots__ = ('_memory', '_payload')
+    __slots__ = ('_memory', 'payload')
 
     def __init__(self, head: Strip, size: int) -> None:
         # Four bytes ahead of the encapsulation header put the payload on a multiple of 8.
         self._memory = SCRATCH.take('sheet', 2 * HEADER_SIZE + size)
         self._memory.fill(0)
         self._memory[HEADER_SIZE : 2 * HEADER_SIZE] = np.frombuffer(_ENCAPSULATION, np.uint8)
-        self._payload = self._memory[2 * HEADER_SIZE :]
-        self._payload[: head.size] = np.frombuffer(head.payload(), np.uint8)
+        self.payload = self._memory[2 * HEADER_SIZE :]
+        self.payload[: head.size] = np.frombuffer(head.payload(), np.uint8)
 
     def scatter(self, offsets: np.ndarray, rows: np.ndarray, record: Record) -> None:
         """Put (N,) little-endian records to (N,) byte offsets."""
         if len(offsets) == 0:
             return
         view: np.ndarray = np.ndarray(
-            (len(self._payload) - record.size + 1,), record.void, self._payload, strides=(1,)
+            (len(self.payload) - record.size + 1,), record.void, self.payload, strides=(1,)
         )
         view[offsets] = rows.view(record.void)
 
