@@ -59,14 +59,27 @@ class City:
     ego_route: tuple[str, ...]  # edges; the robotaxi is the vehicle `ego` of the routes
 
 
-def build_city(scenario: Scenario, seed: int, folder: Path, duration_s: float) -> City:
+def build_city(
+    scenario: Scenario,
+    seed: int,
+    folder: Path,
+    duration_s: float,
+    events_s: tuple[float, float] | None = None,
+) -> City:
     """Write a city's files into a folder, with traffic for `duration_s` from SUMO's time zero.
+
+    Scripted events begin between the two instants `events_s`, if they are given: choose them well
+    within what is recorded.
 
     The same scenario, seed and duration make the same bytes. Raises SimulationError.
     """
     if not _LEAST_DURATION_S <= duration_s < float('inf'):
         raise SimulationError(
             f'a city needs a duration of at least {_LEAST_DURATION_S:g} s, got {duration_s}'
+        )
+    if events_s is not None and not 0.0 <= events_s[0] <= events_s[1] <= duration_s:
+        raise SimulationError(
+            f'events_s must be two instants within 0 .. {duration_s:g} s, got {events_s}'
         )
     rng = {name: np.random.default_rng([seed, k]) for k, name in enumerate(_STREAMS)}
     try:
@@ -79,7 +92,7 @@ def build_city(scenario: Scenario, seed: int, folder: Path, duration_s: float) -
     network = read_network(net)
     traffic = Traffic.of(scenario, plan, network)
     route = draw_ego_route(scenario, plan, network, traffic.graphs['taxi'], duration_s, rng['ego'])
-    course = course_of(traffic, route, duration_s)
+    course = course_of(traffic, route, duration_s, events_s)
     script, trips, walks = _populate(course, rng)
     routes = folder / 'city.rou.xml'
     _write_routes(routes, trips, walks)

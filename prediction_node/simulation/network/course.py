@@ -28,16 +28,23 @@ class Course:
 
     def count(self, per_min: float) -> int:
         """How many events of a kind: at least one if there are any at all."""
-        return max(1, round(per_min * self.duration_s / 60.0)) if per_min > 0.0 else 0
+        minutes = (self.window_s[1] - self.window_s[0]) / 60.0
+        return max(1, round(per_min * minutes)) if per_min > 0.0 else 0
 
     def instant_s(self, expected_s: float, rng: np.random.Generator) -> float:
         """An instant soon after this one, within the window."""
         return float(np.clip(expected_s + rng.uniform(0.0, 6.0), *self.window_s))
 
 
-def course_of(traffic: Traffic, route: tuple[str, ...], duration_s: float) -> Course:
+def course_of(
+    traffic: Traffic,
+    route: tuple[str, ...],
+    duration_s: float,
+    window_s: tuple[float, float] | None = None,
+) -> Course:
+    """The course along a route; by default events begin in the middle of the run."""
     first = min(_FIRST_S, _FIRST_SHARE * duration_s)
-    window = (first, max(first, _LAST_SHARE * duration_s))
+    window = window_s or (first, max(first, _LAST_SHARE * duration_s))
     planned = {edge.id: edge for edge in traffic.plan.edges}
     arrivals = arrival_s(traffic.graphs['taxi'], route, TRAVEL_SHARE)
     stations = [(planned[edge], t) for edge, t in zip(route, arrivals, strict=True)]

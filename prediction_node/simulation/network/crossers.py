@@ -25,7 +25,9 @@ _WALK_NEAR_M = (26.0, 45.0)
 _DOG_NEAR_M = (18.0, 32.0)
 # Between a path and a standing car, walker's own half width included.
 _ROOM_M = 1.1
-_ATTEMPTS = 20
+_ATTEMPTS = 60
+# A lane for left turns begins with a small junction of SUMO's, which bears no walkers.
+_NODE_M = 14.0
 _LATE_WALK_M = (6.0, 14.0)
 
 
@@ -48,6 +50,7 @@ def draw_crossings(
         for edge, arrival in course.ahead
         if edge.street != 'ring' and not edge.turn_lane and edge.length_m > 2.0 * _CLEAR_M + 5.0
     ]
+    nodes_m = np.array([(node.x_m, node.y_m) for node in course.traffic.plan.nodes])
     crossings: list[Crossing] = []
     for label, count in counts.items():
         for number in range(count if places else 0):
@@ -55,12 +58,24 @@ def draw_crossings(
                 edge, arrival = places[int(rng.integers(len(places)))]
                 crossing = _crossing(course, label, number, edge, arrival, rng)
                 points = _dense(crossing.path_m)
-                if all(room_about(box, points) > _ROOM_M for box in obstacles):
+                if _clear(points, obstacles, nodes_m):
                     break
+            else:
+                continue
             crossings.append(crossing)
             for cars in parked.values():
                 cars[:] = [car for car in cars if room_about(car.box, points) > _ROOM_M]
     return tuple(crossings)
+
+
+def _clear(points_m: np.ndarray, obstacles: Sequence[StandingCar], nodes_m: np.ndarray) -> bool:
+    """Does a path keep away from standing vehicles and from nodes, those of the other direction
+    included?
+    """
+    away = np.hypot(*(points_m[:, None] - nodes_m[None]).transpose(2, 0, 1))
+    return bool(away.min() > _NODE_M) and all(
+        room_about(box, points_m) > _ROOM_M for box in obstacles
+    )
 
 
 def _dense(path_m: np.ndarray) -> np.ndarray:

@@ -61,6 +61,20 @@ def test_a_duration_out_of_range_is_refused(tmp_path: Path, duration_s: float) -
         build_city(Scenario(), 1, tmp_path, duration_s)
 
 
+def test_events_begin_when_they_are_asked_for(tmp_path: Path) -> None:
+    scenario = random_scenario(4)
+    city = build_city(scenario, 4, tmp_path, 90.0, events_s=(20.0, 30.0))
+    begin = [c.earliest_s for c in city.script.crossings] + [
+        c.start_s for c in city.script.crossings
+    ]
+    begin += [each.start_s for each in city.script.pull_outs]
+    assert begin
+    assert min(begin) >= 20.0
+    assert max(begin) <= 30.0
+    with pytest.raises(SimulationError, match=r'events_s.*0 \.\. 90 s.*100'):
+        build_city(scenario, 4, tmp_path, 90.0, events_s=(20.0, 100.0))
+
+
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     blocked = tmp_path / 'file'
     blocked.write_text('in the way')
