@@ -18,7 +18,7 @@ from prediction_node.domain.message_arrays import (
 )
 from prediction_node.domain.stamps import STEP_NS
 from prediction_node.simulation.futures import Futures
-from prediction_node.simulation.planner.candidates import Trajectory
+from prediction_node.simulation.planner.candidates import Trajectory, warm_up
 from prediction_node.simulation.planner.parameters import BodyParameters
 from prediction_node.simulation.planner.planner import EgoState, Plan, Planner
 from prediction_node.simulation.verdict.truth import EgoTruth
@@ -28,6 +28,7 @@ class Driver:
     """Keeps the newest odometry and lights, and asks the planner when predictions come."""
 
     def __init__(self, planner: Planner, body: BodyParameters, ego_size_m: np.ndarray) -> None:
+        warm_up()
         self._planner, self._body, self._size_m = planner, body, ego_size_m
         self._ego: EgoState | None = None
         self._lights = LightStates.none()

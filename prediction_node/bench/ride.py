@@ -18,7 +18,7 @@ from prediction_node.domain.stamps import STEP_NS, nanoseconds
 from prediction_node.simulation.faults.grammar import Fault
 from prediction_node.simulation.faults.injector import Codec, Injector
 from prediction_node.simulation.planner.body import BodyState, Follower, body_at, middle_of
-from prediction_node.simulation.planner.candidates import Trajectory
+from prediction_node.simulation.planner.candidates import Trajectory, warm_up
 from prediction_node.simulation.sensors.parameters import SuiteParameters, topic_of
 from prediction_node.simulation.world.state import EgoPose, WorldState
 from prediction_node.simulation.world.world import World
@@ -57,6 +57,7 @@ class Ride:
 
     def __init__(self, stand: Stand, settings: BenchSettings, faults: Sequence[Fault]) -> None:
         """Raises SimulationError."""
+        warm_up()
         self._world = World(stand.city, stand.seed)
         self._stand, self._settings, self._faults = stand, settings, faults
         self._vehicle = VehicleMessages(

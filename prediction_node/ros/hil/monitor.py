@@ -169,7 +169,7 @@ def main() -> int:
     return run_process(
         'The monitor of a hil run.',
         _work,
-        nice=4,
+        nice=2,
         json={'type': Path, 'default': None, 'help': 'where to write the figures'},
     )
 

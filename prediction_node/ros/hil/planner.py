@@ -107,7 +107,7 @@ def _work(folder: Path, run: RunFile, args: argparse.Namespace) -> int:
 
 
 def main() -> int:
-    return run_process('The planner of a hil run.', _work, nice=3)
+    return run_process('The planner of a hil run.', _work, nice=1)
 
 
 if __name__ == '__main__':

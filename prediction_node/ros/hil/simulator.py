@@ -214,7 +214,7 @@ def _work(folder: Path, run: RunFile, args: argparse.Namespace) -> int:
 
 
 def main() -> int:
-    return run_process('The simulated vehicle of a hil run, in real time.', _work, nice=2)
+    return run_process('The simulated vehicle of a hil run, in real time.', _work, nice=0)
 
 
 if __name__ == '__main__':

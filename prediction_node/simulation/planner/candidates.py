@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prediction_node.domain.prediction import POSE_COUNT, STEP_S
+from prediction_node.domain.prediction import POSE_COUNT
+from prediction_node.simulation.planner import kernels
 from prediction_node.simulation.planner.parameters import PlannerParameters
 from prediction_node.simulation.planner.path import Path
 
@@ -108,65 +109,32 @@ def drive(
     Follows whoever is ahead by the intelligent driver model (Treiber et al. 2000), below the
     line's envelope; stop and brake heed nothing but their own braking.
     """
-    arc, speed = 0.0, max(speed_mps, 0.0)
-    arcs, speeds, accelerations = np.zeros(POSE_COUNT), np.zeros(POSE_COUNT), np.zeros(POSE_COUNT)
-    spacing = line.path.length_m / (len(line.path.arc_m) - 1)
-    last = len(line.envelope_mps) - 1
-    bound = line.envelope_mps.tolist()
-    start_speed = speed
-    for k in range(POSE_COUNT):
-        place = min(arc / spacing, last)
-        row = min(int(place), last - 1)
-        allowed = bound[row] + (place - row) * (bound[row + 1] - bound[row])
-        wish = _wish(name, speed, start_speed, allowed, parameters)
-        if name not in (STOP, BRAKE) and len(obstacles.rear_m):
-            wish = min(wish, _following(obstacles, k, arc + front_m, speed, allowed, parameters))
-        wish = max(wish, -parameters.braking_mps2)
-        after = max(speed + wish * STEP_S, 0.0)
-        arcs[k], speeds[k], accelerations[k] = arc, speed, (after - speed) / STEP_S
-        arc += 0.5 * (speed + after) * STEP_S
-        speed = after
+    target = {KEEP: speed_mps, SLOWER: 0.5 * speed_mps}.get(name, np.inf)
+    braking = {STOP: parameters.stopping_mps2, BRAKE: parameters.braking_mps2}.get(name, 0.0)
+    arcs, speeds, accelerations = kernels.roll_out(
+        float(speed_mps),
+        float(target),
+        braking,
+        parameters.slowing_mps2,
+        parameters.braking_mps2,
+        parameters.acceleration_mps2,
+        parameters.stopping_mps2,
+        parameters.time_gap_s,
+        parameters.standing_gap_m,
+        front_m,
+        line.envelope_mps,
+        line.path.length_m / (len(line.path.arc_m) - 1),
+        obstacles.rear_m,
+        obstacles.speed_mps,
+        POSE_COUNT,
+    )
     return Trajectory(stamp_ns, name, line.path.at(arcs), speeds, accelerations)
 
 
-def _wish(
-    name: str, speed: float, start_speed: float, allowed: float, parameters: PlannerParameters
-) -> float:
-    """Acceleration towards what the candidate wants, never above what the line allows."""
-    if name == STOP:
-        return -parameters.stopping_mps2
-    if name == BRAKE:
-        return -parameters.braking_mps2
-    target = allowed
-    if name == KEEP:
-        target = min(allowed, start_speed)
-    elif name == SLOWER:
-        target = min(allowed, 0.5 * start_speed)
-    off = target - speed
-    if off >= 0.0:
-        return min(parameters.acceleration_mps2, off / 0.8)
-    gentle = parameters.slowing_mps2 if allowed >= speed else parameters.braking_mps2
-    return max(-gentle, off / 0.4)
-
-
-def _following(
-    obstacles: Obstacles,
-    k: int,
-    front: float,
-    speed: float,
-    allowed: float,
-    parameters: PlannerParameters,
-) -> float:
-    """The least acceleration that the intelligent driver model has for those ahead."""
-    gap = obstacles.rear_m[:, k] - front
-    ahead = np.isfinite(gap) & (gap > -2.0)
-    if not ahead.any():
-        return np.inf
-    gap = np.maximum(gap[ahead], 0.1)
-    closing = speed - obstacles.speed_mps[ahead, k]
-    a, b = parameters.acceleration_mps2, parameters.stopping_mps2
-    wanted = parameters.standing_gap_m + np.maximum(
-        speed * parameters.time_gap_s + speed * closing / (2.0 * np.sqrt(a * b)), 0.0
-    )
-    free = 1.0 - (speed / max(allowed, 0.5)) ** 4
-    return float((a * (min(free, 1.0) - np.square(wanted / gap))).min())
+def warm_up() -> None:
+    """Have the kernels compiled or loaded, so that the first plan is not the slow one."""
+    path = Path.of(np.array([[0.0, 0.0], [10.0, 0.0]]))
+    path.project(np.zeros((1, 2)))
+    line = Line(path, np.full(len(path.arc_m), 5.0), 5.0)
+    obstacles = Obstacles(np.full((1, POSE_COUNT), 8.0), np.zeros((1, POSE_COUNT)))
+    drive(KEEP, 0, line, obstacles, 5.0, 2.0, PlannerParameters())

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from prediction_node.simulation.planner import kernels
+
 SPACING_M = 1.0
 # Curvature is the turn over this distance, so that the kinks of coarse lines are no curves.
 _CURVATURE_BASE = 4  # samples to either side
@@ -56,15 +58,8 @@ class Path:
         positive. Arc lengths are negative before the start and above `length_m` past the end.
         """
         points = np.asarray(points_m, np.float64)
-        flat = points.reshape(-1, 2)
-        dx = flat[:, 0, None] - self.x_m
-        dy = flat[:, 1, None] - self.y_m
-        closest = np.argmin(dx * dx + dy * dy, axis=1)
-        rows = np.arange(len(flat))
-        cos, sin = np.cos(self.yaw_rad[closest]), np.sin(self.yaw_rad[closest])
-        dx, dy = dx[rows, closest], dy[rows, closest]
-        arc = self.arc_m[closest] + cos * dx + sin * dy
-        offset = cos * dy - sin * dx
+        flat = np.ascontiguousarray(points.reshape(-1, 2))
+        arc, offset = kernels.closest(flat, self.x_m, self.y_m, self.yaw_rad, self.arc_m)
         return arc.reshape(points.shape[:-1]), offset.reshape(points.shape[:-1])
 
     def moved_sideways(self, offset_m: np.ndarray) -> Path:

@@ -100,8 +100,8 @@ def obstacles_on(
         rear[early] = np.minimum(rear, sooner)[early]
     used = np.isfinite(rear).any(axis=1)
     return Obstacles(
-        np.repeat(rear[used], EVERY, axis=1)[:, :POSE_COUNT],
-        np.repeat(speed[used], EVERY, axis=1)[:, :POSE_COUNT],
+        np.ascontiguousarray(np.repeat(rear[used], EVERY, axis=1)[:, :POSE_COUNT]),
+        np.ascontiguousarray(np.repeat(speed[used], EVERY, axis=1)[:, :POSE_COUNT]),
     )
 
 
