@@ -55,17 +55,23 @@ class Phantoms:
 
     def of(
         self, scan: int, stamp_ns: int, map_from_sensor: Transform
-    ) -> tuple[Bodies, Draws, np.ndarray]:
-        """The phantoms of this scan, their chance, and their ids (G, 16). Call scan by scan."""
+    ) -> tuple[Bodies, Draws, np.ndarray] | None:
+        """The phantoms of this scan, their chance, and their ids (G, 16); None if there are none.
+
+        Call it for every scan, in order.
+        """
         sensor = self._sensor
         generator = generator_for(self._seed, self._name, scan, 'phantoms')
-        once = self._anywhere(
-            int(generator.poisson(sensor.false_alarms)), map_from_sensor, generator
-        )
-        once = once.and_also(
-            self._echoes(int(generator.poisson(sensor.clutter)), map_from_sensor, generator)
-        )
-        self._live(scan, stamp_ns, map_from_sensor, generator)
+        alarms = int(generator.poisson(sensor.false_alarms))
+        echoes = int(generator.poisson(sensor.clutter)) if len(self._walls.start_m) else 0
+        born = int(generator.poisson(sensor.ghosts_per_minute / 60.0 / sensor.rate_hz))
+        if born or len(self._ghosts.gone_ns):
+            self._live(born, scan, stamp_ns, map_from_sensor, generator)
+        if not (alarms or echoes or len(self._ghosts.gone_ns)):
+            return None
+        once = self._anywhere(alarms, map_from_sensor, generator)
+        if echoes:
+            once = once.and_also(self._echoes(echoes, map_from_sensor, generator))
         staying = np.flatnonzero(self._in_sector(self._ghosts.bodies, map_from_sensor))
         bodies = once.and_also(self._ghosts.bodies.at(staying))
         names = [f'{self._seed}/{self._name}/phantom/{scan}/{i}' for i in range(len(once))]
@@ -79,19 +85,19 @@ class Phantoms:
             generator.random(n),
             np.ones(n),
         )
-        return (
-            bodies,
-            draws,
-            np.concatenate([np.reshape(uuid, (-1, 16)), self._ghosts.uuid[staying]]),
-        )
+        return bodies, draws, uuid
 
     def _live(
-        self, scan: int, stamp_ns: int, map_from_sensor: Transform, generator: np.random.Generator
+        self,
+        born: int,
+        scan: int,
+        stamp_ns: int,
+        map_from_sensor: Transform,
+        generator: np.random.Generator,
     ) -> None:
         """Some ghosts go, some come."""
-        sensor, ghosts = self._sensor, self._ghosts
-        born = int(generator.poisson(sensor.ghosts_per_minute / 60.0 / sensor.rate_hz))
-        stays_s = generator.exponential(sensor.ghost_lifetime_s, born)
+        ghosts = self._ghosts
+        stays_s = generator.exponential(self._sensor.ghost_lifetime_s, born)
         names = [f'{self._seed}/{self._name}/ghost/{scan}/{i}' for i in range(born)]
         alive = ghosts.gone_ns > stamp_ns
         self._ghosts = _Ghosts(

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from prediction_node.domain.cast import Cast
-from prediction_node.domain.frames import Transform
 from prediction_node.domain.interpolation import Passage, Snapshot
 from prediction_node.domain.stamps import NS_PER_S
 from prediction_node.simulation.sensors.bodies import Bodies
@@ -140,12 +139,13 @@ class _Sensor:
         map_from_sensor = map_from_base @ self._mount
         chance = ScanChance(self._seed, self._name, number, self._first_rows)
         at = np.flatnonzero(in_view(sensor, self._suite, cast, world, map_from_sensor, self._walls))
+        draws = chance.of(world.row[at])
+        phantoms = None
         if self._phantoms.any:
-            bodies, draws, uuid = self._with_phantoms(
-                at, world, cast, chance.of(world.row[at]), number, map_from_sensor
-            )
+            phantoms = self._phantoms.of(number, stamp_ns, map_from_sensor)
+        if phantoms is not None:
+            bodies, draws, uuid = self._with_phantoms(at, world, cast, draws, *phantoms)
         else:
-            draws = chance.of(world.row[at])
             kept = reported(sensor, draws)
             at, draws = at[kept], draws.at(kept)
             bodies = _bodies(world, cast, at)
@@ -162,13 +162,11 @@ class _Sensor:
         world: Snapshot,
         cast: Cast,
         draws: Draws,
-        number: int,
-        map_from_sensor: Transform,
+        phantoms: Bodies,
+        their_draws: Draws,
+        their_uuid: np.ndarray,
     ) -> tuple[Bodies, Draws, np.ndarray]:
         """What is reported of those in view, `at` (M,) of the world, and of what is not there."""
-        phantoms, their_draws, their_uuid = self._phantoms.of(
-            number, world.stamp_ns, map_from_sensor
-        )
         draws = draws.and_also(their_draws)
         kept = reported(self._sensor, draws)
         real = kept < len(at)
