@@ -55,6 +55,10 @@ def _infinite_sigma(_a: Any, _p: Any, sigma: np.ndarray, _w: Any) -> None:
     sigma[0, 0, 0, 0] = np.inf
 
 
+def _opposite_infinities(_a: Any, pose: np.ndarray, _s: Any, _w: Any) -> None:
+    pose[0, 0, 5, 1], pose[1, 2, 3, 0] = np.inf, -np.inf
+
+
 def _heavy(_a: Any, _p: Any, _s: Any, weight: np.ndarray) -> None:
     weight[0, 0] += 1e-3
 
@@ -69,7 +73,8 @@ def _one_missing(agents: Agents, *_: Any) -> Agents:
 
 
 @pytest.mark.parametrize(
-    'bend', [_raise, _nan_pose, _infinite_sigma, _heavy, _negative, _one_missing]
+    'bend',
+    [_raise, _nan_pose, _opposite_infinities, _infinite_sigma, _heavy, _negative, _one_missing],
 )
 def test_a_bad_answer_is_replaced_in_the_same_cycle(agents_of: Any, bend: Any) -> None:
     guarded = Guarded(Answering('first', bend), Answering('second'))
@@ -90,3 +95,11 @@ def test_a_good_answer_passes_untouched(agents_of: Any) -> None:
 def test_nobody_there_is_no_fault(agents_of: Any) -> None:
     guarded = Guarded(Answering('first'), Answering('second', _raise))
     assert guarded.predict(make_scene(agents_of(0))).engine == 'first'
+
+
+def test_huge_but_finite_is_no_fault(agents_of: Any) -> None:
+    def huge(_a: Any, pose: np.ndarray, _s: Any, _w: Any) -> None:
+        pose[:] = 1e308
+
+    guarded = Guarded(Answering('first', huge), Answering('second', _raise))
+    assert guarded.predict(make_scene(agents_of(3))).engine == 'first'

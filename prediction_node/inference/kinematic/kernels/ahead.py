@@ -41,10 +41,12 @@ def file_by_lane(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Who is on which lane: (L,) the rearmost pair on each lane, (C,) the pair ahead; -1: none.
 
-    C pairs as in `LaneCandidates`; movers at the same place follow each other as their rows do.
+    C pairs as in `LaneCandidates`; those that block no lane are on none, and their pair ahead means
+    nothing. Movers at the same place follow each other as their rows do.
     """
-    rearmost = np.full(lanes, -1, np.int64)
-    ahead = np.full(len(query), -1, np.int64)
+    rearmost, ahead = np.empty(lanes, np.int64), np.empty(len(query), np.int64)
+    for k in range(lanes):
+        rearmost[k] = -1
     # Those put in later come to lie before those at the same place.
     for c in range(len(query) - 1, -1, -1):
         along = abs(heading_error_rad[c]) < ALONG_RAD or speed_mps[query[c]] < STANDS_MPS
@@ -84,9 +86,9 @@ def find_leaders(
     of its first lane; N movers; C pairs of mover (`query`) and lane, filed by `file_by_lane`; Q
     routes as in `RouteTable`.
     """
-    leader = np.full(len(mover), NO_LEADER, np.int64)
-    gap = np.full(len(mover), math.inf)
+    leader, gap = np.empty(len(mover), np.int64), np.empty(len(mover))
     for m in range(len(mover)):
+        leader[m], gap[m] = NO_LEADER, math.inf
         if route[m] < 0:
             continue
         i = mover[m]
@@ -141,12 +143,11 @@ def find_stops(
     (bool); `colour` (L, TURNS) of the lights for each turn from each lane, or (0, TURNS) where none
     is known; light_stop_m (L,) where on its lane they make one stop.
     """
-    stop = np.full(len(mover), math.inf)
-    if not len(colour):
-        return stop
+    stop = np.empty(len(mover))
     for m in range(len(mover)):
+        stop[m] = math.inf
         i = mover[m]
-        if route[m] < 0 or on_call[i]:
+        if route[m] < 0 or on_call[i] or not len(colour):
             continue
         speed2 = speed_mps[i] * speed_mps[i]
         for leg in range(route_start_m.shape[1]):

@@ -198,9 +198,10 @@ def read_attributes(
 ) -> np.ndarray:
     """(K, N) attributes of the agents in `row` (N,), of (A, K); 0 where not reported."""
     count = attribute.shape[1]
-    value = np.zeros((count, len(row)))
+    value = np.empty((count, len(row)))
     for i in range(len(row)):
         for k in range(count):
+            value[k, i] = 0.0
             if has_attribute[row[i], k]:
                 value[k, i] = limited(attribute[row[i], k], -math.pi, math.pi)
     return value

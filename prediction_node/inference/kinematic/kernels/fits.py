@@ -111,7 +111,7 @@ def lane_weights(
     the lane one may change into, -1: none.
     """
     total = len(query)
-    weight = np.zeros(total)
+    weight = np.empty(total)
     begin = 0
     while begin < total:
         i = query[begin]
@@ -119,6 +119,7 @@ def lane_weights(
         end = begin
         while end < total and query[end] == i:
             on = lane[end]
+            weight[end] = 0.0
             if carries_vehicles[on] and abs(heading_error_rad[end]) < MAX_HEADING_ERROR_RAD:
                 sample = sample_of(on, arc_length_m[end], first, count, spacing_m)
                 cost = lane_cost(

@@ -28,38 +28,41 @@ def first_not_below(sorted_keys: np.ndarray, key: int) -> int:
 
 
 @compiled
-def distance_m(
+def distance2_m2(
     x: float, y: float, start_x: float, start_y: float, ux: float, uy: float, length: float
 ) -> float:
-    """From a point to the segment of that start, direction and length."""
+    """Square of the distance from a point to the segment of that start, direction and length."""
     dx, dy = x - start_x, y - start_y
     along = dx * ux + dy * uy
     overshoot = along - min(max(along, 0.0), length)
     across = dy * ux - dx * uy
-    return math.sqrt(overshoot * overshoot + across * across)
+    return overshoot * overshoot + across * across
 
 
 @compiled
-def grown(values: np.ndarray) -> np.ndarray:
-    """The same whole numbers with room for as many more."""
-    larger = np.empty(2 * len(values), np.int64)
-    for k in range(len(values)):
-        larger[k] = values[k]
-    return larger
-
-
-@compiled
-def put_in_order(values: np.ndarray, count: int, value: int) -> int:
-    """Insert `value` among the first `count` rising `values` unless it is there; the new count."""
+def put_in_order(
+    segment: int, distance_m: float, count: int, segments: np.ndarray, distances_m: np.ndarray
+) -> int:
+    """File a segment among the first `count` rising ones unless it is there; the new count."""
     at = count
-    while at > 0 and values[at - 1] > value:
+    while at > 0 and segments[at - 1] > segment:
         at -= 1
-    if at > 0 and values[at - 1] == value:
+    if at > 0 and segments[at - 1] == segment:
         return count
     for k in range(count, at, -1):
-        values[k] = values[k - 1]
-    values[at] = value
+        segments[k], distances_m[k] = segments[k - 1], distances_m[k - 1]
+    segments[at], distances_m[at] = segment, distance_m
     return count + 1
+
+
+@compiled
+def more_room(query: np.ndarray, segment: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same pairs in arrays twice as long."""
+    more_query = np.empty(2 * len(query), np.int64)
+    more_segment = np.empty(2 * len(query), np.int64)
+    for k in range(len(query)):
+        more_query[k], more_segment[k] = query[k], segment[k]
+    return more_query, more_segment
 
 
 @compiled
@@ -87,7 +90,9 @@ def closest_segments(
     n = len(x_m)
     query = np.empty(4 * n + 16, np.int64)
     segment = np.empty(4 * n + 16, np.int64)
-    close = np.empty(64, np.int64)
+    # As many as there may be; memory that nobody touches costs nothing.
+    close, close_m = np.empty(len(filed), np.int64), np.empty(len(filed))
+    radius2 = radius_m * radius_m
     pairs = 0
     middle = 1 << (key_bits - 1)
     for i in range(n):
@@ -105,29 +110,21 @@ def closest_segments(
             while at < len(key) and key[at] <= last_key:
                 s = filed[at]
                 at += 1
-                away = distance_m(x, y, start_x_m[s], start_y_m[s], ux[s], uy[s], length_m[s])
-                if away <= radius_m:
-                    if found == len(close):
-                        close = grown(close)
-                    found = put_in_order(close, found, s)
+                away2 = distance2_m2(x, y, start_x_m[s], start_y_m[s], ux[s], uy[s], length_m[s])
+                if away2 <= radius2:
+                    found = put_in_order(s, math.sqrt(away2), found, close, close_m)
         begin = 0
         while begin < found:
             nearest = math.inf
             end = begin
             while end < found and lane[close[end]] == lane[close[begin]]:
-                s = close[end]
-                away = distance_m(x, y, start_x_m[s], start_y_m[s], ux[s], uy[s], length_m[s])
-                nearest = min(nearest, away)
+                nearest = min(nearest, close_m[end])
                 end += 1
-            chosen = end
-            for k in range(end - 1, begin - 1, -1):
-                s = close[k]
-                away = distance_m(x, y, start_x_m[s], start_y_m[s], ux[s], uy[s], length_m[s])
-                if away <= nearest + SAME_DISTANCE_M:
-                    chosen = s
+            while close_m[begin] > nearest + SAME_DISTANCE_M:
+                begin += 1
             if pairs == len(query):
-                query, segment = grown(query), grown(segment)
-            query[pairs], segment[pairs] = i, chosen
+                query, segment = more_room(query, segment)
+            query[pairs], segment[pairs] = i, close[begin]
             pairs += 1
             begin = end
     return query[:pairs], segment[:pairs]

@@ -203,7 +203,7 @@ def choose_modes(
     chosen, order = np.empty(modes, np.int64), np.empty(modes, np.int64)
     path = np.empty((n, modes), np.int64)
     behaviour = np.empty((n, modes), np.int64)
-    probability = np.zeros((n, modes))
+    probability = np.empty((n, modes))
     last = x_m.shape[1] - 2
     for i in range(n):
         behaviour_shares(
@@ -237,6 +237,8 @@ def choose_modes(
             for j in range(count):
                 apart[k, j] = min(apart[k, j], FARTHEST_APART_M)
         used = choose_one_by_one(apart, hypothesis, count, nearest, gain, chosen)
+        for mode in range(modes):
+            probability[i, mode] = 0.0
         for k in range(count):
             owner = 0
             for mode in range(1, used):

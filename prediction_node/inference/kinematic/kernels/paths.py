@@ -110,9 +110,9 @@ def tabulate_paths(
     x = np.empty((m, nodes))
     y = np.empty((m, nodes))
     free_yaw = np.empty((len(reach_m), nodes))
-    curvature = np.zeros((m, nodes))
-    limit = np.full((m, nodes), math.inf)
-    known = np.zeros((m, nodes), np.bool_)
+    curvature = np.empty((m, nodes))
+    limit = np.empty((m, nodes))
+    known = np.empty((m, nodes), np.bool_)
     for row in range(m):
         i = mover[row]
         step[row] = reach_m[i] / (nodes - 1)
@@ -127,6 +127,8 @@ def tabulate_paths(
                 y[row],
                 free_yaw[i],
             )
+            for k in range(nodes):
+                curvature[row, k], limit[row, k], known[row, k] = 0.0, math.inf, False
             continue
         changes = abs(offset_m[row]) > LANE_CHANGE_M
         wanted = 0.0 if changes else kept_offset * offset_m[row]

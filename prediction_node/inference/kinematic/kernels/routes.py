@@ -128,7 +128,8 @@ def likeliest_routes(
     n, total = len(reach_m), len(query)
     routes = route_shared_m.shape[1]
     lanes = len(route_weight) // (routes * len(reaches_m))
-    begins = np.zeros(n + 1, np.int64)
+    begins = np.empty(n + 1, np.int64)
+    begins[0] = 0
     pair_of = np.empty(n * ROUTES_PER_MOVER, np.int64)
     route_of = np.empty(n * ROUTES_PER_MOVER, np.int64)
     weight_of = np.empty(n * ROUTES_PER_MOVER)
@@ -196,12 +197,14 @@ def likeliest_routes(
         begins[i + 1] = rows
     rows = begins[n]
     mover = np.empty(rows, np.int64)
-    place, offset, heading = np.zeros(rows), np.zeros(rows), np.zeros(rows)
+    place, offset, heading = np.empty(rows), np.empty(rows), np.empty(rows)
     for i in range(n):
         for row in range(begins[i], begins[i + 1]):
             mover[row] = i
             c = pair_of[row]
-            if c != NO_ROUTE:
+            if c == NO_ROUTE:
+                place[row], offset[row], heading[row] = 0.0, 0.0, 0.0
+            else:
                 place[row] = arc_length_m[c] + beyond_m[c]
                 offset[row], heading[row] = offset_m[c], heading_error_rad[c]
     return (

@@ -163,8 +163,8 @@ def integrate(
     """
     rows, nodes = wanted_mps.shape
     behaviours = len(behaviour_mps2)
-    distance = np.zeros((knots, rows, behaviours))
-    speed = np.zeros((knots, rows, behaviours))
+    distance = np.empty((knots, rows, behaviours))
+    speed = np.empty((knots, rows, behaviours))
     root = np.empty(rows)
     time_gap = np.empty(rows)
     # Share of the present acceleration left amid the coming knot, and how it falls per knot.
@@ -177,7 +177,7 @@ def integrate(
         i = mover[row]
         v = speed_mps[i]
         for b in range(behaviours):
-            speed[0, row, b] = v
+            distance[0, row, b], speed[0, row, b] = 0.0, v
         root[row] = 2.0 * math.sqrt(acceleration_mps2[i] * comfortable_braking_mps2)
         gap = leader_gap_m[row] if leader[row] >= 0 else math.inf
         # Who is already closer than usual wants the present gap.

@@ -72,9 +72,11 @@ def find_crossings(
     and samples as in `LaneGeometry`, in the same coordinates as the walkers.
     """
     n = len(x_m)
-    weight = np.zeros(n)
-    way = np.zeros((n, 4))
-    best_fit = np.full(n, LEAST_FIT)
+    weight, way, best_fit = np.empty(n), np.empty((n, 4)), np.empty(n)
+    for i in range(n):
+        weight[i], best_fit[i] = 0.0, LEAST_FIT
+        for k in range(4):
+            way[i, k] = 0.0
     for c in range(len(query)):
         on, i = lane[c], query[c]
         at, end = first[on], first[on] + count[on] - 1
@@ -180,7 +182,7 @@ def write_walkers(
     x, y = np.empty(poses), np.empty(poses)
     eased, faced = np.empty(poses), np.empty(poses)
     # Turns, and their cosines and sines on the way there, are everybody's: found once.
-    turned, aside = np.zeros((modes + 1, poses)), np.empty((modes, poses, 2))
+    turned, aside = np.empty((modes + 1, poses)), np.empty((modes, poses, 2))
     for k in range(poses):
         eased[k] = 1.0 - math.exp(-step_s * k / SPEED_S)
         faced[k] = 1.0 - math.exp(-step_s * k / FACING_S)
