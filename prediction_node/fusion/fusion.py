@@ -9,27 +9,30 @@ from collections.abc import Sequence
 import numpy as np
 
 from prediction_node.domain.agents import Agents, Ego
-from prediction_node.domain.kinds import WALKERS, Modality
+from prediction_node.domain.kinds import Modality
 from prediction_node.domain.observations import SensorTracks
 from prediction_node.domain.stamps import nanoseconds, seconds
-from prediction_node.fusion import delete, heading
 from prediction_node.fusion.attributes import forget_attributes
+from prediction_node.fusion.belief import Belief, believed
 from prediction_node.fusion.bounds import most_important, origin_for
 from prediction_node.fusion.classes import class_probabilities, forget_classes
+from prediction_node.fusion.delete import alive, count_misses, duplicates
 from prediction_node.fusion.describe import describe
-from prediction_node.fusion.gate import Pairs
+from prediction_node.fusion.gate import Pairs, candidate_pairs
+from prediction_node.fusion.heading import LONGEST_STEP_S, judge_by_motion
 from prediction_node.fusion.initiate import founders, start_tracks
+from prediction_node.fusion.matches import Matches
 from prediction_node.fusion.parameters import FusionParameters
-from prediction_node.fusion.predict import MotionNoise, motion_table, predict
+from prediction_node.fusion.predict import predict
 from prediction_node.fusion.publish import publish
 from prediction_node.fusion.reports import Reports, gather, scans
-from prediction_node.fusion.scan import Belief, believed, candidates, count_misses, matched, use
+from prediction_node.fusion.scan import matched, use
+from prediction_node.fusion.tables import Tables
 from prediction_node.fusion.tracks import TrackTable, X, Y
 
 NAMESPACE = uuid.UUID('6f7d2c1e-6d0b-5a55-9f0a-0c1f8a6f1f52')
 _RECENT_STAMPS = 16  # of each source, to tell a message sent twice
 _LONGEST_SCAN_NS = 60_000_000  # reports within it are taken together, each at its own stamp
-_LONGEST_STEP_S = 0.2  # of motion, counted for headings: a pause tells no more
 _HEIGHT_DRIFT_M2PS = 0.05  # variance a height gains per second
 
 
@@ -40,9 +43,8 @@ class Fusion:
     """
 
     def __init__(self, parameters: FusionParameters, namespace: uuid.UUID = NAMESPACE) -> None:
-        self._parameters = parameters
+        self._tables = Tables.of(parameters)
         self._namespace = namespace
-        self._motion_table = motion_table(parameters)
         self._born = (
             0  # never reset: one identity names one object for as long as this object lives
         )
@@ -66,7 +68,7 @@ class Fusion:
         backward, starts everything anew.
         """
         self._watch_clock(stamp_ns)
-        limit_ns = nanoseconds(self._parameters.late_limit_s)
+        limit_ns = nanoseconds(self._tables.parameters.late_limit_s)
         messages = [
             m
             for m in sorted(observations, key=lambda m: (m.stamp_ns, m.source))
@@ -75,16 +77,16 @@ class Fusion:
         if messages:
             reports = self._read(messages, ego)
             for scan in scans(reports.message_stamp_ns, _LONGEST_SCAN_NS):
-                self._take(reports, scan)
+                self._take(reports.of(scan))
         return self._finish(stamp_ns, ego)
 
     def _watch_clock(self, stamp_ns: int) -> None:
         if self._stepped_ns is None:
             return
+        parameters = self._tables.parameters
         elapsed_ns = stamp_ns - self._stepped_ns
-        if elapsed_ns < -nanoseconds(self._parameters.late_limit_s) or elapsed_ns > nanoseconds(
-            self._parameters.remember_s + self._parameters.late_limit_s
-        ):
+        longest_s = parameters.remember_s + parameters.late_limit_s
+        if not -nanoseconds(parameters.late_limit_s) <= elapsed_ns <= nanoseconds(longest_s):
             self.reset()
 
     def _is_new(self, reports: SensorTracks) -> bool:
@@ -118,46 +120,48 @@ class Fusion:
             [self._bounded(m, centre) for m in messages],
             [self._column_of(m) for m in messages],
             origin,
-            self._parameters,
+            self._tables,
         )
 
     def _bounded(self, message: SensorTracks, centre_m: np.ndarray) -> SensorTracks:
-        limit = self._parameters.max_reports
+        limit = self._tables.parameters.max_reports
         if len(message) <= limit:
             return message
         label = np.where(message.has_class, message.class_probabilities.argmax(axis=1), 0)
         place = message.position_m[:, :2]
         return message.select(most_important(place, label, centre_m, limit))
 
-    def _take(self, reports: Reports, messages: slice) -> None:
+    def _take(self, reports: Reports) -> None:
         """One scan: advance the tracks to it, associate, initiate, update."""
-        tracks, parameters = self._tracks, self._parameters
-        belief = believed(tracks, self._motion_table)
-        stamp_ns = self._advance(int(reports.message_stamp_ns[messages.stop - 1]), belief.noise)
-        rows = np.arange(reports.first_row[messages.start], reports.first_row[messages.stop])
-        pairs = candidates(tracks, stamp_ns, belief, reports, rows, parameters)
-        chosen = matched(pairs, len(tracks), reports, messages)
-        free = _without(rows, pairs.report[chosen])
-        while len(free):
+        tracks, tables = self._tracks, self._tables
+        belief = believed(tracks, tables)
+        stamp_ns = self._advance(int(reports.message_stamp_ns[-1]), belief)
+        started = np.zeros(len(reports), bool)
+        nobody = np.full(len(tracks), -1)
+        pairs = candidate_pairs(tracks, stamp_ns, belief, reports, ~started, nobody, tables)
+        owner = matched(pairs, len(tracks), reports)
+        free = owner < 0
+        while free.any():
             # What no earlier message may have reported as well is new. Later ones may belong to it,
             # also those that seemed to belong to another track as long as it was missing.
-            new = free[founders(reports, free, parameters.gate_max_m)]
+            new = founders(reports, free, tables.parameters.gate_max_m)
             first = len(tracks)
-            born, believed_born, new = self._initiate(reports, new, stamp_ns)
+            born, believed_born = self._initiate(reports, new, stamp_ns)
             belief = belief.with_more(believed_born)
-            rows, free = _without(rows, new), _without(free, new)
-            more = candidates(born, stamp_ns, believed_born, reports, rows, parameters)
-            more = more.of(reports.message[more.report] > reports.message[new[more.track]])
+            started[new] = True
+            free[new] = False
+            more = candidate_pairs(
+                born, stamp_ns, believed_born, reports, ~started, reports.message[new], tables
+            )
             if len(more.track):
+                pairs = pairs.of(~started[pairs.report])
                 pairs = pairs.with_more(Pairs(more.track + first, more.report, more.cost))
-                pairs = pairs.of(~np.isin(pairs.report, new))
-                chosen = matched(pairs, len(tracks), reports, messages)
-                free = _without(rows, pairs.report[chosen])
-        pairs = pairs.of(chosen)
-        count_misses(tracks, pairs, reports, messages, parameters)
-        use(tracks, stamp_ns, belief, pairs, reports, parameters)
+                owner = matched(pairs, len(tracks), reports)
+                free = (owner < 0) & ~started
+        count_misses(tracks, owner, reports, tables)
+        use(tracks, stamp_ns, belief, owner, reports, tables)
 
-    def _advance(self, stamp_ns: int, noise: MotionNoise) -> int:
+    def _advance(self, stamp_ns: int, belief: Belief) -> int:
         """Move all tracks to `stamp_ns`, not before their instant; return the instant."""
         if self._stamp_ns is None:
             self._stamp_ns = stamp_ns
@@ -165,60 +169,48 @@ class Fusion:
             return self._stamp_ns
         dt_s = seconds(stamp_ns - self._stamp_ns)
         self._stamp_ns = stamp_ns
-        tracks = self._tracks
-        tracks.mean, tracks.independent, tracks.shared = predict(
-            tracks, noise, dt_s, self._parameters
-        )
+        tracks, parameters = self._tracks, self._tables.parameters
+        predict(tracks, belief.noise, np.full(len(tracks), dt_s), parameters)
         tracks.height_m[:, 1] += _HEIGHT_DRIFT_M2PS * dt_s
-        tracks.class_evidence = forget_classes(tracks.class_evidence, dt_s, self._parameters)
-        tracks.attribute_weight = forget_attributes(tracks.attribute_weight, dt_s, self._parameters)
+        forget_classes(tracks.class_evidence, dt_s, parameters)
+        forget_attributes(tracks.attribute_weight, dt_s, parameters)
         return stamp_ns
 
     def _initiate(
-        self, reports: Reports, columns: np.ndarray, stamp_ns: int
-    ) -> tuple[TrackTable, Belief, np.ndarray]:
-        """Start tracks from the report rows `columns` (K,); return what is believed of them and
-        their reports too.
+        self, reports: Reports, rows: np.ndarray, stamp_ns: int
+    ) -> tuple[TrackTable, Belief]:
+        """Start tracks from the report rows `rows` (K,); return them, at `stamp_ns`, and what is
+        believed of them.
         """
-        born, columns = start_tracks(
-            reports,
-            columns,
-            self._tracks.source_count,
-            self._namespace,
-            self._born,
-            self._parameters,
+        tables = self._tables
+        born = start_tracks(
+            reports, rows, self._tracks.source_count, self._namespace, self._born, tables
         )
         self._born += len(born)
-        each = np.arange(len(born))
-        describe(born, each, each, reports, columns, self._parameters)
-        belief = believed(born, self._motion_table)
-        late_s = (stamp_ns - reports.stamp_ns[columns]) * 1e-9
-        born.mean, born.independent, born.shared = predict(
-            born, belief.noise, late_s, self._parameters
-        )
+        describe(born, Matches.one_each(rows), reports, tables)
+        belief = believed(born, tables)
+        late_s = (stamp_ns - reports.message_stamp_ns[reports.message[rows]]) * 1e-9
+        predict(born, belief.noise, late_s, tables.parameters)
         self._tracks.append(born)
-        return born, belief, columns
+        return born, belief
 
     def _judge_headings(self, class_probabilities: np.ndarray, stamp_ns: int) -> None:
         """Once a step, ask the motion of all tracks seen in it which end of them is the front."""
-        tracks = self._tracks
-        dt_s = _LONGEST_STEP_S
+        dt_s = LONGEST_STEP_S
         if self._stepped_ns is not None:
             dt_s = min(max(seconds(stamp_ns - self._stepped_ns), 0.0), dt_s)
-        rows = np.flatnonzero(stamp_ns - tracks.seen_ns <= nanoseconds(2.0 * _LONGEST_STEP_S))
-        walks = class_probabilities[rows][:, list(WALKERS)].sum(axis=1) > 0.5
-        heading.judge_by_motion(tracks, rows, dt_s, walks)
+        judge_by_motion(self._tracks, stamp_ns, dt_s, class_probabilities)
         self._stepped_ns = stamp_ns
 
     def _finish(self, stamp_ns: int, ego: Ego | None) -> Agents:
         """Bury the dead, merge duplicates, keep the bounds and publish at `stamp_ns`."""
-        tracks, parameters = self._tracks, self._parameters
+        tracks, parameters = self._tracks, self._tables.parameters
         if self._stamp_ns is None or self._origin_m is None:
             return Agents.empty(stamp_ns)
-        tracks.keep(delete.alive(tracks, stamp_ns, parameters))
+        tracks.keep(alive(tracks, stamp_ns, parameters))
         probabilities = class_probabilities(tracks.class_evidence)
         self._judge_headings(probabilities, stamp_ns)
-        tracks.keep(~delete.duplicates(tracks, probabilities, parameters))
+        tracks.keep(~duplicates(tracks, probabilities, parameters))
         if len(tracks) > parameters.max_tracks:
             centre = np.zeros(2) if ego is None else ego.position_m - self._origin_m
             label = class_probabilities(tracks.class_evidence).argmax(axis=1)
@@ -227,20 +219,9 @@ class Fusion:
             )
         return publish(
             tracks,
-            believed(tracks, self._motion_table).noise,
             np.array(self._modalities, np.int64),
             self._origin_m,
             self._stamp_ns,
             stamp_ns,
-            parameters,
+            self._tables,
         )
-
-
-def _without(rows: np.ndarray, taken: np.ndarray) -> np.ndarray:
-    """Those of the rising `rows` (R,) that are not among `taken` (K,)."""
-    if not len(rows):
-        return rows
-    left = np.ones(rows[-1] + 1, bool)
-    left[taken] = False
-    remaining: np.ndarray = rows[left[rows]]
-    return remaining

@@ -5,18 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import chdtri
 
-from prediction_node.fusion.classes import class_disagreement
-from prediction_node.fusion.parameters import FusionParameters
-from prediction_node.fusion.predict import MotionNoise, moved_place
+from prediction_node.fusion.belief import Belief
+from prediction_node.fusion.classes import PRIOR
+from prediction_node.fusion.kernels import gate, motion
 from prediction_node.fusion.reports import Reports
-from prediction_node.fusion.tracks import ACCELERATION, VX, VY, YAW_RATE, TrackTable, X, Y
+from prediction_node.fusion.tables import Tables
+from prediction_node.fusion.tracks import TrackTable
 
-_FORGET_ID_NS = 1_000_000_000  # sensors reuse ids: an older one hints at nothing
-# Velocity never rules a pair out: a body that brakes harder than the model expects is still there.
-_WORST_VELOCITY = 12.0
-_SPEED_SPREAD_MPS = 10.0  # of road users at large: the density a velocity match competes with
+_PAIRS_PER_REPORT = 4  # there is room for at first
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,10 +23,6 @@ class Pairs:
     track: np.ndarray  # (P,) int64
     report: np.ndarray  # (P,) int64
     cost: np.ndarray  # (P,) negative: one object is likelier than two
-
-    @classmethod
-    def none(cls) -> Pairs:
-        return cls(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
 
     def of(self, index: np.ndarray) -> Pairs:
         """The pairs that `index` (bool mask or integers) picks."""
@@ -45,142 +38,95 @@ class Pairs:
 
 def candidate_pairs(
     tracks: TrackTable,
-    noise: MotionNoise,
-    class_probabilities: np.ndarray,
-    length_m: np.ndarray,
+    tracks_ns: int,
+    belief: Belief,
     reports: Reports,
-    rows: np.ndarray,
-    late_s: np.ndarray,
-    parameters: FusionParameters,
+    is_open: np.ndarray,
+    founder: np.ndarray,
+    tables: Tables,
 ) -> Pairs:
     """All pairs inside the gate that are likelier one object than two.
 
-    The reports `rows` (R,) are late_s (R,) >= 0 older than the tracks: they are compared with where
-    the tracks were, less certain by what may have happened since. `class_probabilities`
-    (N, CLASS_COUNT) and `length_m` (N,) are the tracks'. The cost is -2 log of the likelihood ratio
-    between "the report is of this track" and "of an object not tracked yet": squared Mahalanobis
-    distance and log determinant of position and, where reported, velocity, class disagreement, and
-    a bonus for an unchanged sensor-side id.
+    The tracks (N,) are at `tracks_ns`; reports, those of which is_open (R,), are not newer. They
+    are compared with where the tracks were, less certain by what may have happened since. A track
+    that a message has started now, founder (N,) (-1 else), may have reports of later messages only.
+
+    The cost is -2 log of the likelihood ratio between "the report is of this track" and "of an
+    object not tracked yet": squared Mahalanobis distance and log determinant of position and, where
+    reported, velocity, class disagreement, and a bonus for an unchanged sensor-side id.
     """
-    gate = chdtri(2, parameters.gate_probability_loss)
-    spreads = _spreads(tracks)
-    scatter = np.asarray(parameters.reference_scatter)
-    vague_m = scatter.max() * length_m + np.sqrt(noise.drift * late_s.max() ** 3 / 3.0)
-    track, at = _near(
-        tracks.mean,
-        np.sqrt(gate * spreads[:, ::2, :2]),
-        np.sqrt(gate) * vague_m,
-        reports.position_m[rows],
-        np.sqrt(gate * np.diagonal(reports.position_covariance[rows], axis1=1, axis2=2)),
+    late_s = (tracks_ns - reports.message_stamp_ns) * 1e-9
+    past = motion.past_places(tracks.mean, late_s)
+    motions = (past, tracks.independent, tracks.shared, belief.noise)
+    pairs, cost = _near(motions, late_s, belief.length_m, founder, reports, is_open, tables)
+    cost += tables.density_cost
+    gate.add_velocity_cost(
+        cost,
+        pairs,
+        *motions,
         late_s,
-        parameters.gate_max_m,
+        reports.has_velocity,
+        reports.velocity_mps,
+        reports.velocity_covariance,
     )
-    report, late_s = rows[at], late_s[at]
-    if not len(report):
-        return Pairs.none()
-    past = moved_place(tracks.mean[track], -late_s)
-    offset = reports.position_m[report, :2] - past[:, :2]
-    spread = spreads[track]
-    since = late_s[:, None]
-    drifted = noise.drift[track] * late_s
-    distance, log_determinant = _mahalanobis(
-        offset,
-        spread[:, 0] - since * spread[:, 1] + since**2 * spread[:, 2],
-        reports.position_covariance[report],
-        (scatter[reports.modality[report]] * length_m[track]) ** 2 + drifted * late_s**2 / 3.0,
+    gate.add_class_cost(
+        cost,
+        pairs,
+        belief.class_probabilities,
+        reports.has_class,
+        reports.class_probabilities,
+        PRIOR,
+        tables.parameters.class_weight,
     )
-    inside = np.flatnonzero(
-        (distance < gate) & (np.square(offset).sum(axis=1) < parameters.gate_max_m**2)
+    gate.take_id_bonus(
+        cost,
+        pairs,
+        tracks.source_has_id,
+        tracks.source_id,
+        tracks.source_seen_ns,
+        reports.has_id,
+        reports.id_hash,
+        reports.message_stamp_ns,
+        reports.message_column,
+        tables.parameters.id_bonus,
     )
-    track, report = track[inside], report[inside]
-    density = 2.0 * np.log(2.0 * np.pi * parameters.new_object_density_per_m2)
-    cost = distance[inside] + log_determinant[inside] + density
-    velocity_distance, log_determinant = _mahalanobis(
-        reports.velocity_mps[report] - past[inside, 2:],
-        spread[inside, 2],
-        reports.velocity_covariance[report],
-        1e-4 + drifted[inside],
-    )
-    velocity_distance = np.minimum(velocity_distance, _WORST_VELOCITY)
-    velocity_cost = velocity_distance + log_determinant - 4.0 * np.log(_SPEED_SPREAD_MPS)
-    cost += np.where(reports.has_velocity[report], velocity_cost, 0.0)
-    disagreement = class_disagreement(
-        class_probabilities[track], reports.class_probabilities[report]
-    )
-    cost += np.where(reports.has_class[report], parameters.class_weight * disagreement, 0.0)
-    column = reports.column[report]
-    same_id = (
-        reports.has_id[report]
-        & tracks.source_has_id[track, column]
-        & (tracks.source_id[track, column] == reports.id_hash[report])
-        & (reports.stamp_ns[report] - tracks.source_seen_ns[track, column] < _FORGET_ID_NS)
-    )
-    cost -= np.where(same_id, parameters.id_bonus, 0.0)
-    return Pairs(track, report, cost).of(cost < 0.0)
+    good = np.flatnonzero(cost < 0.0)
+    return Pairs(pairs[good, 0], pairs[good, 1], cost[good])
 
 
 def _near(
-    mean: np.ndarray,
-    track_reach: np.ndarray,
-    more_reach_m: np.ndarray,
-    place_m: np.ndarray,
-    report_reach_m: np.ndarray,
+    motions: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
     late_s: np.ndarray,
-    limit_m: float,
+    length_m: np.ndarray,
+    founder: np.ndarray,
+    reports: Reports,
+    is_open: np.ndarray,
+    tables: Tables,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Track rows and report rows (P,) of all pairs that the gate may pass, and some more.
-
-    A pair that is too far apart along x or y is too far: a distance in the plane is never less
-    than that along an axis. `track_reach` (N, 2, 2) are gate sizes by the spread of x, y (row 0,
-    metres) and vx, vy (row 1, m/s) alone, `more_reach_m` (N,) by all else that is unknown of a
-    track, and `report_reach_m` (R, 2) by the spreads of the reports. No pair is further apart than
-    limit_m. Sorted along x, the reports near a track are a range.
-    """
-    latest_s = late_s.max()
-    speed = np.hypot(mean[:, VX], mean[:, VY])
-    # Turning and accelerating, it was that far from where a straight line leads back to.
-    bend_m = 0.5 * latest_s**2 * (speed * np.abs(mean[:, YAW_RATE]) + np.abs(mean[:, ACCELERATION]))
-    reach = track_reach[:, 0] + latest_s * track_reach[:, 1] + (more_reach_m + bend_m)[:, None]
-    limit = limit_m + bend_m
-
-    order = np.argsort(place_m[:, 0], kind='stable')
-    x, y, reach_x, reach_y = (column[order] for column in (*place_m[:, :2].T, *report_reach_m.T))
-    widest = np.minimum(reach[:, 0] + reach_x.max(), limit) + latest_s * np.abs(mean[:, VX])
-    low = np.searchsorted(x, mean[:, X] - widest)
-    count = np.searchsorted(x, mean[:, X] + widest) - low
-    track = np.repeat(np.arange(len(mean)), count)
-    at = np.arange(len(track)) + np.repeat(low - np.cumsum(count) + count, count)
-    late = late_s[order][at]
-    dx = np.abs(x[at] - mean[track, X] + late * mean[track, VX])
-    dy = np.abs(y[at] - mean[track, Y] + late * mean[track, VY])
-    near = (dx <= reach[track, 0] + reach_x[at]) & (dy <= reach[track, 1] + reach_y[at])
-    near &= np.maximum(dx, dy) <= limit[track]
-    return track[near], order[at[near]]
-
-
-def _spreads(tracks: TrackTable) -> np.ndarray:
-    """(N, 3, 3): xx, yy, xy of the covariance of the place, of twice the symmetric part of that of
-    place and velocity, and of the velocity.
-    """
-    c = tracks.independent[:, :4, :4] + tracks.shared[:, :4, :4]
-    out = np.empty((len(c), 3, 3))
-    for k, (i, j) in enumerate(((X, X), (Y, Y), (X, Y))):
-        out[:, 0, k] = c[:, i, j]
-        out[:, 1, k] = c[:, i, j + 2] + c[:, j, i + 2]
-        out[:, 2, k] = c[:, i + 2, j + 2]
-    return out
-
-
-def _mahalanobis(
-    offset: np.ndarray, spread: np.ndarray, covariance: np.ndarray, variance: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Squared distances (P,) of offsets (P, 2) and log determinants (P,) of the sum of a spread
-    (P, 3) xx, yy, xy, a covariance (P, 2, 2) and a variance (P,) along both axes.
-    """
-    xx = spread[:, 0] + covariance[:, 0, 0] + variance
-    yy = spread[:, 1] + covariance[:, 1, 1] + variance
-    xy = spread[:, 2] + covariance[:, 0, 1]
-    dx, dy = offset[:, 0], offset[:, 1]
-    determinant = np.maximum(xx * yy - xy * xy, 1e-12)
-    distance = (yy * dx * dx - 2.0 * xy * dx * dy + xx * dy * dy) / determinant
-    return distance, np.log(determinant)
+    """Track, report and message (P, 3) of the pairs in the gate, and what the places cost (P,)."""
+    places = gate.sorted_places(
+        reports.first_row,
+        reports.by_x,
+        is_open,
+        reports.position_m,
+        reports.position_covariance,
+    )
+    scatter = tables.reference_scatter[reports.message_modality]
+    room = _PAIRS_PER_REPORT * len(reports)
+    while True:  # once, or in a crowd twice
+        pairs, cost = np.empty((room, 3), np.int64), np.empty(room)
+        found = gate.find_near(
+            pairs,
+            cost,
+            *motions,
+            length_m,
+            founder,
+            late_s,
+            scatter,
+            *places,
+            tables.gate_squared,
+            tables.parameters.gate_max_m,
+        )
+        if found <= room:
+            return pairs[:found], cost[:found]
+        room = found

@@ -263,6 +263,8 @@ class FusionParameters:
         declared.check(self)
         for field in fields(self):
             value = getattr(self, field.name)
+            if isinstance(field.default, float):
+                object.__setattr__(self, field.name, float(value))  # whole numbers are welcome too
             if not isinstance(value, tuple):
                 continue
             wanted = len(field.default)  # type: ignore[arg-type]

@@ -9,30 +9,31 @@ import numpy as np
 
 from prediction_node.domain.kinds import Orientation
 from prediction_node.domain.observations import SensorTracks
-from prediction_node.fusion.parameters import FusionParameters
+from prediction_node.fusion.tables import Tables
 
 _VAGUEST_YAW_RAD = 0.6
-_JOINED = (
-    'id_hash',
-    'has_id',
-    'position_m',
-    'position_covariance',
-    'orientation',
-    'yaw_rad',
-    'yaw_variance',
-    'has_velocity',
-    'velocity_mps',
-    'velocity_covariance',
-    'has_yaw_rate',
-    'yaw_rate_radps',
-    'has_size',
-    'size_m',
-    'has_class',
-    'class_probabilities',
-    'existence',
-    'attributes',
-    'has_attribute',
-)
+_X, _Y = (0, 1), (0, 1)  # the diagonal of a matrix in the plane
+_JOINED: dict[str, type] = {
+    'id_hash': np.uint64,
+    'has_id': np.bool_,
+    'position_m': np.float64,
+    'position_covariance': np.float64,
+    'orientation': np.int8,
+    'yaw_rad': np.float64,
+    'yaw_variance': np.float64,
+    'has_velocity': np.bool_,
+    'velocity_mps': np.float64,
+    'velocity_covariance': np.float64,
+    'has_yaw_rate': np.bool_,
+    'yaw_rate_radps': np.float64,
+    'has_size': np.bool_,
+    'size_m': np.float64,
+    'has_class': np.bool_,
+    'class_probabilities': np.float64,
+    'existence': np.float64,
+    'attributes': np.float64,
+    'has_attribute': np.bool_,
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,9 +48,8 @@ class Reports:
     message_modality: np.ndarray  # (M,) int64
     message_column: np.ndarray  # (M,) int64, the source's column of the track table
     message: np.ndarray  # (R,) int64
-    stamp_ns: np.ndarray  # (R,) int64
+    by_x: np.ndarray  # (R,) int64 rows, message after message by rising x
     modality: np.ndarray  # (R,) int64
-    column: np.ndarray  # (R,) int64
     id_hash: np.ndarray  # (R,) uint64
     has_id: np.ndarray  # (R,) bool
     position_m: np.ndarray  # (R, 3)
@@ -73,12 +73,27 @@ class Reports:
     def __len__(self) -> int:
         return len(self.message)
 
+    def of(self, messages: slice) -> Reports:
+        """Those of a range of messages, which then count from 0; views where that is possible."""
+        start, stop = int(self.first_row[messages.start]), int(self.first_row[messages.stop])
+        rows = slice(start, stop)
+        return Reports(
+            first_row=self.first_row[messages.start : messages.stop + 1] - start,
+            message_stamp_ns=self.message_stamp_ns[messages],
+            message_modality=self.message_modality[messages],
+            message_column=self.message_column[messages],
+            message=self.message[rows] - messages.start,
+            by_x=self.by_x[rows] - start,
+            modality=self.modality[rows],
+            **{name: getattr(self, name)[rows] for name in _JOINED},
+        )
+
 
 def gather(
     messages: Sequence[SensorTracks],
     columns: Sequence[int],
     origin_m: np.ndarray,
-    parameters: FusionParameters,
+    tables: Tables,
 ) -> Reports:
     """The reports of `messages` (M >= 1, by rising stamp) of the sources in `columns` (M,).
 
@@ -86,30 +101,30 @@ def gather(
     one give it the variance of a full turn. A yaw rate of exactly zero is none as well: senders
     who measure none write it, with or without a covariance.
     """
-    joined = {name: np.concatenate([getattr(m, name) for m in messages]) for name in _JOINED}
+    parameters = tables.parameters
+    joined: dict[str, np.ndarray] = {
+        name: np.concatenate([getattr(m, name) for m in messages], dtype=dtype)
+        for name, dtype in _JOINED.items()
+    }
     count = np.array([len(m) for m in messages])
-    stamp_ns = np.array([m.stamp_ns for m in messages], np.int64)
     modality = np.array([m.modality for m in messages], np.int64)
     message = np.repeat(np.arange(len(messages)), count)
     of_row = modality[message]
 
-    joined['position_m'] = joined['position_m'] - np.array([*origin_m, 0.0])
-    extra = np.square(parameters.extra_sigma_m)[of_row]
-    joined['position_covariance'][:, 0, 0] += extra
-    joined['position_covariance'][:, 1, 1] += extra
-    joined['velocity_covariance'][:, [0, 1], [0, 1]] += parameters.extra_sigma_mps**2
+    joined['position_m'][:, :2] -= origin_m
+    joined['position_covariance'][:, _X, _Y] += tables.extra_variance_m2[of_row, None]
+    joined['velocity_covariance'][:, _X, _Y] += parameters.extra_sigma_mps**2
     joined['orientation'][joined['yaw_variance'] > _VAGUEST_YAW_RAD**2] = Orientation.UNAVAILABLE
     joined['yaw_variance'] += parameters.extra_sigma_rad**2
     joined['has_yaw_rate'] &= joined['yaw_rate_radps'] != 0.0
     return Reports(
         first_row=np.concatenate([[0], np.cumsum(count)]),
-        message_stamp_ns=stamp_ns,
+        message_stamp_ns=np.array([m.stamp_ns for m in messages], np.int64),
         message_modality=modality,
         message_column=np.array(columns, np.int64),
         message=message,
-        stamp_ns=stamp_ns[message],
+        by_x=np.lexsort((joined['position_m'][:, 0], message)),
         modality=of_row,
-        column=np.array(columns, np.int64)[message],
         **joined,
     )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from prediction_node.fusion.groups import lengths
+from prediction_node.fusion.kernels import belief, describe
+from prediction_node.fusion.matches import Matches
 
 # What a body of each class usually measures, (CLASS_COUNT, 3) length, width, height in metres.
 USUAL_SIZE_M = np.array(
@@ -21,45 +22,46 @@ USUAL_SIZE_M = np.array(
     ]
 )
 _PRIOR_WEIGHT = 0.05  # of the class against one trusted report
+_KNOWN_WEIGHT = 2.0  # from which a size is held against outliers
 _MAX_WEIGHT = (
     20.0  # a body whose size was learnt wrongly unlearns it within about that many reports
 )
 _OUTLIER_RATIO = 1.5  # a report further off than this factor moves the mean only this far
 
 
-def fuse_size(
+def fuse_sizes(
     size_m: np.ndarray,
     weight: np.ndarray,
-    reported_m: np.ndarray,
+    matches: Matches,
+    modality: np.ndarray,
     has_size: np.ndarray,
-    trust: np.ndarray | float,
-    first: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and weight (K, 3) after the reports (R, 3).
+    reported_m: np.ndarray,
+    trust: np.ndarray,
+) -> None:
+    """Fuse reports (R, 3) into mean and weight (N, 3), in place; `trust` is by modality (R,).
 
-    `trust` is one number or (R,), `first` (K,) are the first reports of each track, by default
-    there is one for each. Once a size is known, a report that is grossly off (merged or half hidden
-    bodies) is pulled in to a bounded ratio (a Huber estimate in the logarithm).
+    Once a size is known, a report that is grossly off (merged or half hidden bodies) is pulled in
+    to a bounded ratio (a Huber estimate in the logarithm).
     """
-    known = weight > 2.0
-    low = np.where(known, size_m / _OUTLIER_RATIO, -np.inf)
-    high = np.where(known, size_m * _OUTLIER_RATIO, np.inf)
-    added = np.where(has_size, trust, 0.0)[:, None]
-    if first is None:
-        said = added * np.clip(reported_m, low, high)
-    else:
-        track = np.repeat(np.arange(len(first)), lengths(first, len(added)))
-        said = added * np.clip(reported_m, low[track], high[track])
-        added, said = (np.add.reduceat(rows, first, axis=0) for rows in (added, said))
-    total = weight + added
-    mean = (weight * size_m + said) / np.maximum(total, 1e-12)
-    return np.where(added > 0.0, mean, size_m), np.minimum(total, _MAX_WEIGHT)
+    describe.fuse_sizes(
+        size_m,
+        weight,
+        *matches,
+        modality,
+        has_size,
+        reported_m,
+        trust,
+        _KNOWN_WEIGHT,
+        _OUTLIER_RATIO,
+        _MAX_WEIGHT,
+    )
 
 
 def published_size(
     size_m: np.ndarray, weight: np.ndarray, class_probabilities: np.ndarray
 ) -> np.ndarray:
     """(N, 3) best guess: what was measured, leaning on the usual size where little was."""
-    usual = class_probabilities @ USUAL_SIZE_M
-    guess: np.ndarray = (_PRIOR_WEIGHT * usual + weight * size_m) / (_PRIOR_WEIGHT + weight)
+    guess: np.ndarray = belief.likely_size(
+        size_m, weight, class_probabilities, USUAL_SIZE_M, _PRIOR_WEIGHT
+    )
     return guess

@@ -1,8 +1,7 @@
-"""Classes, attributes, size, and the assignment of reports."""
+"""Classes, attributes and size."""
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import numpy as np
@@ -20,31 +19,81 @@ from prediction_node.domain.kinds import (
     ObjectClass,
 )
 from prediction_node.fusion import Fusion, FusionParameters
-from prediction_node.fusion.associate import associate
 from prediction_node.fusion.attributes import (
     forget_attributes,
     fuse_attributes,
     published_attributes,
 )
-from prediction_node.fusion.classes import (
-    class_disagreement,
-    class_probabilities,
-    fuse_classes,
-    report_log_likelihood,
-)
-from prediction_node.fusion.size import USUAL_SIZE_M, fuse_size, published_size
+from prediction_node.fusion.classes import class_probabilities
+from prediction_node.fusion.classes import fuse_classes as fuse_classes_of
+from prediction_node.fusion.matches import Matches
+from prediction_node.fusion.size import USUAL_SIZE_M, fuse_sizes, published_size
 
 P = FusionParameters()
 CERTAIN = np.eye(CLASS_COUNT)
 YES = np.ones(1, bool)
 
 
+def one_each(n: int) -> tuple[Matches, np.ndarray]:
+    """n reports of n tracks, all of the first modality."""
+    return Matches.one_each(np.arange(n)), np.zeros(n, np.int64)
+
+
+def fuse_classes(
+    evidence: np.ndarray,
+    reported: np.ndarray,
+    has_class: np.ndarray,
+    trust: float,
+    parameters: FusionParameters = P,
+) -> np.ndarray:
+    """Evidence (K, CLASS_COUNT) after one report each; the old one stays."""
+    evidence = evidence.copy()
+    fuse_classes_of(
+        evidence, *one_each(len(evidence)), has_class, reported, np.array([trust]), parameters
+    )
+    return evidence
+
+
+def fuse_size(
+    size: np.ndarray, weight: np.ndarray, reported: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same of sizes and weights (1, 3), fully trusted."""
+    size, weight = size.copy(), weight.copy()
+    fuse_sizes(size, weight, *one_each(1), YES, reported, np.ones(1))
+    return size, weight
+
+
 def test_a_named_class_is_as_likely_as_its_source_is_trusted() -> None:
-    log_likelihood = report_log_likelihood(CERTAIN[[ObjectClass.BUS]], 0.86)[0]
-    likelihood = np.exp(log_likelihood)
-    assert likelihood[ObjectClass.BUS] == pytest.approx(0.86)
-    assert likelihood[ObjectClass.CAR] == pytest.approx(0.02)  # 0.14 over seven other names
-    assert likelihood[ObjectClass.UNKNOWN] == pytest.approx(1 / 8)
+    plain = FusionParameters(class_correlation=1.0, max_class_log_odds=20.0)
+    nothing = np.zeros((1, CLASS_COUNT))
+    likelihood = np.exp(fuse_classes(nothing, CERTAIN[[ObjectClass.BUS]], YES, 0.86, plain)[0])
+    assert likelihood[ObjectClass.CAR] / likelihood[ObjectClass.BUS] == pytest.approx(0.02 / 0.86)
+    assert likelihood[ObjectClass.UNKNOWN] / likelihood[ObjectClass.BUS] == pytest.approx(
+        1 / 8 / 0.86
+    )
+
+
+def test_reports_used_together_say_what_they_say_one_after_the_other() -> None:
+    """Classes within their bound, attributes and sizes below their greatest weights."""
+    rng = np.random.default_rng(4)
+    reported = rng.dirichlet(np.full(CLASS_COUNT, 2.0), 3)
+    attributes, mask = rng.random((3, ATTRIBUTE_COUNT)), rng.random((3, ATTRIBUTE_COUNT)) < 0.7
+    sizes, has_size = rng.uniform(1.0, 5.0, (3, 3)), np.array([True, False, True])
+    trust = np.array([0.5, 0.7, 0.6, 0.4])
+    modality = np.array([0, 2, 1])
+
+    def after(matches: list[Matches]) -> list[np.ndarray]:
+        arrays = [np.zeros((1, n)) for n in (CLASS_COUNT, 11, 11, 3, 3)]
+        for each in matches:
+            fuse_classes_of(arrays[0], each, modality, np.ones(3, bool), reported, trust, P)
+            fuse_attributes(*arrays[1:3], each, modality, mask, attributes, trust)
+            fuse_sizes(*arrays[3:5], each, modality, has_size, sizes, trust)
+        return arrays
+
+    together = after([Matches(np.zeros(1, np.int64), np.array([0, 3]), np.arange(3))])
+    one_by_one = after([Matches.one_each(np.array([r])) for r in range(3)])
+    for a, b in zip(together, one_by_one, strict=True):
+        assert np.allclose(a, b)
 
 
 def test_a_report_of_unknown_changes_nothing() -> None:
@@ -83,14 +132,6 @@ def test_class_probabilities_sum_to_one_and_none_is_zero(seed: int) -> None:
     assert (probabilities > 0.0).all()
 
 
-def test_equal_classes_attract_and_different_ones_repel() -> None:
-    car, walker = CERTAIN[[ObjectClass.CAR]], CERTAIN[[ObjectClass.PEDESTRIAN]]
-    vague = class_probabilities(np.zeros((1, CLASS_COUNT)))
-    assert class_disagreement(car, car)[0] < 0.0
-    assert class_disagreement(car, walker)[0] > 5.0
-    assert class_disagreement(vague, walker)[0] == pytest.approx(0.0, abs=1e-9)
-
-
 def test_radar_alone_leaves_the_class_unknown(scene: Any) -> None:
     car = scene.driven((-40.0, 5.0, 0.0), scene.steady(10.0), seconds=3.0)
     agents = scene.run(scene.World([car], 3.0).messages([Modality.RADAR]), 2.5)[-1]
@@ -105,10 +146,11 @@ def attribute_report(name: str, value: float) -> tuple[np.ndarray, np.ndarray]:
 
 def after(*steps: tuple[str, float, float]) -> tuple[np.ndarray, np.ndarray]:
     """Published attributes after steps of (attribute, value, seconds that pass then)."""
-    evidence = weight = np.zeros((1, ATTRIBUTE_COUNT))
+    evidence, weight = np.zeros((2, 1, ATTRIBUTE_COUNT))
     for name, value, dt_s in steps:
-        evidence, weight = fuse_attributes(evidence, weight, *attribute_report(name, value), 1.0)
-        weight = forget_attributes(weight, dt_s, P)
+        values, mask = attribute_report(name, value)
+        fuse_attributes(evidence, weight, *one_each(1), mask, values, np.ones(1))
+        forget_attributes(weight, dt_s, P)
     values, known = published_attributes(evidence, weight)
     return values[0], known[0]
 
@@ -172,50 +214,16 @@ def test_sizes_lean_on_the_class_until_measured() -> None:
     assert np.allclose(published_size(nothing, nothing, truck), USUAL_SIZE_M[ObjectClass.TRUCK])
     size, weight = nothing, nothing
     for _ in range(10):
-        size, weight = fuse_size(size, weight, np.array([[12.0, 2.5, 3.4]]), YES, 1.0)
+        size, weight = fuse_size(size, weight, np.array([[12.0, 2.5, 3.4]]))
     assert np.allclose(published_size(size, weight, truck), [[12.0, 2.5, 3.4]], rtol=0.01)
 
 
 def test_one_gross_report_hardly_changes_a_known_size() -> None:
     size, weight = np.zeros((1, 3)), np.zeros((1, 3))
     for _ in range(10):
-        size, weight = fuse_size(size, weight, np.array([[4.5, 1.8, 1.5]]), YES, 1.0)
-    size, _ = fuse_size(size, weight, np.array([[45.0, 1.8, 1.5]]), YES, 1.0)
+        size, weight = fuse_size(size, weight, np.array([[4.5, 1.8, 1.5]]))
+    size, _ = fuse_size(size, weight, np.array([[45.0, 1.8, 1.5]]))
     assert size[0, 0] < 4.8
-
-
-@given(seed=st.integers(0, 2**32), n=st.integers(1, 5), m=st.integers(1, 5))
-def test_the_assignment_is_the_cheapest_of_all(seed: int, n: int, m: int) -> None:
-    rng = np.random.default_rng(seed)
-    cost = rng.normal(0.0, 5.0, (n, m))
-    near = rng.random((n, m)) < 0.6
-    rows, columns = np.nonzero(near)
-    chosen = associate(rows, columns, np.zeros(len(rows), np.int64), cost[rows, columns], n)
-    track, report = rows[chosen], columns[chosen]
-    assert len(set(track)) == len(track)
-    assert len(set(report)) == len(report)
-    assert near[track, report].all()
-    best = 0.0
-    for size in range(1, min(n, m) + 1):
-        for some in itertools.combinations(range(n), size):
-            for others in itertools.permutations(range(m), size):
-                if near[some, others].all():
-                    best = min(best, cost[some, others].sum())
-    assert cost[track, report].sum() == pytest.approx(best)
-
-
-@given(seed=st.integers(0, 2**32))
-def test_messages_are_assigned_as_if_each_came_alone(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    message_of = np.sort(rng.integers(0, 3, 9))  # of the reports
-    track, report = (index.ravel() for index in np.indices((4, 9)))
-    cost, message = rng.normal(0.0, 5.0, 36), message_of[report]
-    together = associate(track, report, message, cost, 4)
-    alone = [
-        some[associate(track[some], report[some], message[some], cost[some], 4)]
-        for some in (np.flatnonzero(message == m) for m in range(3))
-    ]
-    assert together.tolist() == sorted(np.concatenate(alone).tolist())
 
 
 @pytest.mark.parametrize(

@@ -15,14 +15,9 @@ from prediction_node.domain.frames import wrap_angle
 from prediction_node.domain.kinds import CLASS_COUNT, Modality, ObjectClass, Orientation
 from prediction_node.evaluation.tracking import judge_tracking
 from prediction_node.fusion import Fusion, FusionParameters
-from prediction_node.fusion.predict import (
-    motion_noise,
-    motion_table,
-    moved,
-    moved_place,
-    predict,
-    process_noise,
-)
+from prediction_node.fusion.kernels.motion import moved as moved_kernel
+from prediction_node.fusion.kernels.motion import past_places
+from prediction_node.fusion.predict import motion_noise, motion_table, predict
 from prediction_node.fusion.tracks import (
     STATE_COUNT,
     VX,
@@ -44,9 +39,30 @@ def noise_of(label: ObjectClass, n: int = 1) -> Any:
     return motion_noise(motion_table(P), np.eye(CLASS_COUNT)[[label] * n], np.ones(n, bool))
 
 
+def moved(
+    mean: np.ndarray, dt_s: float, parameters: FusionParameters = P
+) -> tuple[np.ndarray, np.ndarray]:
+    """States (N, 7) and Jacobians (N, 7, 7) after dt_s."""
+    n = len(mean)
+    memories = parameters.acceleration_memory_s, parameters.yaw_rate_memory_s
+    return moved_kernel(mean, np.arange(n), np.full(n, dt_s), *memories)
+
+
+def predicted(table: TrackTable, noise: np.ndarray, dt_s: float) -> TrackTable:
+    """A copy of the table after dt_s."""
+    later = table.picked(np.arange(len(table)))
+    predict(later, noise, np.full(len(table), dt_s), P)
+    return later
+
+
+def process_noise(noise: np.ndarray, mean: np.ndarray, dt_s: float) -> np.ndarray:
+    """(N, 7, 7) what dt_s adds to a covariance of zero."""
+    return predicted(table_of(mean, 0.0), noise, dt_s).independent
+
+
 def table_of(mean: np.ndarray, variance: float = 0.1) -> TrackTable:
     table = TrackTable.blank(len(mean), 0)
-    table.mean = mean
+    table.mean = mean.copy()
     table.independent = np.tile(variance * np.eye(STATE_COUNT), (len(mean), 1, 1))
     table.has_heading[:] = True
     return table
@@ -54,7 +70,7 @@ def table_of(mean: np.ndarray, variance: float = 0.1) -> TrackTable:
 
 @given(mean=states, dt_s=st.floats(-0.2, 0.2))
 def test_the_jacobian_is_the_derivative(mean: np.ndarray, dt_s: float) -> None:
-    _, jacobian = moved(mean, dt_s, P)
+    _, jacobian = moved(mean, dt_s)
     step = 1e-6
     # How fast memories fade depends weakly on speed; that the model takes as given.
     for i in range(STATE_COUNT):
@@ -62,7 +78,7 @@ def test_the_jacobian_is_the_derivative(mean: np.ndarray, dt_s: float) -> None:
         shifted[0, i] += step
         low = mean.copy()
         low[0, i] -= step
-        difference = moved(shifted, dt_s, P)[0] - moved(low, dt_s, P)[0]
+        difference = moved(shifted, dt_s)[0] - moved(low, dt_s)[0]
         difference[0, YAW] = wrap_angle(difference[0, YAW])
         rows = [r for r in range(STATE_COUNT) if not (r == YAW_RATE and i in (VX, VY))]
         # Places turn about the middle of the step: exact to the second order of a short one.
@@ -87,53 +103,78 @@ def test_a_steady_turn_follows_the_circle() -> None:
 @given(mean=states, dt_s=st.floats(0.01, 0.3))
 def test_prediction_makes_everything_less_certain(mean: np.ndarray, dt_s: float) -> None:
     table = table_of(mean)
-    _, independent, shared = predict(table, noise_of(ObjectClass.CAR), dt_s, P)
+    later = predicted(table, noise_of(ObjectClass.CAR), dt_s)
     before = np.linalg.slogdet(table.covariance[0, :4, :4])[1]
-    after = np.linalg.slogdet((independent + shared)[0, :4, :4])[1]
+    after = np.linalg.slogdet(later.covariance[0, :4, :4])[1]
     assert after > before
-    assert np.linalg.eigvalsh(independent[0])[0] > 0.0
+    assert np.linalg.eigvalsh(later.independent[0])[0] > 0.0
 
 
 @given(mean=states, late_s=st.floats(0.0, 0.2))
 def test_back_and_forth_leads_home(mean: np.ndarray, late_s: float) -> None:
-    past, _ = moved(mean, -late_s, P)
-    home, _ = moved(past, late_s, P)
+    past, _ = moved(mean, -late_s)
+    home, _ = moved(past, late_s)
     assert np.abs(home[0, [X, Y]] - mean[0, [X, Y]]).max() < 0.15 + 2.0 * late_s**2
 
 
 @given(mean=states, dt_s=st.floats(-0.3, 0.3))
 def test_places_alone_move_as_whole_states_do(mean: np.ndarray, dt_s: float) -> None:
-    assert np.allclose(moved_place(mean, np.array([dt_s])), moved(mean, dt_s, P)[0][:, :4])
+    places = past_places(mean, np.array([-dt_s, 0.0]))
+    assert np.allclose(places[0], moved(mean, dt_s)[0][:, :4])
+    assert np.allclose(places[1], mean[:, :4])
+
+
+@given(mean=states, dt_s=st.floats(-0.2, 0.2))
+def test_covariances_move_as_the_jacobian_says(mean: np.ndarray, dt_s: float) -> None:
+    rng = np.random.default_rng(0)
+    table = table_of(mean)
+    for part in (table.independent, table.shared):
+        root = rng.standard_normal((STATE_COUNT, STATE_COUNT))
+        part[0] = root @ root.T
+    noise = noise_of(ObjectClass.CAR)
+    later = predicted(table, noise, dt_s)
+    state, jacobian = moved(mean, dt_s)
+    added = process_noise(noise, mean, dt_s)[0]
+    assert np.allclose(later.mean, state)
+    assert np.allclose(
+        later.independent[0], jacobian[0] @ table.independent[0] @ jacobian[0].T + added
+    )
+    assert np.allclose(later.shared[0], jacobian[0] @ table.shared[0] @ jacobian[0].T)
+    assert np.array_equal(later.shared[0], later.shared[0].T)
 
 
 def test_each_track_moves_by_its_own_time() -> None:
-    mean = np.tile([[3.0, -2.0, 8.0, 1.0, 0.5, 0.2, 0.3]], (3, 1))
-    dt_s = np.array([0.0, 0.05, 0.15])
-    noise = noise_of(ObjectClass.CAR, 3)
-    together, jacobians = moved(mean, dt_s, P)
-    added = process_noise(noise, mean, dt_s, P)
+    mean = np.tile([[3.0, -2.0, 8.0, 1.0, 0.5, 0.2, 0.3]], (4, 1))
+    dt_s = np.array([0.0, 0.05, 0.15, 0.7])
+    together = table_of(mean)
+    predict(together, noise_of(ObjectClass.CAR, 4), dt_s, P)
     for i, each_s in enumerate(dt_s):
-        alone, jacobian = moved(mean[[i]], float(each_s), P)
-        assert np.allclose(together[i], alone[0])
-        assert np.allclose(jacobians[i], jacobian[0])
-        one = process_noise(noise_of(ObjectClass.CAR), mean[[i]], float(each_s), P)
-        assert np.allclose(added[i], one[0])
+        alone = predicted(table_of(mean[[i]]), noise_of(ObjectClass.CAR), float(each_s))
+        assert np.array_equal(together.mean[i], alone.mean[0])
+        assert np.array_equal(together.independent[i], alone.independent[0])
 
 
 def test_noise_in_two_steps_is_that_of_one() -> None:
     table = table_of(np.array([[0.0, 0.0, 10.0, 0.0, 0.0, 0.0, 0.0]]), 0.0)
     noise = noise_of(ObjectClass.PEDESTRIAN)
-    once = predict(table, noise, 0.1, P)[1]
-    mean, half, shared = predict(table, noise, 0.05, P)
-    table.mean, table.independent, table.shared = mean, half, shared
-    twice = predict(table, noise, 0.05, P)[1]
+    once = predicted(table, noise, 0.1).independent
+    twice = predicted(predicted(table, noise, 0.05), noise, 0.05).independent
     assert np.allclose(once[0, :4, :4], twice[0, :4, :4], rtol=1e-6, atol=1e-12)
+
+
+def test_the_past_is_as_uncertain_as_the_future() -> None:
+    mean = np.array([[0.0, 0.0, 10.0, 0.0, 0.0, 0.0, 0.0]])
+    noise = noise_of(ObjectClass.CAR)
+    assert np.allclose(
+        np.diagonal(process_noise(noise, mean, -0.1)[0]),
+        np.diagonal(process_noise(noise, mean, 0.1)[0]),
+    )
 
 
 def test_only_walkers_may_face_anywhere_soon() -> None:
     mean = np.array([[0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]])
-    walker = process_noise(noise_of(ObjectClass.PEDESTRIAN), mean, 0.1, P)[0, YAW, YAW]
-    car = process_noise(noise_of(ObjectClass.CAR), mean, 0.1, P)[0, YAW, YAW]
+    walker = process_noise(noise_of(ObjectClass.PEDESTRIAN), mean, 0.1)[0, YAW, YAW]
+    car = process_noise(noise_of(ObjectClass.CAR), mean, 0.1)[0, YAW, YAW]
     assert walker > 100.0 * car
 
 

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prediction_node.domain.frames import wrap_angle
 from prediction_node.domain.kinds import Modality
 from prediction_node.fusion import Fusion, FusionParameters
+from prediction_node.fusion.kernels import update
+from prediction_node.fusion.kernels.update import OMEGA_GRID, Told
 from prediction_node.fusion.tracks import STATE_COUNT, YAW, X, Y
-from prediction_node.fusion.update import OMEGA_GRID, Told, omega_of, split_update
 
 
 def random_covariance(rng: np.random.Generator, n: int, size: int = STATE_COUNT) -> np.ndarray:
@@ -28,18 +30,44 @@ def place_reports(
     n = len(innovation)
     told = np.zeros((n, STATE_COUNT))
     told[:, :2] = innovation
-    information = np.zeros((n, STATE_COUNT, STATE_COUNT))
-    information[:, :2, :2] = np.linalg.inv(covariance)
+    inverse = np.linalg.inv(covariance)
+    information = np.zeros((n, 8))
+    information[:, 0], information[:, 1] = inverse[:, 0, 0], inverse[:, 1, 1]
+    information[:, 2] = inverse[:, 0, 1]
     tracks = n // per_track
     return Told(
-        first=per_track * np.arange(tracks),
+        start=per_track * np.arange(tracks + 1),
         innovation=told,
         information=information,
         jacobian=np.tile(np.eye(STATE_COUNT), (n, 1, 1)),
         shared_part=np.full(n, shared_part),
-        known=np.zeros((tracks, STATE_COUNT)),
-        known_information=np.zeros((tracks, STATE_COUNT, STATE_COUNT)),
+        known_jacobian=np.zeros((tracks, STATE_COUNT)),
+        known=np.zeros((tracks, 2)),
     )
+
+
+def same_state(state: np.ndarray, wanted: np.ndarray) -> bool:
+    """Whether states (..., 7) are those wanted, which may have turned round."""
+    difference = state - wanted
+    difference[..., YAW] = wrap_angle(difference[..., YAW])
+    return np.allclose(difference, 0.0, atol=1e-6)
+
+
+def omega_for(
+    independent: np.ndarray, shared: np.ndarray, covariance: np.ndarray, shared_part: float
+) -> float:
+    """The weight for a report of a place, all covariances (2, 2)."""
+    xx, yy, xy = covariance[0, 0], covariance[1, 1], covariance[0, 1]
+    return update._omega_of(independent.copy(), shared.copy(), xx, yy, xy, shared_part)
+
+
+def split_update(
+    mean: np.ndarray, independent: np.ndarray, shared: np.ndarray, told: Told
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Means (K, 7) and covariance parts (K, 7, 7) after the update of all; the old ones stay."""
+    mean, independent, shared = mean.copy(), independent.copy(), shared.copy()
+    update.split_update(mean, independent, shared, np.arange(len(mean)), told)
+    return mean, independent, shared
 
 
 @given(seed=st.integers(0, 2**32))
@@ -55,7 +83,7 @@ def test_without_shared_errors_it_is_the_kalman_filter(seed: int) -> None:
     h[0, X] = h[1, Y] = 1.0
     for i in range(4):
         gain = p[i] @ h.T @ np.linalg.inv(h @ p[i] @ h.T + r[i])
-        assert np.allclose(new[i], mean[i] + gain @ innovation[i], atol=1e-6)
+        assert same_state(new[i], mean[i] + gain @ innovation[i])
         assert np.allclose(independent[i], p[i] - gain @ h @ p[i], atol=1e-6)
     assert np.allclose(shared, 0.0, atol=1e-5)
 
@@ -73,7 +101,7 @@ def test_with_shared_errors_only_it_is_covariance_intersection(seed: int) -> Non
     assert (shared[:, YAW, YAW] <= p[:, YAW, YAW] + 1e-9).all()
     shared, p = shared[:, :YAW, :YAW], p[:, :YAW, :YAW]
     h = np.eye(2, YAW)
-    omega = omega_of(r_none, p[:, :2, :2], r_none, r)
+    omega = [omega_for(r_none[i], p[i, :2, :2], r[i], 1.0) for i in range(3)]
     assert np.allclose(independent, 0.0)
     for i in range(3):
         wanted = np.linalg.inv(
@@ -94,22 +122,72 @@ def test_reports_used_together_say_what_they_say_one_after_the_other(seed: int) 
     step = (mean, p, none)
     for k in range(3):
         step = split_update(*step, place_reports(place[k::3] - step[0][:, :2], r[k::3], 0.0))
-    assert np.allclose(together[0], step[0], atol=1e-6)
+    assert same_state(together[0], step[0])
     assert np.allclose(together[1], step[1], atol=1e-6)
 
 
-@given(seed=st.integers(0, 2**32))
-def test_omega_is_the_best_of_its_grid(seed: int) -> None:
+@given(seed=st.integers(0, 2**32), part=st.floats(0.0, 1.0))
+def test_omega_is_the_best_of_its_grid(seed: int, part: float) -> None:
     rng = np.random.default_rng(seed)
-    p_i, p_s, r_i, r_s = (random_covariance(rng, 3, 2) for _ in range(4))
-    chosen = omega_of(p_i, p_s, r_i, r_s)
+    p_i, p_s, r = random_covariance(rng, 3, 2)
+    chosen = omega_for(p_i, p_s, r, part)
 
-    def fused(k: int, omega: float) -> float:
-        first, second = p_i[k] + p_s[k] / omega, r_i[k] + r_s[k] / (1 - omega)
+    def fused(omega: float) -> float:
+        first, second = p_i + p_s / omega, (1.0 - part) * r + part * r / (1.0 - omega)
         return float(np.linalg.det(np.linalg.inv(np.linalg.inv(first) + np.linalg.inv(second))))
 
-    for k in range(3):
-        assert fused(k, chosen[k]) <= min(fused(k, o) for o in OMEGA_GRID) * (1 + 1e-9)
+    assert chosen in OMEGA_GRID
+    assert fused(chosen) <= min(fused(omega) for omega in OMEGA_GRID) * (1 + 1e-9)
+
+
+@given(seed=st.integers(0, 2**32), part=st.floats(0.0, 1.0))
+def test_late_reports_of_everything_are_fused_as_the_formula_says(seed: int, part: float) -> None:
+    """With omega chosen, T = (1 + P L)^-1 in plain matrices."""
+    rng = np.random.default_rng(seed)
+    independent, shared = random_covariance(rng, 2)
+    mean = rng.uniform(-1.0, 1.0, STATE_COUNT)
+    blocks = [np.linalg.inv(random_covariance(rng, 2, 2)) for _ in range(3)]
+    rates = rng.uniform(0.1, 5.0, (3, 2))
+    jacobian = np.eye(STATE_COUNT) + np.triu(0.1 * rng.standard_normal((3, 7, 7)), 1)
+    innovation, slip = 0.1 * rng.standard_normal((3, 7)), rng.standard_normal(7)
+    innovation[:, 4] = 0.0  # nobody reports accelerations
+    packed = [
+        [block[i] for block in pair for i in ((0, 0), (1, 1), (0, 1))] + [*rate]
+        for pair, rate in zip(blocks, rates, strict=True)
+    ]
+    told = Told(
+        np.array([0, 3]),
+        innovation,
+        np.array(packed),
+        jacobian,
+        np.full(3, part),
+        slip[None].copy(),
+        np.array([[0.2, 1.5]]),
+    )
+    new = split_update(mean[None], independent[None], shared[None], told)
+
+    place = np.linalg.inv(sum(b[0] for b in blocks))
+    omega = omega_for(independent, shared, place, part) if part > 0.0 else OMEGA_GRID[-1]
+    total, errors, direction = 1.5 * np.outer(slip, slip), np.zeros((7, 7)), 0.3 * slip
+    repeated = part / (1.0 - omega)
+    certainty = 1.0 / (1.0 - part + repeated)
+    for t in range(3):
+        alone = np.zeros((7, 7))
+        alone[:2, :2], alone[2:4, 2:4] = blocks[t]
+        alone[5, 5], alone[6, 6] = rates[t]
+        present = certainty * jacobian[t].T @ alone @ jacobian[t]
+        total += present
+        errors += certainty * repeated * present
+        direction += certainty * jacobian[t].T @ alone @ innovation[t]
+    inflated = shared / omega
+    prior = independent + inflated
+    left = np.linalg.inv(np.eye(7) + prior @ total)
+    fused = left @ prior
+    tight = {'rtol': 1e-6, 'atol': 1e-8}
+    assert same_state(new[0][0], mean + fused @ direction)
+    wanted = left @ independent @ left.T + fused @ (total - errors) @ fused.T
+    assert np.allclose(new[1][0], wanted, **tight)
+    assert np.allclose(new[2][0], left @ inflated @ left.T + fused @ errors @ fused.T, **tight)
 
 
 @given(seed=st.integers(0, 2**32), part=st.floats(0.0, 1.0))
