@@ -15,6 +15,7 @@ from prediction_node.generation.agent_seconds import agent_seconds
 from prediction_node.generation.make import (
     MAP,
     SEARCH_SHARE,
+    city_for,
     learning_scene,
     suite_in,
 )
@@ -23,11 +24,10 @@ from prediction_node.generation.workers import cpu_time_s
 from prediction_node.lanelet.write import write_lanelet2
 from prediction_node.pipeline import Pipeline, inputs
 from prediction_node.simulation.city_map import lane_map_of
-from prediction_node.simulation.network.city import City, build_city
+from prediction_node.simulation.network.city import City
 from prediction_node.simulation.scenario import load_scenario, random_scenario
 from prediction_node.simulation.sensors.parameters import SuiteParameters
 from prediction_node.simulation.world.record import record
-from prediction_node.simulation.world.world import WARM_UP_S
 from prediction_node.vehicle.messages import messages
 
 WARM_UP_SCENE_S = 10.0
@@ -100,9 +100,9 @@ def _scene(
     """One scene as `simulate --scenes-only` makes it; None if its window is rejected."""
     clock.start()
     scenario = random_scenario(seed) if args.scenario == 'random' else load_scenario(args.scenario)
-    city = build_city(scenario, seed, folder, WARM_UP_S + (1.0 + SEARCH_SHARE) * duration_s)
+    city = city_for(scenario, seed, folder, duration_s)
     clock.lap('city')
-    result = record(city, duration_s, seed)
+    result = record(city, duration_s, seed, search_share=SEARCH_SHARE)
     clock.lap('world')
     if result.rejected is not None:
         return city, None

@@ -36,6 +36,7 @@ BAG, MAP, SCENE, SCENARIO = 'bag', 'map.osm', 'scene.npz', 'scenario.yaml'
 MAX_WINDOWS = 8  # thrown away in a row before a scene is given up
 VIEW_EVERY = 5  # instants of 0.1 s between two of visibility
 SEARCH_SHARE = 0.2  # of the duration, for which a city has traffic beyond it
+EVENTS_SHARE = 0.8  # of the duration, in which scripted events begin
 RECORDED_SHARE = 0.3  # of the work of a bag, when the world is recorded
 
 
@@ -79,10 +80,14 @@ def _drive(request: SceneRequest, seed: int, place: Path, on_progress: OnProgres
     """A drive through a city of its own; why it is to be thrown away, if it is."""
     scenario = request.scenario or random_scenario(seed)
     wanted_s = request.duration_s
-    city = build_city(scenario, seed, place, WARM_UP_S + (1.0 + SEARCH_SHARE) * wanted_s)
+    city = city_for(scenario, seed, place, wanted_s)
     share = RECORDED_SHARE if not request.scenes_only else 1.0
     result = record(
-        city, wanted_s, seed, progress=lambda done_s: on_progress(share * done_s / wanted_s)
+        city,
+        wanted_s,
+        seed,
+        search_share=SEARCH_SHARE,
+        progress=lambda done_s: on_progress(share * done_s / wanted_s),
     )
     if result.rejected is not None:
         return result.rejected
@@ -90,6 +95,19 @@ def _drive(request: SceneRequest, seed: int, place: Path, on_progress: OnProgres
     if recording.ego is None or not recording.valid[recording.ego].all():
         return 'robotaxi: it was not there all the time'
     return _Drive(city, recording, result.counts)
+
+
+def city_for(scenario: Scenario, seed: int, place: Path, duration_s: float) -> City:
+    """A city whose traffic lasts as long as a window may take, and whose scripted events begin
+    early enough to be seen in it.
+    """
+    return build_city(
+        scenario,
+        seed,
+        place,
+        WARM_UP_S + (1.0 + SEARCH_SHARE) * duration_s,
+        events_s=(WARM_UP_S + 0.5, WARM_UP_S + EVENTS_SHARE * duration_s),
+    )
 
 
 def _write(

@@ -20,8 +20,7 @@ from prediction_node.simulation.world.world import STEP_S, WARM_UP_S, World
 if TYPE_CHECKING:
     from prediction_node.simulation.network.city import City
 
-# An unclean instant costs this share of the wanted duration in further search at most.
-_SEARCH_SHARE = 1.0
+SEARCH_SHARE = 1.0  # of the wanted duration: how far beyond it a clean window may end
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,18 +40,20 @@ def record(
     seed: int,
     *,
     warm_up_s: float = WARM_UP_S,
+    search_share: float = SEARCH_SHARE,
     progress: Callable[[float], None] | None = None,
 ) -> SceneResult:
     """The first `duration_s` of the city, SUMO driving the robotaxi, in which no two boxes of which
     one moves overlap by more than contact.ALLOWED_M and nobody is taken out of a jam.
 
-    The search ends after twice the duration. `progress` is told the seconds of the window so far.
-    The same city, duration and seed give the same bits. SimulationError as World raises it.
+    The search ends `search_share` of the duration later; a window that is `rejected` is so with
+    'KIND: particulars', KIND being jam or overlap. `progress` is told the seconds of the window so
+    far. The same city, duration and seed give the same bits. SimulationError as World raises it.
     """
     wanted = round(duration_s / STEP_S) + 1
     if wanted < 2:
         raise SimulationError(f'a recording must last {STEP_S} s at least, got {duration_s}')
-    limit = wanted + round(_SEARCH_SHARE * wanted)
+    limit = wanted + round(search_share * wanted)
     with World(city, seed, STEP_S, warm_up_s) as world:
         tape = Tape(world.cast)
         judge = _Judge(world)
@@ -73,7 +74,8 @@ def record(
         if best[1] - best[0] < wanted:
             found_s = max(0, best[1] - best[0] - 1) * STEP_S
             rejected = (
-                f'only {found_s:.1f} of {duration_s:g} s in a row were clean; {judge.last_fault}'
+                f'{judge.last_kind}: only {found_s:.1f} of {duration_s:g} s in a row were clean; '
+                f'{judge.last_fault}'
             )
         name = f'{city.scenario.name}-{seed}'
         recording = tape.cut(name, *(best if best[1] > best[0] else (0, 1)))
@@ -86,14 +88,16 @@ class _Judge:
     def __init__(self, world: World) -> None:
         self._world = world
         self._teleports = world.counts['teleports']
-        self.last_fault = ''
+        self.last_kind = self.last_fault = ''
         self.counts = {'unclean_instants': 0, 'overlaps': 0}
         self._known: set[tuple[int, int]] = set()
 
     def fault(self, state: WorldState) -> str | None:
         """What is wrong at this instant; None if nothing is."""
-        fault = self._teleported() or self._overlapping(state, self._world.cast)
+        jam = self._teleported()
+        fault = jam or self._overlapping(state, self._world.cast)
         if fault:
+            self.last_kind = 'jam' if jam else 'overlap'
             self.counts['unclean_instants'] += 1
             self.last_fault = f'at {state.snapshot.stamp_ns * 1e-9:.1f} s {fault}'
         return fault
