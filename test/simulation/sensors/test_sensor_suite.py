@@ -14,6 +14,7 @@ from prediction_node.domain.errors import DataError, ParameterError
 from prediction_node.domain.kinds import Modality, ObjectClass
 from prediction_node.domain.recording import Recording
 from prediction_node.simulation.sensors.corners import CORNERS, corner_suite
+from prediction_node.simulation.sensors.nuisances import NUISANCES, with_nuisances
 from prediction_node.simulation.sensors.parameters import (
     SensorParameters,
     SuiteParameters,
@@ -211,6 +212,21 @@ def test_no_robotaxi_is_an_error(world: Recording) -> None:
 def test_shipped_yaml_is_the_defaults() -> None:
     assert load_suite(REPOSITORY / 'config' / 'sensors.yaml') == SuiteParameters()
     assert load_suite(REPOSITORY / 'config' / 'sensors_corners.yaml') == corner_suite()
+
+
+def test_everyday_trouble_leaves_range_noise_and_dropouts_as_they_are() -> None:
+    plain, troubled = corner_suite(), with_nuisances(corner_suite())
+    assert load_suite(REPOSITORY / 'config' / 'sensors_everyday.yaml') == troubled
+    for name, sensor in plain.sensors.items():
+        trouble = NUISANCES[sensor.kind]
+        for field in dataclasses.fields(sensor):
+            value = getattr(troubled.sensors[name], field.name)
+            assert value == trouble.get(field.name, getattr(sensor, field.name))
+    lidar = with_nuisances(SuiteParameters()).sensors['lidar']
+    assert dataclasses.replace(
+        lidar,
+        **{key: getattr(default_sensor(Modality.LIDAR), key) for key in NUISANCES[lidar.kind]},
+    ) == default_sensor(Modality.LIDAR)
 
 
 def test_shipped_yaml_lists_every_figure() -> None:
