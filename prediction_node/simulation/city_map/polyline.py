@@ -18,7 +18,8 @@ def arc_length_m(line_m: np.ndarray) -> np.ndarray:
 
 
 def length_m(line_m: np.ndarray) -> float:
-    return float(arc_length_m(line_m)[-1])
+    step = line_m[1:, :2] - line_m[:-1, :2]
+    return float(np.sqrt(step[:, 0] * step[:, 0] + step[:, 1] * step[:, 1]).sum())
 
 
 def without_repeats(line_m: np.ndarray) -> np.ndarray:
