@@ -222,11 +222,6 @@ def test_everyday_trouble_leaves_range_noise_and_dropouts_as_they_are() -> None:
         for field in dataclasses.fields(sensor):
             value = getattr(troubled.sensors[name], field.name)
             assert value == trouble.get(field.name, getattr(sensor, field.name))
-    lidar = with_nuisances(SuiteParameters()).sensors['lidar']
-    assert dataclasses.replace(
-        lidar,
-        **{key: getattr(default_sensor(Modality.LIDAR), key) for key in NUISANCES[lidar.kind]},
-    ) == default_sensor(Modality.LIDAR)
 
 
 def test_shipped_yaml_lists_every_figure() -> None:
