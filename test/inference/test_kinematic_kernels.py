@@ -80,7 +80,7 @@ def test_one_prediction_compiles_all_there_will_ever_be(build: Any) -> None:
 
 
 _CALLED_FROM_PYTHON = [
-    ('bodies', 'find_steered'),
+    ('bodies', 'read_classes'),
     ('bodies', 'read_attributes'),
     ('bodies', 'read_bodies'),
     ('lanes', 'closest_segments'),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from prediction_node.domain.kinds import CLASS_COUNT, MOTOR_VEHICLES, ObjectClass, class_mask
+from prediction_node.domain.kinds import MOTOR_VEHICLES, ObjectClass, class_mask
 from prediction_node.domain.lane_map import LaneMap
 from prediction_node.domain.prediction import MODE_COUNT, POSE_COUNT, Prediction
 from prediction_node.domain.scene import Scene
@@ -57,9 +57,8 @@ class KinematicEngine:
         pose = np.empty((n, MODE_COUNT, POSE_COUNT, 3))
         sigma = np.empty((n, MODE_COUNT, POSE_COUNT, 3))
         probability = np.empty((n, MODE_COUNT))
-        label = np.clip(agents.label, 0, CLASS_COUNT - 1)
-        steers = bodies.find_steered(
-            label=label,
+        label, steers = bodies.read_classes(
+            class_probabilities=table(agents.class_probabilities),
             velocity_mps=table(agents.velocity_mps),
             steers=_STEERS,
             unknown=int(ObjectClass.UNKNOWN),

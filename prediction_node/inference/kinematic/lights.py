@@ -10,6 +10,8 @@ from prediction_node.domain.lights import LightColour, LightShape, LightStates
 TURNS = len(Turn)
 # A state seen longer ago says nothing about now.
 MAX_AGE_S = 3.0
+# Red, amber and green are neighbours.
+_RED, _GREEN = int(LightColour.RED), int(LightColour.GREEN)
 _ARROWS: dict[int, tuple[int, ...]] = {
     LightShape.LEFT_ARROW: (Turn.LEFT,),
     LightShape.DOWN_LEFT_ARROW: (Turn.LEFT,),
@@ -60,16 +62,8 @@ class LightMemory:
 
     def colours(self, lane_map: LaneMap, lights: LightStates, stamp_ns: int) -> np.ndarray | None:
         """`colours_by_lane`, computed anew only where lamps, map or the lamps' use changed."""
-        key = tuple(
-            np.ascontiguousarray(each).tobytes()
-            for each in (
-                lights.group_id,
-                lights.colour,
-                lights.shape,
-                lights.confidence,
-                _useful(lights, stamp_ns),
-            )
-        )
+        fields = (lights.group_id, lights.colour, lights.shape, lights.confidence)
+        key = (*(each.tobytes() for each in fields), _useful(lights, stamp_ns).tobytes())
         if self._map is not lane_map or key != self._key:
             self._map, self._key = lane_map, key
             self._colours = colours_by_lane(lane_map, lights, stamp_ns)
@@ -79,5 +73,4 @@ class LightMemory:
 def _useful(lights: LightStates, stamp_ns: int) -> np.ndarray:
     """(E,) whether a lamp was seen lately and in a colour that forbids or allows."""
     recent = stamp_ns - lights.stamp_ns <= MAX_AGE_S * 1e9
-    red, green = LightColour.RED, LightColour.GREEN
-    return np.asarray(recent & (lights.colour >= red) & (lights.colour <= green))
+    return np.asarray(recent & (lights.colour >= _RED) & (lights.colour <= _GREEN))

@@ -178,18 +178,25 @@ def smoothness(position_m: np.ndarray, valid: np.ndarray, yaw_rad: float) -> flo
 
 
 @compiled
-def find_steered(
-    label: np.ndarray, velocity_mps: np.ndarray, steers: np.ndarray, unknown: int
-) -> np.ndarray:
-    """(N,) whether a body steers, as `steers` (labels,) says, or is `unknown` and fast.
+def read_classes(
+    class_probabilities: np.ndarray, velocity_mps: np.ndarray, steers: np.ndarray, unknown: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) most probable class, and (N,) whether the body steers; others step in any direction.
 
-    label (N,), velocity_mps (N, 2); the others may step in any direction.
+    class_probabilities (N, K), velocity_mps (N, 2). Classes steer as `steers` (K,) says, and the
+    class `unknown` if fast.
     """
-    found = np.empty(len(label), np.bool_)
+    label = np.empty(len(velocity_mps), np.int64)
+    steered = np.empty(len(velocity_mps), np.bool_)
     for i in range(len(label)):
+        best = 0
+        for k in range(class_probabilities.shape[1]):
+            if class_probabilities[i, k] > class_probabilities[i, best]:
+                best = k
         speed = math.hypot(velocity_mps[i, 0], velocity_mps[i, 1])
-        found[i] = steers[label[i]] or (label[i] == unknown and speed > UNKNOWN_STEERS_MPS)
-    return found
+        label[i] = best
+        steered[i] = steers[best] or (best == unknown and speed > UNKNOWN_STEERS_MPS)
+    return label, steered
 
 
 @compiled
