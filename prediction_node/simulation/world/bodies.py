@@ -89,6 +89,8 @@ class BodyTypes:
         self._known: dict[str, Body] = {}
 
     def __getitem__(self, type_id: str) -> Body:
+        # Who makes way for an emergency vehicle has a type of its own for a while, `car@its name`.
+        type_id = type_id.partition('@')[0]
         body = self._known.get(type_id)
         if body is None:
             body = self._known[type_id] = self._read(type_id)

@@ -54,7 +54,7 @@ class Ego:
         here = sumo.vehicle.getRouteIndex(EGO_ID)
         if here < 0 or len(edges) - here > _EDGES_AHEAD:
             return
-        type_id = sumo.vehicle.getTypeID(EGO_ID)
+        type_id = sumo.vehicle.getTypeID(EGO_ID).partition('@')[0]
         known = [edge for edge in sumo.edge.getIDList() if not edge.startswith(':')]
         for _ in range(_ATTEMPTS):
             goal = known[int(self._random.integers(len(known)))]

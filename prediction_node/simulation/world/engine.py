@@ -11,8 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
 from prediction_node.domain.errors import SimulationError
 
 # Sublane model: vehicles drift sideways in steps of this width instead of jumping over.
@@ -29,6 +27,11 @@ _OPTIONS = (
     *('--xml-validation', 'never', '--ignore-route-errors', 'true'),
 )
 _running: Engine | None = None
+_broken: str = ''  # why SUMO cannot be used any more in this process
+
+# Names of libsumo's domains.
+VEHICLE = 'vehicle'
+PERSON = 'person'
 
 
 class Engine:
@@ -47,6 +50,10 @@ class Engine:
         step_s: float,
     ) -> None:
         global _running
+        if _broken:
+            raise SimulationError(
+                f'SUMO broke down earlier in this process ({_broken}); start a new one'
+            )
         if _running is not None:
             raise SimulationError(
                 'a simulated world is running in this process already; close it, or run this one '
@@ -69,11 +76,36 @@ class Engine:
                     f'SUMO could not load the city: {_first_line(said(), error)}'
                 ) from error
         _running = self
+        # libsumo tells what it was last told of subscriptions in an earlier simulation, too.
+        self._stale = {
+            VEHICLE: set(self.sumo.vehicle.getAllSubscriptionResults()),
+            PERSON: set(self.sumo.person.getAllSubscriptionResults()),
+        }
 
     def step(self) -> None:
-        """One step of the traffic."""
+        """One step of the traffic. What fails here leaves SUMO in pieces: it is not even closed,
+        which would end the process.
+        """
+        global _broken
         with self.errors('failed at a step'):
-            self.sumo.simulationStep()
+            try:
+                self.sumo.simulationStep()
+            except Exception as error:
+                _broken = _first_line('', error)
+                raise
+
+    def subscribe(self, kind: str, name: str, variables: Sequence[int]) -> None:
+        """Have `results` tell these variables of a VEHICLE or PERSON from now on."""
+        self._stale[kind].discard(name)
+        getattr(self.sumo, kind).subscribe(name, variables)
+
+    def results(self, kind: str) -> Mapping[str, Mapping[int, Any]]:
+        """{name: {variable: value}} of everybody subscribed, in SUMO's order."""
+        told: Mapping[str, Mapping[int, Any]] = getattr(self.sumo, kind).getAllSubscriptionResults()
+        stale = self._stale[kind]
+        if not stale:
+            return told
+        return {name: values for name, values in told.items() if name not in stale}
 
     @contextlib.contextmanager
     def errors(self, what: str) -> Iterator[None]:
@@ -89,16 +121,9 @@ class Engine:
         if _running is not self:
             return
         _running = None
-        with _quiet():
-            self.sumo.close()
-
-
-def columns(results: Mapping[str, Mapping[int, Any]], *variables: int) -> np.ndarray:
-    """(M, C) values of subscription results, in their order; a position fills two columns."""
-    values: np.ndarray = np.array(
-        [[result[variable] for variable in variables] for result in results.values()]
-    )
-    return values
+        if not _broken:
+            with _quiet():
+                self.sumo.close()
 
 
 def _load() -> tuple[ModuleType, ModuleType]:

@@ -99,6 +99,7 @@ class Roster:
     def snapshot(self, stamp_ns: int) -> Snapshot:
         """Who is here, by increasing row. Centres lie half a height above the road."""
         rows = self.rows_here()
+        told = _TOLD[self._label[rows]]
         position = np.empty((len(rows), 3))
         position[:, :2] = self.position_m[rows]
         position[:, 2] = 0.5 * self._size_m[rows, 2]
@@ -109,8 +110,8 @@ class Roster:
             yaw_rad=self.yaw_rad[rows],
             velocity_mps=self.velocity_mps[rows],
             yaw_rate_radps=self.yaw_rate_radps[rows],
-            attributes=self.attributes[rows],
-            has_attribute=_TOLD[self._label[rows]],
+            attributes=self.attributes[rows] * told,
+            has_attribute=told,
         )
 
     def _grow(self) -> None:

@@ -15,7 +15,7 @@ from prediction_node.simulation.network.script import Script, StandingCar
 from prediction_node.simulation.world.articulation import Trail, box_between
 from prediction_node.simulation.world.bodies import BodyTypes
 from prediction_node.simulation.world.driving import Driving, planned_end_s
-from prediction_node.simulation.world.engine import Engine
+from prediction_node.simulation.world.engine import VEHICLE, Engine
 from prediction_node.simulation.world.leaving import Leaving
 from prediction_node.simulation.world.roster import Roster
 from prediction_node.simulation.world.state import EgoPose
@@ -50,6 +50,7 @@ class Vehicles:
         script: Script,
         step_s: float,
     ) -> None:
+        self._engine = engine
         self._sumo, self._roster, self._bodies = engine.sumo, roster, bodies
         self._driving, self._step_s = driving, step_s
         self._red_light_runners = frozenset(script.red_light_runners)
@@ -71,7 +72,7 @@ class Vehicles:
         """Take note of who set out, stopped by plan, drove on, or was taken out of a jam."""
         simulation, vehicle = self._sumo.simulation, self._sumo.vehicle
         for name in simulation.getDepartedIDList():
-            vehicle.subscribe(name, self._variables)
+            self._engine.subscribe(VEHICLE, name, self._variables)
             if name in self._red_light_runners:
                 vehicle.setSpeedMode(name, _HEEDS_ALL_BUT_RED)
         for name in simulation.getStopStartingVehiclesIDList():
@@ -95,9 +96,13 @@ class Vehicles:
         """Put everybody where SUMO says, and the robotaxi at `ego` if there is one, with what they
         show.
         """
+        # Who has just parked was told of once more.
+        parking = frozenset(self._just_parked)
         self._read_parked()
         self.driven, self.trailers = {}, {}
-        results = self._sumo.vehicle.getAllSubscriptionResults()
+        results = self._engine.results(VEHICLE)
+        if parking:
+            results = {name: told for name, told in results.items() if name not in parking}
         if results:
             self._read_driving(results, now_s, ego)
         self._leaving.look(self.rows())
@@ -169,7 +174,7 @@ class Vehicles:
             self._count_parked()
         else:
             return
-        self._sumo.vehicle.subscribe(name, self._variables)
+        self._engine.subscribe(VEHICLE, name, self._variables)
         if name in self._rows:
             self._leaving.wait(name, self._rows[name])
 

@@ -10,7 +10,7 @@ from prediction_node.domain.kinds import ATTRIBUTE_INDEX
 from prediction_node.simulation.network.script import Script
 from prediction_node.simulation.world.bodies import BodyTypes
 from prediction_node.simulation.world.contact import keep_apart
-from prediction_node.simulation.world.engine import Engine
+from prediction_node.simulation.world.engine import PERSON, Engine
 from prediction_node.simulation.world.roster import Roster
 from prediction_node.simulation.world.traits import draw
 from prediction_node.simulation.world.walking import Walking
@@ -44,6 +44,7 @@ class Walkers:
         looking_share: float,
         step_s: float,
     ) -> None:
+        self._engine = engine
         self._sumo, self._roster, self._bodies = engine.sumo, roster, bodies
         self._seed, self._looking_share = seed, looking_share
         self._step_s = step_s
@@ -62,7 +63,7 @@ class Walkers:
         """Take note of who set out; those of the script are not ours."""
         for name in self._sumo.simulation.getDepartedPersonIDList():
             if name not in scripted:
-                self._sumo.person.subscribe(name, self._variables)
+                self._engine.subscribe(PERSON, name, self._variables)
 
     def read(
         self, now_s: float, vehicles: np.ndarray, speed_mps: np.ndarray, scripted: np.ndarray
@@ -70,7 +71,7 @@ class Walkers:
         """Put everybody where SUMO says, smoothed and out of the way of each other, of vehicles
         (V, 6 boxes; V speeds) and of those of the script (rows), with what they show.
         """
-        results = self._sumo.person.getAllSubscriptionResults()
+        results = self._engine.results(PERSON)
         if not results:
             return
         position, road = self._variables

@@ -63,7 +63,8 @@ class World:
             self._ego = Ego(self._engine, roster, seed)
             self._alert = Alert(self._engine, roster, step_s)
             self._lights = Lights(self._engine, groups)
-            self.state = self._warm_up(round(warm_up_s / step_s), round(_WATCHED_S / step_s))
+            with self._engine.errors('failed in the warm-up'):
+                self.state = self._warm_up(round(warm_up_s / step_s), round(_WATCHED_S / step_s))
         except BaseException:
             self.close()
             raise
@@ -91,8 +92,9 @@ class World:
             self._ego.put(ego)
         else:
             self._ego.keep_going()
-        self._advance()
-        self.state = self._observe(ego)
+        with self._engine.errors('failed at a step'):
+            self._advance()
+            self.state = self._observe(ego)
         if self.cast.ego is None or not self.cast.is_here(self.cast.ego):
             raise SimulationError(f'the robotaxi has left the city after {self.now_s:.1f} s')
         return self.state
