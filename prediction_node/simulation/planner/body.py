@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from prediction_node.domain.frames import wrap_angle
 from prediction_node.domain.prediction import STEP_S
 from prediction_node.simulation.planner.parameters import BodyParameters
 from prediction_node.simulation.planner.path import Path
@@ -31,8 +32,8 @@ class BodyState:
 class Follower:
     """One plan at a time: the middle of the box shall be where its poses are, as fast as they say.
 
-    Speeds follow the plan's with a bounded jerk, steering is pure pursuit (Coulter 1992) from the
-    rear axle with a bounded rate. Without a fresh plan it brakes in the lane it knows.
+    Speeds follow the plan's with a bounded jerk, steering with a bounded rate. Without a fresh plan
+    it brakes in the lane it knows.
     """
 
     def __init__(self, parameters: BodyParameters) -> None:
@@ -100,17 +101,22 @@ class Follower:
         return float(self._acceleration[row] + _SPEED_GAIN * (planned - state.speed_mps))
 
     def _steering(self, state: BodyState) -> float:
-        """Curvature of the arc from the rear axle to a place ahead on the path."""
+        """Curvature that brings the middle of the box to the path and along it: the path's own a
+        little ahead, less what offset and heading are wrong by.
+        """
         if self._path is None:
             return 0.0
-        p = self._p
-        here = np.array([state.x_m, state.y_m])
-        arc, _ = self._path.project(here)
-        ahead = max(p.min_lookahead_m, p.lookahead_s * state.speed_mps)
-        target = self._path.at(arc + ahead)[:2] - here
-        cos, sin = np.cos(state.yaw_rad), np.sin(state.yaw_rad)
-        x, y = cos * target[0] + sin * target[1], cos * target[1] - sin * target[0]
-        curvature = 2.0 * y / max(float(x * x + y * y), 1.0)
+        p, path = self._p, self._path
+        arc, offset = path.project(middle_of(state, p))
+        preview = p.preview_s * state.speed_mps
+        ahead, here = (
+            float(np.interp(float(arc) + far, path.arc_m, path.curvature_1pm))
+            for far in (preview, 0.0)
+        )
+        # In a curve the middle moves to the outside of where the body points.
+        slip = np.arctan(p.centre_offset_m * here)
+        heading = float(wrap_angle(np.array(state.yaw_rad + slip - path.at(arc)[2])))
+        curvature = ahead - p.offset_gain_1pm2 * float(offset) - p.heading_gain_1pm * heading
         return float(np.clip(curvature, -p.max_curvature_1pm, p.max_curvature_1pm))
 
 

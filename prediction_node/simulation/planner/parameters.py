@@ -101,11 +101,14 @@ class BodyParameters:
     max_jerk_mps3: float = parameter(
         15.0, 'Fastest change of the acceleration.', unit='m/s^3', low=1.0, high=100.0
     )
-    lookahead_s: float = parameter(
-        0.6, 'Steers towards the place the path has in this time.', unit='s', low=0.1, high=5.0
+    preview_s: float = parameter(
+        0.25, 'Steers for the curve that comes in this time.', unit='s', low=0.0, high=5.0
     )
-    min_lookahead_m: float = parameter(
-        4.0, 'Steers towards a place at least this far ahead.', unit='m', low=1.0, high=20.0
+    offset_gain_1pm2: float = parameter(
+        0.12, 'Curvature per metre beside the path.', unit='1/m^2', low=0.0, high=1.0
+    )
+    heading_gain_1pm: float = parameter(
+        0.65, 'Curvature per radian off the path.', unit='1/m', low=0.0, high=5.0
     )
 
     def __post_init__(self) -> None:

@@ -23,6 +23,8 @@ from prediction_node.simulation.planner.risk import Surroundings, collision_cost
 from prediction_node.simulation.planner.route import Route, Stretch
 
 _AHEAD_M = 120.0
+_OFF_PLAN_M = 1.0
+_SHORTEST_PLAN_M = 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,11 +67,13 @@ class Planner:
         self._way = way
         self._parameters = parameters
         self._last = make.KEEP
+        self._plan: Trajectory | None = None
         self._lane: int | None = None
         self._driven: frozenset[int] = frozenset()
 
     def step(self, ego: EgoState, futures: Futures | None, lights: LightStates) -> Plan:
         """The plan from `ego` on. `futures` None or old: it stops in its lane."""
+        self._anchor = self._place_on_plan(ego)
         self._route = self._way.current(ego.position_m, ego.yaw_rad)
         place = self._route.place(ego.position_m, ego.yaw_rad)
         if place is None:
@@ -84,6 +88,24 @@ class Planner:
         around = Surroundings.of(futures, ego.stamp_ns, ego.position_m, self._parameters.reach_m)
         trajectories = self._candidates(stretch, ego, around, lights)
         return self._choose(trajectories, around, ego, stretch)
+
+    def _place_on_plan(self, ego: EgoState) -> np.ndarray:
+        """(3,) the place on the line driven so far that is next to the robotaxi.
+
+        New lines go on from the old one, not from where the body happens to be: to bring it back to
+        its line is the body's work, and a line that gives way to every error never corrects one.
+        """
+        here = np.array([*ego.position_m, ego.yaw_rad])
+        if self._plan is None:
+            return here
+        pose = self._plan.pose
+        if np.hypot(*(pose[-1, :2] - pose[0, :2])) < _SHORTEST_PLAN_M:
+            return here
+        path = Path.of(pose[:, :2])
+        arc, offset = path.project(ego.position_m)
+        if abs(float(offset)) > _OFF_PLAN_M or not -2.0 <= float(arc) <= path.length_m:
+            return here
+        return path.at(arc)
 
     # ---- candidates ----------------------------------------------------------------------------
 
@@ -117,7 +139,7 @@ class Planner:
     ) -> Line:
         # What is left of the way over shall take what is left of the time: else a nudge that is
         # planned anew every cycle would never arrive.
-        offset, _ = _relative(stretch.path, ego)
+        offset, _ = _relative(stretch.path, self._anchor)
         share = np.sqrt(min(abs(target_m - offset) / self._parameters.nudge_m, 1.0))
         length = max(4.0, float(share) * max(10.0, 2.5 * ego.speed_mps))
         return self._line(stretch, ego, target_m, length, lights)
@@ -141,7 +163,7 @@ class Planner:
         self, stretch: Stretch, ego: EgoState, target_m: float, length_m: float, lights: LightStates
     ) -> Line:
         p = self._parameters
-        offset, heading = _relative(stretch.path, ego)
+        offset, heading = _relative(stretch.path, self._anchor)
         path = make.blend(stretch.path, offset, heading, target_m, length_m)
         front = 0.5 * float(ego.size_m[0])
         stops = red_stops(
@@ -211,12 +233,12 @@ class Planner:
             if trajectory.name != self._last:
                 cost[row] += p.switching_cost
         chosen = int(np.argmin(cost))
-        self._last = trajectories[chosen].name
+        self._last, self._plan = trajectories[chosen].name, trajectories[chosen]
         return Plan(tuple(trajectories), cost, collision, chosen, '')
 
     def _stop_on(self, line: Line, ego: EgoState, reason: str) -> Plan:
         stop = self._drive(make.STOP, line, Obstacles.none(), ego)
-        self._last = make.STOP
+        self._last, self._plan = make.STOP, stop
         return Plan((stop,), np.zeros(1), np.zeros(1), 0, reason)
 
     def _only_stop(self, ego: EgoState, reason: str) -> Plan:
@@ -232,9 +254,9 @@ def _settling_m(speed_mps: float) -> float:
     return max(8.0, 2.0 * speed_mps)
 
 
-def _relative(path: Path, ego: EgoState) -> tuple[float, float]:
-    """Offset and heading of the robotaxi at the start of a path."""
+def _relative(path: Path, pose: np.ndarray) -> tuple[float, float]:
+    """Offset and heading of a pose (3,) at the start of a path."""
     start = path.at(np.array(0.0))
-    dx, dy = ego.position_m - start[:2]
+    dx, dy = pose[:2] - start[:2]
     offset = float(np.cos(start[2]) * dy - np.sin(start[2]) * dx)
-    return offset, float(wrap_angle(np.array(ego.yaw_rad - start[2])))
+    return offset, float(wrap_angle(np.array(pose[2] - start[2])))
