@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import lanelet2
@@ -11,6 +12,8 @@ import pytest
 
 from prediction_node.domain.lane_map import LaneKind
 from prediction_node.lanelet.validate import validate
+from prediction_node.lanelet.write import write_lanelet2
+from prediction_node.simulation.city_map import lane_map_of
 
 RANDOM = ('--rand', '--rand.iterations', '12', '--random-lanenumber', '-L', '3')
 WALKED = ('--default.sidewalk-width', '2', '--crossings.guess', '--walkingareas', '--tls.guess')
@@ -63,3 +66,8 @@ def test_the_map_read_is_the_map_made(each: Any) -> None:
                 continue  # ways across one walking area may touch, which says nothing
             assert sorted(one[i].tolist()) == sorted(other[i].tolist()), (name, i)
     assert [(a.id, a.kind) for a in loaded.areas] == [(a.id, a.kind) for a in made.areas]
+
+
+def test_the_same_city_makes_the_same_bytes(city: Any, city_map: Any, tmp_path: Path) -> None:
+    write_lanelet2(lane_map_of(city), tmp_path / 'again.osm')
+    assert (tmp_path / 'again.osm').read_bytes() == city_map.osm.read_bytes()
