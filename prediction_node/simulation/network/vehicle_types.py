@@ -43,6 +43,7 @@ class Temperament:
     gap_m: float
     sigma: float  # imperfection, SUMO's
     eagerness: float  # lane changes for speed, SUMO's lcSpeedGain
+    impatience: float  # readiness to make others brake, SUMO's
 
 
 def _trailer(length_m: float, gap_m: float, label: str = '') -> dict[str, str]:
@@ -97,11 +98,11 @@ BODIES: Mapping[str, tuple[Body, ...]] = {
 _LEAST_GAPS_M = {'bicycle': 1.0, 'parking': 0.4}
 # Speed sideways as a share of the speed ahead; who leaves the kerb steers hard.
 _STEEPEST = {'parking': 0.45}
-_STEADY = Temperament('steady', 1.0, 1.2, 2.2, 0.35, 1.0)
-_CAUTIOUS = Temperament('cautious', 0.88, 1.7, 2.8, 0.3, 0.5)
-_HURRIED = Temperament('hurried', 1.13, 0.9, 1.6, 0.45, 2.0)
-_EGO = Temperament('steady', 0.97, 1.5, 2.6, 0.0, 1.0)
-_ON_CALL = Temperament('hurried', 1.35, 0.9, 1.5, 0.2, 3.0)
+_STEADY = Temperament('steady', 1.0, 1.2, 2.2, 0.35, 1.0, 0.2)
+_CAUTIOUS = Temperament('cautious', 0.88, 1.7, 2.8, 0.3, 0.5, 0.0)
+_HURRIED = Temperament('hurried', 1.13, 0.9, 1.6, 0.45, 2.0, 0.5)
+_EGO = Temperament('steady', 0.97, 1.5, 2.6, 0.0, 1.0, 0.2)
+_ON_CALL = Temperament('hurried', 1.35, 0.9, 1.5, 0.2, 3.0, 0.5)
 
 
 def type_id(kind: str, body: Body, temperament: Temperament) -> str:
@@ -171,6 +172,11 @@ def _driving(kind: str, body: Body, temperament: Temperament) -> dict[str, str]:
         'tau': f'{temperament.headway_s:g}',
         'minGap': f'{_LEAST_GAPS_M.get(kind, temperament.gap_m):g}',
         'speedFactor': f'norm({temperament.speed_factor:g},{0.0 if kind == "ego" else 0.05:g})',
+        'impatience': f'{temperament.impatience:g}',
+        # Walkers who are farther from the car's path are not waited for.
+        'jmCrossingGap': '5',
+        # A standing truck ahead is seen in time to change lane without stopping behind it.
+        'lcSpeedGainLookahead': '6',
         'lcSpeedGain': f'{temperament.eagerness:g}',
         'latAlignment': 'center',
         'minGapLat': f'{0.4 if narrow else 0.6:g}',

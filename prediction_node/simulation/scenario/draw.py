@@ -100,6 +100,9 @@ def _demand(layout: Layout, rng: np.random.Generator) -> Demand:
     ends = [*layout.columns, *layout.columns, *layout.rows, *layout.rows]
     density = _between(rng, 0.35, 1.0)
     cars = density * sum(_CARS_PER_ARM[street] for street in ends)
+    # Without lights a dense stream of walkers over crosswalks would stop all traffic.
+    lights = set(layout.junctions) == {'signal'}
+    walkers = _between(rng, 60.0, 260.0) if lights else _between(rng, 40.0, 130.0)
     return Demand(
         car_per_h=_whole(cars),
         truck_per_h=_whole(cars * _between(rng, 0.03, 0.1)),
@@ -107,7 +110,7 @@ def _demand(layout: Layout, rng: np.random.Generator) -> Demand:
         trailer_per_h=_whole(cars * _between(rng, 0.01, 0.04)),
         motorcycle_per_h=_whole(cars * _between(rng, 0.02, 0.1)),
         bicycle_per_h=_whole(cars * _between(rng, 0.05, 0.3)),
-        pedestrian_per_h=_whole(_between(rng, 60.0, 260.0) * len(ends)),
+        pedestrian_per_h=_whole(walkers * len(ends)),
         parked_share=_between(rng, 0.3, 0.85),
     )
 
