@@ -7,12 +7,13 @@ lorry. Here they brake for any box ahead at the last moment, which leaves SUMO's
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from prediction_node.domain.interpolation import Snapshot
 from prediction_node.domain.kinds import WALKERS, class_mask
-from prediction_node.simulation.world.contact import boxes_of, must_brake
+from prediction_node.simulation.world.contact import must_brake
 from prediction_node.simulation.world.engine import Engine
 from prediction_node.simulation.world.roster import Roster
 
@@ -34,34 +35,41 @@ class Alert:
 
     def look(
         self,
-        driven: Mapping[str, int],
+        shot: Snapshot,
+        names: Sequence[str],
+        drivers: np.ndarray,
         trailers: Mapping[int, int],
         scripted: np.ndarray,
         now_s: float,
     ) -> None:
-        """Have those of `driven` (name -> row) brake who must, and the others go on as they like.
+        """Have those of D drivers (names, rows) brake who must, and the others go on as they like.
         `trailers` gives the row of the tractor for the row of a trailer; of walkers only those of
         the script (rows) are known to walk on.
         """
-        roster = self._roster
-        rows = roster.rows_here()
-        boxes = boxes_of(roster.position_m[rows], roster.yaw_rad[rows], roster.size_m[rows])
-        velocity = roster.velocity_mps[rows].copy()
-        velocity[_ON_FOOT[roster.label[rows]] & ~np.isin(rows, scripted)] = 0.0
-        part_of = np.array([trailers.get(row, row) for row in rows.tolist()])
-        names = [name for name in driven if self._heedless_until_s.get(name, 0.0) <= now_s]
-        drivers = np.searchsorted(rows, np.array([driven[name] for name in names], np.int64))
-        brakes = must_brake(boxes, velocity, roster.yaw_rate_radps[rows], drivers, part_of)
-        held = [name for name, brake in zip(names, brakes, strict=True) if brake]
+        rows = shot.row
+        velocity = shot.velocity_mps.copy()
+        velocity[_ON_FOOT[self._roster.label[rows]]] = 0.0
+        if len(scripted):
+            known = np.searchsorted(rows, scripted)
+            velocity[known] = shot.velocity_mps[known]
+        part_of = rows.copy()
+        for trailer, tractor in trailers.items():
+            part_of[np.searchsorted(rows, trailer)] = tractor
+        boxes, places = self._roster.boxes(rows), np.searchsorted(rows, drivers)
+        brakes = must_brake(boxes, velocity, shot.yaw_rate_radps, places, part_of)
+        heedless = self._heedless_until_s
+        must = [names[k] for k in np.flatnonzero(brakes).tolist()]
+        held = [name for name in must if heedless.get(name, 0.0) <= now_s]
+        row_of = dict(zip(names, places.tolist(), strict=True)) if held else {}
         for name in held:
-            speed = float(np.hypot(*roster.velocity_mps[driven[name]]))
+            speed = float(np.hypot(*shot.velocity_mps[row_of[name]]))
             self._vehicle.setSpeed(name, max(0.0, speed - _BRAKES_MPS2 * self._step_s))
             if name not in self._held_since_s:
                 self._held_since_s[name] = now_s
                 self.brakings += 1
             elif now_s - self._held_since_s[name] > _PATIENCE_S:
-                self._heedless_until_s[name] = now_s + _IMPATIENT_S
+                heedless[name] = now_s + _IMPATIENT_S
         for name in [name for name in self._held_since_s if name not in held]:
             del self._held_since_s[name]
-            if name in driven:
+            if name in names:
                 self._vehicle.setSpeed(name, -1.0)

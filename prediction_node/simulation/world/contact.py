@@ -82,10 +82,8 @@ def keep_apart(
     is moved by more than `longest_m`. From moving vehicles they step to the side.
     """
     moved = walkers_m.copy()
-    _keep_apart(moved, half_width_m, free, boxes, speed_mps)
-    step = moved[:free] - walkers_m[:free]
-    length = np.maximum(np.hypot(*step.T), 1e-12)
-    return np.asarray(walkers_m[:free] + step * np.minimum(1.0, longest_m / length)[:, None])
+    _keep_apart(moved, walkers_m, half_width_m, free, boxes, speed_mps, longest_m)
+    return moved[:free]
 
 
 @compiled
@@ -190,7 +188,13 @@ def _must_brake(
 
 @compiled
 def _keep_apart(
-    at: np.ndarray, half_width: np.ndarray, free: int, boxes: np.ndarray, speed: np.ndarray
+    at: np.ndarray,
+    was: np.ndarray,
+    half_width: np.ndarray,
+    free: int,
+    boxes: np.ndarray,
+    speed: np.ndarray,
+    longest: float,
 ) -> None:
     n = len(at)
     order = np.argsort(at[:, 0], kind='mergesort')
@@ -240,3 +244,9 @@ def _keep_apart(
                     push = ahead if along >= 0.0 else -ahead
                     at[i, 0] += push * boxes[v, 2]
                     at[i, 1] += push * boxes[v, 3]
+    for i in range(free):
+        dx, dy = at[i, 0] - was[i, 0], at[i, 1] - was[i, 1]
+        step = math.hypot(dx, dy)
+        if step > longest:
+            at[i, 0] = was[i, 0] + dx * longest / step
+            at[i, 1] = was[i, 1] + dy * longest / step

@@ -94,14 +94,12 @@ class Driving:
         """A planned stop is over."""
         self._stops.pop(name, None)
 
-    def show(
-        self, rows: np.ndarray, speed_mps: np.ndarray, bits: np.ndarray, step_s: float
-    ) -> None:
-        """What M vehicles that drive show, by their rows, speeds and SUMO signals."""
+    def show(self, rows: np.ndarray, signals: np.ndarray, step_s: float) -> None:
+        """What M vehicles that drive show, by their rows and SUMO's signals."""
         roster = self._roster
         _show(
-            *(rows, speed_mps, bits, step_s, self._signals, self._wheelbase_m),
-            *(roster.yaw_rate_radps, roster.attributes, _SHOWN),
+            *(rows, signals, step_s, self._signals, self._wheelbase_m),
+            *(roster.velocity_mps, roster.yaw_rate_radps, roster.attributes, _SHOWN),
         )
 
     def stand(self, rows: Mapping[str, int], now_s: float) -> None:
@@ -151,11 +149,11 @@ class Driving:
 @compiled
 def _show(
     rows: np.ndarray,
-    speed: np.ndarray,
-    bits: np.ndarray,
+    told: np.ndarray,
     step_s: float,
     signals: np.ndarray,
     wheelbase: np.ndarray,
+    velocity: np.ndarray,
     yaw_rate: np.ndarray,
     shown: np.ndarray,
     columns: np.ndarray,
@@ -165,13 +163,14 @@ def _show(
     """
     left, right, brake, hazard, door, parked, wheel = columns
     for k in range(len(rows)):
-        row = rows[k]
-        shown[row, left] = 1.0 if signals[row] and bits[k] & _BLINKER_LEFT else 0.0
-        shown[row, right] = 1.0 if signals[row] and bits[k] & _BLINKER_RIGHT else 0.0
-        shown[row, brake] = 1.0 if bits[k] & _BRAKE_LIGHT else 0.0
+        row, bits = rows[k], int(told[k])
+        shown[row, left] = 1.0 if signals[row] and bits & _BLINKER_LEFT else 0.0
+        shown[row, right] = 1.0 if signals[row] and bits & _BLINKER_RIGHT else 0.0
+        shown[row, brake] = 1.0 if bits & _BRAKE_LIGHT else 0.0
         shown[row, hazard] = shown[row, door] = shown[row, parked] = 0.0
-        if speed[k] >= _STEERING_SPEED_MPS:
-            wanted = math.atan(wheelbase[row] * yaw_rate[row] / speed[k])
+        speed = math.hypot(velocity[row, 0], velocity[row, 1])
+        if speed >= _STEERING_SPEED_MPS:
+            wanted = math.atan(wheelbase[row] * yaw_rate[row] / speed)
             wanted = min(max(wanted, -_MAX_WHEEL_RAD), _MAX_WHEEL_RAD)
             turn = wanted - shown[row, wheel]
             most = _WHEEL_RADPS * step_s

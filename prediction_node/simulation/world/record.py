@@ -12,7 +12,7 @@ from prediction_node.domain.cast import Cast
 from prediction_node.domain.errors import SimulationError
 from prediction_node.domain.kinds import CLASS_NAMES
 from prediction_node.domain.recording import Recording
-from prediction_node.simulation.world.contact import MOVING_MPS, boxes_of, overlaps
+from prediction_node.simulation.world.contact import MOVING_MPS, overlaps
 from prediction_node.simulation.world.state import WorldState
 from prediction_node.simulation.world.tape import Tape
 from prediction_node.simulation.world.world import STEP_S, WARM_UP_S, World
@@ -109,8 +109,7 @@ class _Judge:
     def _overlapping(self, state: WorldState, cast: Cast) -> str | None:
         shot = state.snapshot
         moving = np.hypot(*shot.velocity_mps.T) > MOVING_MPS
-        size = cast.size_m[shot.row]
-        found = overlaps(boxes_of(shot.position_m, shot.yaw_rad, size), moving)
+        found = overlaps(self._world.cast.boxes(shot.row), moving)
         if not len(found.depth_m):
             return None
         pairs = {

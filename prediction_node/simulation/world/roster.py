@@ -96,6 +96,10 @@ class Roster:
         """(M,) increasing."""
         return np.flatnonzero(self._seen[: len(self._ids)] == self._step)
 
+    def boxes(self, rows: np.ndarray) -> np.ndarray:
+        """(M, 6) as contact.boxes_of makes them."""
+        return _boxes(rows, self.position_m, self.yaw_rad, self._size_m)
+
     def snapshot(self, stamp_ns: int) -> Snapshot:
         """Who is here, by increasing row. Centres lie half a height above the road."""
         rows = self.rows_here()
@@ -154,3 +158,17 @@ def _place(
         position[row, 1] = new_position[k, 1]
         yaw[row] = heading
         seen[row] = step
+
+
+@compiled
+def _boxes(rows: np.ndarray, position: np.ndarray, yaw: np.ndarray, size: np.ndarray) -> np.ndarray:
+    boxes = np.empty((len(rows), 6))
+    for k in range(len(rows)):
+        row = rows[k]
+        boxes[k, 0] = position[row, 0]
+        boxes[k, 1] = position[row, 1]
+        boxes[k, 2] = math.cos(yaw[row])
+        boxes[k, 3] = math.sin(yaw[row])
+        boxes[k, 4] = 0.5 * size[row, 0]
+        boxes[k, 5] = 0.5 * size[row, 1]
+    return boxes

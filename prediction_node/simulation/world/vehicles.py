@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from prediction_node.compiled import compiled
 from prediction_node.domain.frames import wrap_angle
 from prediction_node.domain.kinds import ObjectClass
 from prediction_node.simulation.network.script import Script, StandingCar
@@ -63,9 +64,11 @@ class Vehicles:
         self._for_good = [self._stand(car) for car in script.parked]
         self._parked_rows = np.array(self._for_good, np.int64)
         tc = engine.constants
-        self._variables = [tc.VAR_POSITION, tc.VAR_ANGLE, tc.VAR_SPEED, tc.VAR_SIGNALS]
+        self._variables = [tc.VAR_POSITION, tc.VAR_ANGLE, tc.VAR_SIGNALS]
         self.removed = 0
-        self.driven: dict[str, int] = {}  # name -> row of those that move or might
+        # Those that move or might, in SUMO's order.
+        self.drivers: list[str] = []
+        self.driver_rows = np.zeros(0, np.int64)
         self.trailers: dict[int, int] = {}  # row of a trailer -> row before it
 
     def watch(self, now_s: float) -> None:
@@ -90,7 +93,9 @@ class Vehicles:
 
     def rows(self) -> np.ndarray:
         """(V,) of all boxes on wheels that move or might."""
-        return np.array([*self.driven.values(), *self.trailers], np.int64)
+        if not self.trailers:
+            return self.driver_rows
+        return np.concatenate([self.driver_rows, np.array(list(self.trailers))])
 
     def read(self, now_s: float, ego: EgoPose | None) -> None:
         """Put everybody where SUMO says, and the robotaxi at `ego` if there is one, with what they
@@ -99,44 +104,47 @@ class Vehicles:
         # Who has just parked was told of once more.
         parking = frozenset(self._just_parked)
         self._read_parked()
-        self.driven, self.trailers = {}, {}
         results = self._engine.results(VEHICLE)
         if parking:
             results = {name: told for name, told in results.items() if name not in parking}
         if results:
             self._read_driving(results, now_s, ego)
+        else:
+            self.drivers, self.driver_rows, self.trailers = [], np.zeros(0, np.int64), {}
         self._leaving.look(self.rows())
         self._driving.prepare(self._rows, now_s, self._step_s)
 
     def _read_driving(
         self, results: Mapping[str, Mapping[int, Any]], now_s: float, ego: EgoPose | None
     ) -> None:
-        position, angle, speed, signals = self._variables
+        position, angle, signals = self._variables
+        values = np.array([(*r[position], r[angle], r[signals]) for r in results.values()])
         names = list(results)
-        values = np.array(
-            [(*r[position], r[angle], r[speed], r[signals]) for r in results.values()]
-        )
-        front_m, speed_mps = values[:, :2], values[:, 3]
-        yaw = 0.5 * np.pi - np.radians(values[:, 2])
-        if not results.keys() <= self._rows.keys():
+        newcomers_mps = np.zeros(len(names))
+        if names != self.drivers:
             for place, name in enumerate(names):
                 if name not in self._rows:
-                    self._meet(name, front_m[place], float(yaw[place]))
-        self.driven = {name: self._rows[name] for name in names}
-        rows = np.array(list(self.driven.values()))
-        half_m = 0.5 * self._roster.size_m[rows, 0]
-        centre = front_m - half_m[:, None] * np.stack([np.cos(yaw), np.sin(yaw)], axis=-1)
-        trailers = self._draw(names, front_m, centre, yaw, speed_mps)
+                    self._meet(name, values[place, :2], _yaw_rad(values[place, 2]))
+                    newcomers_mps[place] = self._sumo.vehicle.getSpeed(name)
+            self.drivers = names
+            self.driver_rows = np.array([self._rows[name] for name in names])
+        rows, roster = self.driver_rows, self._roster
+        centre, yaw = np.empty((len(rows), 2)), np.empty(len(rows))
+        _centres(values, rows, roster.size_m, centre, yaw)
+        trailers = self._draw(names, values[:, :2], centre, yaw)
         if ego is not None:
             place = names.index(EGO_ID)
             centre[place], yaw[place] = ego.position_m[:2], ego.yaw_rad
-            speed_mps[place] = ego.speed_mps
-        self._roster.place(rows, centre, yaw, speed_mps)
-        self._driving.show(rows, speed_mps, values[:, 4].astype(np.int64), self._step_s)
+        roster.place(rows, centre, yaw, newcomers_mps)
+        if ego is not None and roster.ego is not None:
+            along = np.array([math.cos(ego.yaw_rad), math.sin(ego.yaw_rad)])
+            roster.velocity_mps[roster.ego] = ego.speed_mps * along
+        self._driving.show(rows, values[:, 3], self._step_s)
         self._driving.stand(self._rows, now_s)
-        for train, centre_m, yaw_rad, mps in trailers:
+        for train, centre_m, yaw_rad in trailers:
+            mps = float(newcomers_mps[names.index(roster.track_id[train.row])])
             row = np.array([train.trailer_row])
-            self._roster.place(row, centre_m[None], np.array([yaw_rad]), np.array([mps]))
+            roster.place(row, centre_m[None], np.array([yaw_rad]), np.array([mps]))
             self._driving.trail(train.row, train.trailer_row)
 
     def _read_parked(self) -> None:
@@ -144,7 +152,7 @@ class Vehicles:
         self._roster.stay(self._parked_rows)
         for name in self._just_parked:
             front_m = np.array(vehicle.getPosition(name))
-            yaw_rad = 0.5 * math.pi - math.radians(vehicle.getAngle(name))
+            yaw_rad = _yaw_rad(vehicle.getAngle(name))
             if name not in self._rows:
                 self._meet(name, front_m, yaw_rad)
             row = self._parked[name] = self._rows[name]
@@ -199,9 +207,8 @@ class Vehicles:
         front_m: np.ndarray,
         centre: np.ndarray,
         yaw: np.ndarray,
-        speed_mps: np.ndarray,
-    ) -> list[tuple[_Train, np.ndarray, float, float]]:
-        """Move trains on: the boxes in front in place, those behind returned with their speed."""
+    ) -> list[tuple[_Train, np.ndarray, float]]:
+        """Move trains on: the boxes in front in place, those behind returned."""
         drawn = []
         self.trailers = {}
         for name in list(self._trains):
@@ -214,5 +221,22 @@ class Vehicles:
             centre[place], yaw[place] = box_between(ends[0], ends[1])
             behind_m, behind_rad = box_between(ends[2], ends[3])
             self.trailers[train.trailer_row] = train.row
-            drawn.append((train, behind_m, behind_rad, float(speed_mps[place])))
+            drawn.append((train, behind_m, behind_rad))
         return drawn
+
+
+def _yaw_rad(angle_deg: float) -> float:
+    """SUMO's angles run clockwise from north."""
+    return 0.5 * math.pi - math.radians(angle_deg)
+
+
+@compiled
+def _centres(
+    values: np.ndarray, rows: np.ndarray, size: np.ndarray, centre: np.ndarray, yaw: np.ndarray
+) -> None:
+    """Box centres and yaw from front bumpers and angles; values x, y, angle_deg, ..."""
+    for k in range(len(rows)):
+        yaw[k] = 0.5 * math.pi - values[k, 2] * math.pi / 180.0
+        half = 0.5 * size[rows[k], 0]
+        centre[k, 0] = values[k, 0] - half * math.cos(yaw[k])
+        centre[k, 1] = values[k, 1] - half * math.sin(yaw[k])

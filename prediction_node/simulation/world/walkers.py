@@ -20,6 +20,7 @@ LOOKING = ATTRIBUTE_INDEX['looking_at_road']
 # As fast as people make room.
 _ASIDE_MPS = 2.5
 _BULK = 1.2
+_TURNS = 4
 
 
 @dataclass(slots=True)
@@ -55,7 +56,12 @@ class Walkers:
         self._cuts: dict[str, int] = {}
         self._looks = np.zeros(64, bool)
         tc = engine.constants
-        self._variables = [tc.VAR_POSITION, tc.VAR_ROAD_ID]
+        self._variables = [tc.VAR_POSITION]
+        self._turn = 0
+        self._names: list[str] = []  # who is here, in SUMO's order; the arrays go with it
+        self._now = np.zeros(0, np.int64)
+        self._half_width_m = np.zeros(0)
+        self._no_speed = np.zeros(0)
         self.jumps_smoothed = 0
         self.tracks_cut = 0
 
@@ -73,40 +79,58 @@ class Walkers:
         """
         results = self._engine.results(PERSON)
         if not results:
+            self._names = []
             return
-        position, road = self._variables
+        (position,) = self._variables
         names = list(results)
-        said = np.array([result[position] for result in results.values()])
-        roads = [result[road] for result in results.values()]
-        if not results.keys() <= self._rows.keys():
+        said = np.array([told[position] for told in results.values()])
+        if names != self._names:
             for place, name in enumerate(names):
                 if name not in self._rows:
                     self._meet(name, name, said[place])
-        rows = np.array([self._rows[name] for name in names])
-        steps = self._walking.step(rows, said)
-        for place in np.flatnonzero(steps.cut).tolist():
-            name = names[place]
-            count = self._cuts[name] = self._cuts.get(name, 0) + 1
-            rows[place] = self._meet(name, f'{name}.{count}', said[place])
-            steps.position_m[place] = said[place]
-            steps.yaw_rad[place] = self._yaw_rad(name)
-        roster = self._roster
-        everybody_m = np.concatenate([steps.position_m, roster.position_m[scripted]])
-        # Dogs are long; and nobody of the script gives way.
-        bulk_m = _BULK * roster.size_m[scripted, :2].max(axis=1, initial=0.0)
-        half_m = np.concatenate([0.5 * roster.size_m[rows, 1], 0.5 * bulk_m])
+            self._count(names)
+        steps = self._walking.step(self._now, said)
+        if steps.cut.any():
+            for place in np.flatnonzero(steps.cut).tolist():
+                name = names[place]
+                count = self._cuts[name] = self._cuts.get(name, 0) + 1
+                self._meet(name, f'{name}.{count}', said[place])
+                steps.position_m[place] = said[place]
+                steps.yaw_rad[place] = self._yaw_rad(name)
+            self._count(names)
+            self.tracks_cut += int(steps.cut.sum())
+        self.jumps_smoothed += int(np.count_nonzero(steps.jumped))
+        rows, roster = self._now, self._roster
+        at_m, half_m = steps.position_m, self._half_width_m
+        if len(scripted):
+            # Dogs are long; and nobody of the script gives way.
+            bulk_m = 0.5 * _BULK * roster.size_m[scripted, :2].max(axis=1)
+            at_m = np.concatenate([at_m, roster.position_m[scripted]])
+            half_m = np.concatenate([half_m, bulk_m])
         longest_m = _ASIDE_MPS * self._step_s
-        apart_m = keep_apart(everybody_m, half_m, len(rows), vehicles, speed_mps, longest_m)
+        apart_m = keep_apart(at_m, half_m, len(rows), vehicles, speed_mps, longest_m)
         self._walking.moved(rows, apart_m)
-        self.tracks_cut += int(steps.cut.sum())
-        self.jumps_smoothed += int(steps.jumped.sum())
-        self._roster.place(rows, apart_m, steps.yaw_rad, np.zeros(len(rows)))
-        # Names of edges within junctions (crosswalks and the corners before them) begin with a
-        # colon: it is there that people look, if they do.
-        at_crossing = np.array([name[0] == ':' for name in roads])
-        self._roster.attributes[rows, LOOKING] = at_crossing & self._looks[rows]
-        if self._late:
-            self._delay(dict(zip(names, roads, strict=True)), now_s)
+        roster.place(rows, apart_m, steps.yaw_rad, self._no_speed)
+        self._glance(names)
+        self._delay(now_s)
+
+    def _count(self, names: list[str]) -> None:
+        """Others are here than a step ago."""
+        self._names = names
+        self._now = np.array([self._rows[name] for name in names])
+        self._half_width_m = 0.5 * self._roster.size_m[self._now, 1]
+        self._no_speed = np.zeros(len(names))
+
+    def _glance(self, names: list[str]) -> None:
+        """Who looks does so at crosswalks and on the corners before them: on edges within
+        junctions, whose names begin with a colon. Everybody's turn comes every few steps.
+        """
+        self._turn = (self._turn + 1) % _TURNS
+        for name in names[self._turn :: _TURNS]:
+            row = self._rows[name]
+            if self._looks[row]:
+                road = self._sumo.person.getRoadID(name)
+                self._roster.attributes[row, LOOKING] = road.startswith(':')
 
     def _yaw_rad(self, name: str) -> float:
         return float(0.5 * np.pi - np.radians(self._sumo.person.getAngle(name)))
@@ -123,19 +147,22 @@ class Walkers:
         self._looks[row] = not on_phone and draw(self._seed, name, 'looks') < self._looking_share
         return row
 
-    def _delay(self, roads: dict[str, str], now_s: float) -> None:
+    def _delay(self, now_s: float) -> None:
         """Phone holders notice late that they may go: hold them on their first step onto a
         crosswalk.
         """
-        for name, late in self._late.items():
-            road = roads.get(name)
-            if road is None:
+        person = self._sumo.person
+        for name in [name for name in self._late if name in self._rows]:
+            late = self._late[name]
+            if name not in self._names:
+                del self._late[name]
                 continue
+            road = person.getRoadID(name)
             if late.until_s is not None and now_s >= late.until_s:
-                self._sumo.person.setSpeed(name, -1.0)
+                person.setSpeed(name, -1.0)
                 late.until_s = None
             elif road != late.road and _is_crosswalk(road) and not _is_crosswalk(late.road):
-                self._sumo.person.setSpeed(name, 0.0)
+                person.setSpeed(name, 0.0)
                 late.until_s = now_s + late.delay_s
             late.road = road
 

@@ -12,7 +12,6 @@ from prediction_node.simulation.network.net_file import read_network
 from prediction_node.simulation.network.signals import signal_groups
 from prediction_node.simulation.world.alert import Alert
 from prediction_node.simulation.world.bodies import BodyTypes
-from prediction_node.simulation.world.contact import boxes_of
 from prediction_node.simulation.world.crossings import Crossings
 from prediction_node.simulation.world.driving import Driving
 from prediction_node.simulation.world.ego import Ego
@@ -20,7 +19,7 @@ from prediction_node.simulation.world.engine import Engine
 from prediction_node.simulation.world.lights import Lights
 from prediction_node.simulation.world.roster import Roster
 from prediction_node.simulation.world.state import EgoPose, WorldState
-from prediction_node.simulation.world.vehicles import Vehicles
+from prediction_node.simulation.world.vehicles import EGO_ID, Vehicles
 from prediction_node.simulation.world.walkers import Walkers
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ class World:
             self._alert = Alert(self._engine, roster, step_s)
             self._lights = Lights(self._engine, groups)
             with self._engine.errors('failed in the warm-up'):
-                self.state = self._warm_up(round(warm_up_s / step_s), round(_WATCHED_S / step_s))
+                self._warm_up(round(warm_up_s / step_s), round(_WATCHED_S / step_s))
         except BaseException:
             self.close()
             raise
@@ -93,8 +92,8 @@ class World:
         else:
             self._ego.keep_going()
         with self._engine.errors('failed at a step'):
-            self._advance()
-            self.state = self._observe(ego)
+            self._advance(ego)
+            self._observe(ego)
         if self.cast.ego is None or not self.cast.is_here(self.cast.ego):
             raise SimulationError(f'the robotaxi has left the city after {self.now_s:.1f} s')
         return self.state
@@ -114,48 +113,50 @@ class World:
     ) -> None:
         self.close()
 
-    def _warm_up(self, steps: int, watched: int) -> WorldState:
-        """The first state: after `steps`, the last of them watched, and not before the robotaxi
+    def _warm_up(self, steps: int, watched: int) -> None:
+        """To the first state: after `steps`, the last of them watched, and not before the robotaxi
         is there.
         """
         for _ in range(max(0, steps - watched)):
             self._ego.keep_going()
-            self._advance(watchful=False)
-        state = self._observe(None)
+            self._engine.step()
+            self._take_note()
+        self._observe(None)
         while self._steps < steps or self.cast.ego is None:
             if self.now_s > _EGO_LATEST_S:
                 raise SimulationError(
                     f'the robotaxi found no room to enter the city within {_EGO_LATEST_S:.0f} s'
                 )
             self._ego.keep_going()
-            self._advance()
-            state = self._observe(None)
-        return state
+            self._advance(None)
+            self._observe(None)
 
-    def _advance(self, watchful: bool = True) -> None:
-        """Scripted actors and SUMO move on."""
-        self._crossings.move(self.now_s, self._vehicles.rows())
-        if watchful:
-            self._alert.look(
-                self._vehicles.driven,
-                self._vehicles.trailers,
-                self._crossings.rows(),
-                self.now_s,
-            )
+    def _advance(self, ego: EgoPose | None) -> None:
+        """Scripted actors, drivers and SUMO move on."""
+        vehicles, scripted = self._vehicles, self._crossings.rows()
+        self._crossings.move(self.now_s, vehicles.rows())
+        names, rows = vehicles.drivers, vehicles.driver_rows
+        if ego is not None:
+            # Its planner brakes for it.
+            names, rows = [n for n in names if n != EGO_ID], rows[rows != self.cast.ego]
+        shot = self.state.snapshot
+        self._alert.look(shot, names, rows, vehicles.trailers, scripted, self.now_s)
         self._engine.step()
+        self._take_note()
+
+    def _take_note(self) -> None:
         self._steps += 1
         self._vehicles.watch(self.now_s)
         self._walkers.watch(self._crossings.ids)
 
-    def _observe(self, ego: EgoPose | None) -> WorldState:
-        """What SUMO says, as boxes, velocities, attributes and lights."""
+    def _observe(self, ego: EgoPose | None) -> None:
+        """What SUMO says, as boxes, velocities, attributes and lights: the newest state."""
         stamp_ns = self._steps * self._step_ns
-        self.cast.begin()
-        self._vehicles.read(self.now_s, ego)
         cast = self.cast
+        cast.begin()
+        self._vehicles.read(self.now_s, ego)
         self._crossings.show()
         rows = self._vehicles.rows()
-        boxes = boxes_of(cast.position_m[rows], cast.yaw_rad[rows], cast.size_m[rows])
         speed_mps = np.hypot(*cast.velocity_mps[rows].T)
-        self._walkers.read(self.now_s, boxes, speed_mps, self._crossings.rows())
-        return WorldState(self.cast.snapshot(stamp_ns), self._lights.read(stamp_ns))
+        self._walkers.read(self.now_s, cast.boxes(rows), speed_mps, self._crossings.rows())
+        self.state = WorldState(cast.snapshot(stamp_ns), self._lights.read(stamp_ns))

@@ -44,7 +44,7 @@ def test_a_lorry_with_trailer_is_two_boxes_in_a_row(street):
     with World(street(lorry), 1, warm_up_s=2.0) as world:
         for _ in range(300):
             world.step()
-            if 'l' not in world._vehicles.driven:
+            if 'l' not in world._vehicles.drivers:
                 break
             shot = world.state.snapshot
             tractor, trailer = _of(world, 'l'), _of(world, 'l.trailer')
