@@ -14,6 +14,8 @@ from prediction_node.domain.lane_map import LaneKind
 from prediction_node.domain.lights import LightStates
 from prediction_node.domain.recording import Recording
 from prediction_node.domain.stamps import STEP_NS
+from prediction_node.fusion import warm_up as fusion
+from prediction_node.fusion.parameters import FusionParameters
 from prediction_node.pipeline import Pipeline, inputs
 from prediction_node.simulation.sensors.parameters import SuiteParameters, default_sensor
 from prediction_node.simulation.traffic import make_traffic
@@ -35,6 +37,7 @@ def rehearse(pipeline: Pipeline) -> None:
     if lane_map is not None and np.any(lane_map.kind == LaneKind.ROAD):
         _drive(pipeline.understudy(), make_traffic(lane_map, _AGENTS, _DURATION_S))
     _drive(Pipeline(Config(), None), _in_the_open())
+    fusion.warm_up(FusionParameters())  # what is too rare for a drive of a second
 
 
 def _drive(pipeline: Pipeline, recording: Recording) -> None:
