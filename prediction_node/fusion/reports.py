@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -34,6 +35,7 @@ _JOINED: dict[str, type] = {
     'attributes': np.float64,
     'has_attribute': np.bool_,
 }
+_joined_of = operator.attrgetter(*_JOINED)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,8 +105,10 @@ def gather(
     """
     parameters = tables.parameters
     joined: dict[str, np.ndarray] = {
-        name: np.concatenate([getattr(m, name) for m in messages], dtype=dtype)
-        for name, dtype in _JOINED.items()
+        name: np.concatenate(parts, dtype=dtype)
+        for (name, dtype), parts in zip(
+            _JOINED.items(), zip(*map(_joined_of, messages), strict=True), strict=True
+        )
     }
     count = np.array([len(m) for m in messages])
     modality = np.array([m.modality for m in messages], np.int64)

@@ -26,9 +26,8 @@ def settle(
     """
     for r in range(len(owner)):
         owner[r] = NOBODY
-    is_left = np.ones(len(node), np.bool_)
-    _take_without_rivals(node, row, cost, nodes, is_left, owner)
-    contest, count = _number_contests(node, row, nodes, len(owner), is_left)
+    left = _without_rivals_taken(node, row, cost, nodes, owner)
+    contest, count = _number_contests(node, row, nodes, len(owner), left)
     start, order = _sorted_by(contest, count)
     place = np.empty(max(nodes, len(owner)), np.int64)
     hard, kept = 0, 0
@@ -66,87 +65,80 @@ def matrix_of(
 
 
 @compiled
-def _take_without_rivals(
-    node: np.ndarray,
-    row: np.ndarray,
-    cost: np.ndarray,
-    nodes: int,
-    is_left: np.ndarray,
-    owner: np.ndarray,
-) -> None:
-    """Take pairs that are in every cheapest assignment; what they leave is still to be decided.
+def _without_rivals_taken(
+    node: np.ndarray, row: np.ndarray, cost: np.ndarray, nodes: int, owner: np.ndarray
+) -> np.ndarray:
+    """Take pairs that are in every cheapest assignment; return (L,) int64 those that are still to
+    be decided.
 
     A pair keeps its node and its row from their next best pairs at worst: where it gains more than
     these together, no assignment without it is as cheap. What was taken leaves others without
     rivals, so this is repeated.
     """
+    left = np.arange(len(node))
     served = np.zeros(nodes, np.bool_)
     best_of_node, next_of_node = np.empty(nodes), np.empty(nodes)
     best_of_row, next_of_row = np.empty(len(owner)), np.empty(len(owner))
-    again = len(node) > 0
-    while again:
-        again = False
-        _find_best(node, cost, is_left, best_of_node, next_of_node)
-        _find_best(row, cost, is_left, best_of_row, next_of_row)
-        for p in range(len(node)):
-            if not is_left[p]:
-                continue
-            i, j = node[p], row[p]
-            rival_i = next_of_node[i] if -cost[p] == best_of_node[i] else best_of_node[i]
-            rival_j = next_of_row[j] if -cost[p] == best_of_row[j] else best_of_row[j]
-            if -cost[p] > rival_i + rival_j:
+    count, before = len(node), -1
+    while count != before:
+        before = count
+        _find_best(node, cost, left[:count], best_of_node, next_of_node)
+        _find_best(row, cost, left[:count], best_of_row, next_of_row)
+        for p in left[:count]:
+            i, j, gain = node[p], row[p], -cost[p]
+            rival_i = next_of_node[i] if gain == best_of_node[i] else best_of_node[i]
+            rival_j = next_of_row[j] if gain == best_of_row[j] else best_of_row[j]
+            if gain > rival_i + rival_j:
                 owner[j] = i
                 served[i] = True
-                again = True
-        for p in range(len(node)):
-            if is_left[p] and (served[node[p]] or owner[row[p]] != NOBODY):
-                is_left[p] = False
+        kept = 0
+        for p in left[:count]:
+            if not served[node[p]] and owner[row[p]] == NOBODY:
+                left[kept] = p
+                kept += 1
+        count = kept
+    return left[:count].copy()
 
 
 @compiled
 def _find_best(
-    index: np.ndarray, cost: np.ndarray, is_left: np.ndarray, best: np.ndarray, second: np.ndarray
+    index: np.ndarray, cost: np.ndarray, pairs: np.ndarray, best: np.ndarray, second: np.ndarray
 ) -> None:
-    """The largest gain and the next of the pairs left of each node or row, 0 where there is none.
+    """The largest gain of the pairs of each node or row, and the next, 0 where there is none.
 
     Two equal largest gains are the best and the next.
     """
-    for i in range(len(best)):
-        best[i] = second[i] = 0.0
-    for p in range(len(index)):
-        if is_left[p]:
-            i, gain = index[p], -cost[p]
-            if gain > best[i]:
-                best[i], second[i] = gain, best[i]
-            elif gain > second[i]:
-                second[i] = gain
+    for p in pairs:
+        best[index[p]] = second[index[p]] = 0.0
+    for p in pairs:
+        i, gain = index[p], -cost[p]
+        if gain > best[i]:
+            best[i], second[i] = gain, best[i]
+        elif gain > second[i]:
+            second[i] = gain
 
 
 @compiled
 def _number_contests(
-    node: np.ndarray, row: np.ndarray, nodes: int, rows: int, is_left: np.ndarray
+    node: np.ndarray, row: np.ndarray, nodes: int, rows: int, left: np.ndarray
 ) -> tuple[np.ndarray, int]:
-    """(P,) int64 the connected component of each pair left, by rising first pairs, -1 for the
-    others; and how many there are.
+    """(P,) int64 the connected component of each of the pairs left, by rising first pairs, -1 for
+    the others; and how many there are.
     """
-    parent, number = np.empty(nodes + rows, np.int64), np.empty(nodes + rows, np.int64)
-    contest = np.empty(len(node), np.int64)
-    for i in range(nodes + rows):
-        parent[i] = i
-        number[i] = NOBODY
+    parent, number = np.arange(nodes + rows), np.empty(nodes + rows, np.int64)
+    for p in left:
+        a, b = _root(parent, node[p]), _root(parent, nodes + row[p])
+        parent[max(a, b)] = min(a, b)
+        number[a] = number[b] = NOBODY
+    contest, count = np.empty(len(node), np.int64), 0
     for p in range(len(node)):
         contest[p] = NOBODY
-        if is_left[p]:
-            a, b = _root(parent, node[p]), _root(parent, nodes + row[p])
-            parent[max(a, b)] = min(a, b)
-    count = 0
-    for p in range(len(node)):
-        if is_left[p]:
-            root = _root(parent, node[p])
-            if number[root] == NOBODY:
-                number[root] = count
-                count += 1
-            contest[p] = number[root]
+    for p in left:
+        root = _root(parent, node[p])
+        if number[root] == NOBODY:
+            number[root] = count
+            count += 1
+        contest[p] = number[root]
     return contest, count
 
 
