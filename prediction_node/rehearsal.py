@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from prediction_node.compiled import compilations
 from prediction_node.config import Config
 from prediction_node.domain.kinds import ATTRIBUTE_COUNT, Modality, ObjectClass
 from prediction_node.domain.lane_map import LaneKind
@@ -16,7 +17,9 @@ from prediction_node.domain.recording import Recording
 from prediction_node.domain.stamps import STEP_NS
 from prediction_node.fusion import warm_up as fusion
 from prediction_node.fusion.parameters import FusionParameters
+from prediction_node.lanelet.load import load_map
 from prediction_node.pipeline import Pipeline, inputs
+from prediction_node.resources import share_path
 from prediction_node.simulation.sensors.parameters import SuiteParameters, default_sensor
 from prediction_node.simulation.traffic import make_traffic
 from prediction_node.vehicle.messages import messages
@@ -29,7 +32,7 @@ _WITHOUT_MAP_STEPS = 4
 def rehearse(pipeline: Pipeline) -> None:
     """Do once whatever `pipeline` will do in a cycle, with invented messages and on its map.
 
-    `pipeline` itself hears of nothing but the routes of its map. Takes about a second; some twenty
+    `pipeline` itself hears of nothing but the routes of its map. Takes about a second; half a minute
     once, when the kernels have to be compiled.
     """
     pipeline.prepare()
@@ -81,3 +84,20 @@ def _in_the_open() -> Recording:
         ego=0,
         lights=(LightStates.none(),) * steps,
     )
+
+
+def main() -> None:
+    """`python -m prediction_node.rehearsal`: compile all kernels now, with a line for each stage.
+
+    They are kept on disk: a node that starts later loads them.
+    """
+    lane_map = load_map(share_path('samples', 'lankershim', 'map.osm'))
+    print('kernels of fusion', flush=True)
+    fusion.warm_up(FusionParameters())
+    print('kernels of prediction and messages', flush=True)
+    rehearse(Pipeline(Config(), lane_map))
+    print(f'{compilations()} kernels are ready', flush=True)
+
+
+if __name__ == '__main__':
+    main()

@@ -26,9 +26,7 @@ LAYERS: Mapping[str, frozenset[str]] = {
         | {'schedule', 'simulation', 'tensors'}
     ),
     # Joins stages.
-    'composition': frozenset(
-        {'bench', 'config', 'map_source', 'pipeline', 'rehearsal', 'vehicle'}
-    ),
+    'composition': frozenset({'bench', 'config', 'map_source', 'pipeline', 'rehearsal', 'vehicle'}),
     # What a user asks for; each joins the composition with the outside.
     'verbs': frozenset({'generation', 'hil', 'importers', 'learning', 'replay', 'ros'}),
     # The command line and what measures it all.

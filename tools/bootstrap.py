@@ -27,6 +27,7 @@ from tools.stamps import Stamps, digest_of, only_one
 ROOT = Path(__file__).resolve().parent.parent
 # Part of every digest: to be raised when the steps below do something else from the same inputs.
 VERSION = '1'
+KERNEL_MARK = '@compiled'
 # Space taken while and after a step runs, measured and rounded up.
 NEEDED_BYTES = {
     'environment': 50_000_000,
@@ -37,22 +38,24 @@ NEEDED_BYTES = {
     'simulation': 600_000_000,
     'cluster': 400_000_000,
     'test': 900_000_000,
+    'kernels': 50_000_000,
 }
 TARGETS = {
-    'demo': ('environment', 'runtime'),
+    'demo': ('environment', 'runtime', 'kernels'),
     'av2': ('environment', 'runtime', 'av2'),
-    'ros': ('environment', 'runtime', 'ros', 'interfaces'),
+    'ros': ('environment', 'runtime', 'kernels', 'ros', 'interfaces'),
     'simulate': ('environment', 'runtime', 'simulation'),
     'cluster': ('environment', 'runtime', 'simulation', 'cluster'),
-    'hil': ('environment', 'runtime', 'simulation', 'ros', 'interfaces'),
+    'hil': ('environment', 'runtime', 'kernels', 'simulation', 'ros', 'interfaces'),
     'test': (
-        *('environment', 'runtime', 'simulation', 'cluster'),
+        *('environment', 'runtime', 'kernels', 'simulation', 'cluster'),
         *('ros', 'test', 'interfaces'),
     ),
 }
 TITLES = {
     'environment': 'Python environment in .venv',
     'runtime': 'libraries of the core',
+    'kernels': 'compiled kernels',
     'ros': 'ROS 2 Jazzy from PyPI',
     'interfaces': 'message packages of interfaces/',
     'av2': 'reader of Argoverse logs',
@@ -98,9 +101,22 @@ def digests(checkout: Checkout, steps: Sequence[str]) -> dict[str, str]:
         elif step == 'interfaces':
             sources = (checkout.root / 'interfaces', checkout.lock('ros'))
             found[step] = digest_of((step, base), sources, checkout.root)
+        elif step == 'kernels':
+            sources = (checkout.lock('runtime'), *kernel_modules(checkout))
+            found[step] = digest_of((step, base), sources, checkout.root)
         else:
             found[step] = digest_of((step, base), (checkout.lock(step),), checkout.root)
     return found
+
+
+def kernel_modules(checkout: Checkout) -> list[Path]:
+    """The modules whose functions become machine code."""
+    package = checkout.root / 'prediction_node'
+    return [
+        path
+        for path in sorted(package.rglob('*.py'))
+        if KERNEL_MARK in path.read_text(encoding='utf-8')
+    ]
 
 
 def _identity(python: Path) -> tuple[str, ...]:
@@ -176,6 +192,14 @@ def install_lock(checkout: Checkout, name: str, step: Step, log: Path) -> None:
     run(command, environ=environ, log=log, step=step, summarise=summarise)
 
 
+def compile_kernels(checkout: Checkout, step: Step, log: Path) -> None:
+    """Once, half a minute; where they cannot be kept on disk each start would pay for it."""
+    command = [str(checkout.python), '-m', 'prediction_node.rehearsal']
+    environ = machine.clean_environment(os.environ, checkout.environment)
+    environ['PYTHONPATH'] = str(checkout.root)
+    run(command, environ=environ, log=log, step=step)
+
+
 def drop_half_installed(checkout: Checkout) -> None:
     """pip writes INSTALLER once all files are in place; without it a package is not whole."""
     for facts in checkout.environment.glob('lib/python3*/site-packages/*.dist-info'):
@@ -227,6 +251,8 @@ def set_up(checkout: Checkout, target: str, wanted: str | None) -> None:
                 if name == 'environment':
                     if kept is None:
                         make_environment(checkout, python, step, log)
+                elif name == 'kernels':
+                    compile_kernels(checkout, step, log)
                 elif name == 'interfaces':
                     interfaces.build(
                         checkout.environment,

@@ -28,6 +28,9 @@ def checkout(tmp_path: Path) -> Checkout:
         (root / 'requirements' / f'{name}.txt').write_text(f'{name}==1.0\n', encoding='utf-8')
     (root / 'interfaces' / 'x_msgs' / 'msg').mkdir(parents=True)
     (root / 'interfaces' / 'x_msgs' / 'msg' / 'X.msg').write_text('float64 x\n', encoding='utf-8')
+    (root / 'prediction_node' / 'fusion').mkdir(parents=True)
+    for name, text in (('motion', '@compiled\ndef moved(): ...\n'), ('tracks', 'X = 0\n')):
+        (root / 'prediction_node' / 'fusion' / f'{name}.py').write_text(text, encoding='utf-8')
     (root / '.venv' / 'bin').mkdir(parents=True)
     base = tmp_path / 'base-python'
     base.write_text('the interpreter', encoding='utf-8')
@@ -55,7 +58,9 @@ def test_when_finished_nothing_is_stale(checkout: Checkout) -> None:
 @pytest.mark.parametrize(
     ('changed', 'stale'),
     [
-        ('requirements/runtime.txt', ['runtime']),
+        ('requirements/runtime.txt', ['runtime', 'kernels']),
+        ('prediction_node/fusion/motion.py', ['kernels']),
+        ('prediction_node/fusion/tracks.py', []),
         ('requirements/test.txt', ['test']),
         ('requirements/ros.txt', ['ros', 'interfaces']),
         ('interfaces/x_msgs/msg/X.msg', ['interfaces']),
@@ -67,7 +72,8 @@ def test_a_changed_input_makes_its_steps_stale(
     checkout: Checkout, changed: str, stale: list[str]
 ) -> None:
     finish(checkout)
-    (checkout.root / changed).write_text('numpy==9.9\n', encoding='utf-8')
+    with (checkout.root / changed).open('a', encoding='utf-8') as file:
+        file.write('numpy==9.9\n')
     assert bootstrap.stale_steps(checkout, 'test') == stale
 
 
@@ -126,6 +132,7 @@ class Recorder:
         monkeypatch.setattr(bootstrap, 'make_environment', lambda *_: self._do('environment'))
         monkeypatch.setattr(bootstrap, 'install_lock', lambda _, name, *__: self._do(name))
         monkeypatch.setattr(bootstrap.interfaces, 'build', lambda *_: self._do('interfaces'))
+        monkeypatch.setattr(bootstrap, 'compile_kernels', lambda *_: self._do('kernels'))
 
     def _do(self, name: str) -> None:
         if name == self._fail_at:
@@ -139,7 +146,7 @@ def test_a_failed_run_resumes_where_it_failed(
     first = Recorder(monkeypatch, fail_at='ros')
     with pytest.raises(progress.StepFailed):
         bootstrap.set_up(checkout, 'test', None)
-    assert first.done == ['environment', 'runtime', 'simulation', 'cluster']
+    assert first.done == ['environment', 'runtime', 'kernels', 'simulation', 'cluster']
     second = Recorder(monkeypatch)
     bootstrap.set_up(checkout, 'test', None)
     assert second.done == ['ros', 'test', 'interfaces']
@@ -166,7 +173,7 @@ def test_an_environment_made_by_hand_is_kept(
     here = machine.Interpreter(str(checkout.python), (3, 11, 2), True, '/include')
     monkeypatch.setattr(bootstrap, 'usable_environment', lambda *_: here)
     bootstrap.set_up(checkout, 'demo', None)
-    assert steps.done == ['runtime']
+    assert steps.done == ['runtime', 'kernels']
     assert bootstrap.stale_steps(checkout, 'demo') == []
 
 
@@ -213,10 +220,10 @@ def test_demo_asks_for_no_compiler(checkout: Checkout, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(machine, 'check_build_tools', refuse)
     bootstrap.set_up(checkout, 'demo', None)
-    assert steps.done == ['environment', 'runtime']
+    assert steps.done == ['environment', 'runtime', 'kernels']
     with pytest.raises(machine.Unready):
         bootstrap.set_up(checkout, 'ros', None)
-    assert steps.done == ['environment', 'runtime']
+    assert steps.done == ['environment', 'runtime', 'kernels']
 
 
 @pytest.fixture
