@@ -20,6 +20,7 @@ from prediction_node.simulation.planner.path import Path
 from prediction_node.simulation.planner.route import Road, Route
 
 STRAIGHT = np.array([[0.0, 0.0], [400.0, 0.0]])
+LEFT = np.array([0.0, 3.3])
 EGO_LENGTH_M = 4.9
 
 
@@ -140,7 +141,7 @@ def test_far_from_the_road_it_stops_and_says_why(bench: Any) -> None:
 
 
 def test_a_blocked_lane_is_left_for_a_free_one_but_not_before_a_car_beside(bench: Any) -> None:
-    lanes = bench.lanes([STRAIGHT, STRAIGHT + [0.0, 3.3]], left={0: 1})
+    lanes = bench.lanes([STRAIGHT, STRAIGHT + LEFT], left={0: 1})
     truck = bench.other(90.0, 0.0, 0.0, 0.0, ObjectClass.TRUCK)
     free = bench.drive(lanes, (5.0, 0.0, 0.0, 8.0), 20.0, others=[truck])
     assert 'lane_change_left' in free.names
@@ -171,7 +172,7 @@ def test_turning_and_moving_the_world_turns_and_moves_the_drive(bench: Any) -> N
 
 
 def test_candidates_are_of_all_kinds_finite_and_begin_at_the_robotaxi(bench: Any) -> None:
-    lanes = bench.lanes([STRAIGHT, STRAIGHT + [0.0, 3.3], STRAIGHT - [0.0, 3.3]], left={0: 1, 2: 0})
+    lanes = bench.lanes([STRAIGHT, STRAIGHT + LEFT, STRAIGHT - LEFT], left={0: 1, 2: 0})
     plan = bench.drive(lanes, (50.0, 0.4, 0.02, 8.0), 0.1).plans[0]
     assert set(make.NAMES) == {t.name for t in plan.candidates}
     for trajectory in plan.candidates:
