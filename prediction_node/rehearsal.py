@@ -32,8 +32,8 @@ _WITHOUT_MAP_STEPS = 4
 def rehearse(pipeline: Pipeline) -> None:
     """Do once whatever `pipeline` will do in a cycle, with invented messages and on its map.
 
-    `pipeline` itself hears of nothing but the routes of its map. Takes about a second; half a minute
-    once, when the kernels have to be compiled.
+    `pipeline` itself hears of nothing but the routes of its map. Takes about a second, and once, to
+    compile the kernels, about half a minute.
     """
     pipeline.prepare()
     lane_map = pipeline.lane_map
