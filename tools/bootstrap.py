@@ -102,8 +102,8 @@ def digests(checkout: Checkout, steps: Sequence[str]) -> dict[str, str]:
             sources = (checkout.root / 'interfaces', checkout.lock('ros'))
             found[step] = digest_of((step, base), sources, checkout.root)
         elif step == 'kernels':
-            sources = (checkout.lock('runtime'), *kernel_modules(checkout))
-            found[step] = digest_of((step, base), sources, checkout.root)
+            modules = (checkout.lock('runtime'), *kernel_modules(checkout))
+            found[step] = digest_of((step, base), modules, checkout.root)
         else:
             found[step] = digest_of((step, base), (checkout.lock(step),), checkout.root)
     return found
