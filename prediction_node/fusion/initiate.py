@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 
 import numpy as np
@@ -40,8 +41,7 @@ def start_tracks(
     born.serial = first_serial + np.arange(len(rows))
     stamps_ns = reports.message_stamp_ns[reports.message[rows]].tolist()
     names = [f'{stamp_ns}/{first_serial + k}' for k, stamp_ns in enumerate(stamps_ns)]
-    identities = b''.join(uuid.uuid5(namespace, name).bytes for name in names)
-    born.uuid = np.frombuffer(identities, np.uint8).reshape(-1, 16).copy()
+    born.uuid = _identities(namespace, names)
     born.log_odds[:] = tables.parameters.prior_log_odds
     born.height_m[:, 0] = reports.position_m[rows, 2]
     born.height_m[:, 1] = tables.height_variance_m2[reports.modality[rows]]
@@ -65,3 +65,17 @@ def start_tracks(
         tables.log_speed_sigma,
     )
     return born
+
+
+def _identities(namespace: uuid.UUID, names: list[str]) -> np.ndarray:
+    """(K, 16) uint8 UUIDs of K names in a namespace: version 5 of RFC 4122, as uuid.uuid5."""
+    root = hashlib.sha1(namespace.bytes, usedforsecurity=False)
+    digests = []
+    for name in names:
+        each = root.copy()
+        each.update(name.encode())
+        digests.append(each.digest()[:16])
+    out = np.frombuffer(b''.join(digests), np.uint8).reshape(-1, 16).copy()
+    out[:, 6] = out[:, 6] & 0x0F | 0x50  # the version
+    out[:, 8] = out[:, 8] & 0x3F | 0x80  # the variant
+    return out

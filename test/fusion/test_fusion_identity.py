@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import uuid
 from typing import Any
 
 import numpy as np
@@ -233,3 +234,12 @@ def test_a_clock_that_jumps_back_starts_anew(scene: Any, world: Any) -> None:
     assert np.allclose(np.sort(after.position_m, axis=0), np.sort(before.position_m, axis=0))
     # A name is never given twice, not even by a bag that loops.
     assert not {bytes(u) for u in after.uuid} & {bytes(u) for u in before.uuid}
+
+
+def test_identities_are_name_based_uuids_of_stamp_and_number(scene: Any) -> None:
+    namespace, stamp = uuid.UUID(int=9), scene.START_NS
+    fusion = Fusion(FusionParameters(confirm_hits=1, confirm_log_odds=0.0), namespace)
+    places = [[5.0, 0.0, 0.8], [30.0, 0.0, 0.8], [60.0, 0.0, 0.8]]
+    agents = fusion.step([scene.tracks_of(Modality.LIDAR, stamp, places)], stamp, None)
+    wanted = {uuid.uuid5(namespace, f'{stamp}/{serial}').bytes for serial in range(3)}
+    assert {bytes(each) for each in agents.uuid} == wanted

@@ -27,9 +27,10 @@ def sorted_places(
     is_open: np.ndarray,
     position_m: np.ndarray,
     covariance: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """The K of R reports that are open, message by message by rising x: the first of each message
-    (M + 1,), their rows (K,), both int64, and places with xx, yy, xy of their covariances (K, 5).
+    (M + 1,), their rows (K,), both int64, places with xx, yy, xy of their covariances (K, 5), and
+    the largest xx of each message (M,).
 
     Message m has the rows first_row[m] to first_row[m + 1]; by_x (R,) are rows in that order,
     is_open (R,), positions (R, 3) and covariances (R, 2, 2) those of all.
@@ -37,7 +38,7 @@ def sorted_places(
     open_count = 0
     for r in range(len(is_open)):
         open_count += is_open[r]
-    first = np.empty(len(first_row), np.int64)
+    first, widest = np.empty(len(first_row), np.int64), np.zeros(len(first_row) - 1)
     rows = np.empty(open_count, np.int64)
     places = np.empty((open_count, 5))
     found = 0
@@ -50,9 +51,10 @@ def sorted_places(
                 places[found, 0], places[found, 1] = position_m[r, 0], position_m[r, 1]
                 places[found, 2], places[found, 3] = covariance[r, 0, 0], covariance[r, 1, 1]
                 places[found, 4] = covariance[r, 0, 1]
+                widest[m] = max(widest[m], covariance[r, 0, 0])
                 found += 1
     first[len(first) - 1] = found
-    return first, rows, places
+    return first, rows, places, widest
 
 
 @compiled
@@ -70,6 +72,7 @@ def find_near(
     first: np.ndarray,
     rows: np.ndarray,
     places: np.ndarray,
+    widest: np.ndarray,
     squared: float,
     limit_m: float,
 ) -> int:
@@ -80,9 +83,9 @@ def find_near(
     The tracks have the covariance parts (N, 7, 7), `noise` (N, 6) and length_m (N,), and were at
     past (M, N, 4) when M messages were made, late_s (M,) ago; founder (N,) int64 is a message that
     started the track now: it takes those of later ones only, -1 if none. The reports are in
-    `first` (M + 1,), `rows` (K,) and `places` (K, 5) as sorted_places has them, by sensors whose
-    reported point scatters by a part of the length (M,). Near is less than limit_m, and less than
-    `squared` in squared Mahalanobis distance.
+    `first` (M + 1,), `rows` (K,), `places` (K, 5) and `widest` (M,) as sorted_places has them, by
+    sensors whose reported point scatters by a part of the length (M,). Near is less than limit_m,
+    and less than `squared` in squared Mahalanobis distance.
     """
     found = 0
     spread = np.empty((3, 3))
@@ -97,12 +100,13 @@ def find_near(
             place_xx = _past(spread, 0, late) + variance
             place_yy = _past(spread, 1, late) + variance
             place_xy = _past(spread, 2, late)
-            k = _first_from(places, first[m], last, past_x - limit_m) - 1
-            while k + 1 < last and places[k + 1, 0] <= past_x + limit_m:
+            # No distance is less than that along one axis.
+            reach_m = min(limit_m, math.sqrt(squared * (place_xx + widest[m])))
+            k = _first_from(places, first[m], last, past_x - reach_m) - 1
+            while k + 1 < last and places[k + 1, 0] <= past_x + reach_m:
                 k += 1
                 dx, dy = places[k, 0] - past_x, places[k, 1] - past_y
                 xx, yy = place_xx + places[k, 2], place_yy + places[k, 3]
-                # No distance is less than that along one axis.
                 if dx * dx >= squared * xx or dy * dy >= squared * yy:
                     continue
                 if dx * dx + dy * dy >= limit_m * limit_m:
