@@ -7,12 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from prediction_node.domain.agents import Agents
 from prediction_node.domain.frames import rotation_2d, wrap_angle
 from prediction_node.domain.kinds import ATTRIBUTE_COUNT, CLASS_COUNT, MODALITY_COUNT, ObjectClass
 from prediction_node.domain.lights import LightStates
 from prediction_node.domain.recording import Recording
+
+# Code compiles at its first call, and machines are busy: no law depends on how long it takes.
+settings.register_profile('untimed', deadline=None)
+settings.load_profile('untimed')
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED_DATA = REPOSITORY.parent / 'shared' / 'data'
