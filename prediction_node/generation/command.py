@@ -6,7 +6,8 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -144,13 +145,15 @@ def run(args: argparse.Namespace) -> int:
 
     from prediction_node.generation.run import progress_bar, run_scenes
     from prediction_node.generation.store import SceneStore
+    from prediction_node.simulation.network.netconvert import require_sumo
 
-    # Asked to end, by whomever, a run ends as with Ctrl-C: processes and half a scene go with it.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(file=sys.stderr)
     requests = _requests(args)
+    if args.ray is None:
+        # This machine is told once, not once a scene; those of a cluster are on their own.
+        require_sumo()
     store = SceneStore(args.out)
-    with store.claimed():
+    with _ended_by_sigterm(), store.claimed():
         try:
             with progress_bar(console, len(requests)) as bar:
                 workers = _workers(args, store, bar.scene)
@@ -162,6 +165,16 @@ def run(args: argparse.Namespace) -> int:
     summary.print(Console(soft_wrap=True))
     flawed = args.check and not _check(store, requests, console)
     return 1 if summary.failed or flawed else 0
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Asked to end, a run ends as with Ctrl-C: its processes and half a scene go with it."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _requests(args: argparse.Namespace) -> list[SceneRequest]:
@@ -192,12 +205,9 @@ def _workers(
     from prediction_node.generation.cluster import RayWorkers
     from prediction_node.generation.make import make_scene
     from prediction_node.generation.workers import LocalWorkers
-    from prediction_node.simulation.network.netconvert import require_sumo
 
     if args.ray is not None:
         return RayWorkers(make_scene, store, args.jobs, args.ray)
-    # A machine without SUMO is told once, not once a scene; those of a cluster are on their own.
-    require_sumo()
     return LocalWorkers(make_scene, store, args.jobs, on_progress=on_progress)
 
 
