@@ -17,6 +17,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock as ClockMessage
 
+from prediction_node.compiled import compilations
 from prediction_node.config import NODE_NAME, Config
 from prediction_node.domain.errors import MapError, PredictionNodeError
 from prediction_node.domain.lane_map import LaneMap
@@ -95,7 +96,7 @@ class PredictionNode(LifecycleNode):
             lane_map = self._load_map(config)
             classes = [quality.message_class(i.type) for i in inputs(config)]
             pipeline = Pipeline(config, lane_map)
-            rehearse(pipeline)
+            self._rehearse(pipeline)
             self._outputs = Outputs(self, config)
         except (PredictionNodeError, ImportError) as error:
             self._release_all()
@@ -126,6 +127,14 @@ class PredictionNode(LifecycleNode):
         gc.collect()
         gc.freeze()  # what configure made stays: the collector need not walk it in every cycle
         return _SUCCESS
+
+    def _rehearse(self, pipeline: Pipeline) -> None:
+        start_ns, before = time.monotonic_ns(), compilations()
+        rehearse(pipeline)
+        took_s = (time.monotonic_ns() - start_ns) / 1e9
+        self.get_logger().info(
+            f'rehearsed in {took_s:.1f} s, {compilations() - before} kernels made ready'
+        )
 
     def _load_map(self, config: Config) -> LaneMap | None:
         if not config.map.path:
