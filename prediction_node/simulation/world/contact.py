@@ -206,7 +206,7 @@ def _keep_apart(
                 dx, dy = at[j, 0] - at[i, 0], at[j, 1] - at[i, 1]
                 if dx > 1.5:
                     break
-                need = 0.75 * (half_width[i] + half_width[j])
+                need = 0.85 * (half_width[i] + half_width[j])
                 gap = math.hypot(dx, dy)
                 if gap >= need:
                     continue

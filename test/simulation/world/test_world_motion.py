@@ -62,12 +62,12 @@ def test_a_lorry_with_trailer_is_two_boxes_in_a_row(street):
 
 
 def test_a_car_parked_for_good_stands_where_the_script_says(street):
-    car = StandingCar('p', np.array([-9.0, 120.0]), 0.5 * np.pi, np.array([4.0, 1.7, 1.4]))
+    car = StandingCar('p', np.array([8.0, 120.0]), 0.5 * np.pi, np.array([4.0, 1.7, 1.4]))
     with World(street(script=Script(parked=(car,))), 1, warm_up_s=1.0) as world:
         world.step()
         shot = world.state.snapshot
         me = _of(world, 'p')
-        np.testing.assert_allclose(shot.position_m[me], [-9.0, 120.0, 0.7])
+        np.testing.assert_allclose(shot.position_m[me], [8.0, 120.0, 0.7])
         assert shot.yaw_rad[me] == pytest.approx(0.5 * np.pi)
         assert not shot.velocity_mps[me].any()
         assert shot.attributes[me, ATTRIBUTE_INDEX['parked']] == 1.0
