@@ -30,7 +30,7 @@ from prediction_node.simulation.network.incidents import (
 )
 from prediction_node.simulation.network.layout import plan_roads
 from prediction_node.simulation.network.net_file import read_network
-from prediction_node.simulation.network.netconvert import build_net
+from prediction_node.simulation.network.netconvert import build_net, shift_programmes
 from prediction_node.simulation.network.parking import draw_parked
 from prediction_node.simulation.network.script import Script
 from prediction_node.simulation.network.vehicle_types import draw_type, type_elements
@@ -87,6 +87,7 @@ def build_city(
         plan = plan_roads(scenario, rng['roads'])
         net = folder / 'city.net.xml'
         build_net(write_plan(plan, folder), net)
+        shift_programmes(net, rng['roads'])
     except OSError as problem:
         raise SimulationError(f'{folder} cannot be written: {problem.strerror}') from problem
     network = read_network(net)

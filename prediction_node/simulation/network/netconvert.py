@@ -10,9 +10,13 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
 from prediction_node.domain.errors import SimulationError
 
 _LIMIT_S = 120.0
+_CYCLE_S = 70
+_OFFSET = re.compile(rb'(<tlLogic [^>]*offset=")[^"]*"')
 _OPTIONS = (
     # The plan's metres stay the net's metres: they are the map frame.
     '--offset.disable-normalization=true',
@@ -22,7 +26,7 @@ _OPTIONS = (
     '--junctions.internal-link-detail=12',
     # Sideways acceleration in turns; drivers are seen to accept about this much.
     '--junctions.limit-turn-speed=2.5',
-    '--tls.cycle.time=70',
+    f'--tls.cycle.time={_CYCLE_S}',
     '--tls.left-green.time=8',
     '--tls.yellow.time=4',
     '--tls.allred.time=2',
@@ -52,6 +56,15 @@ def build_net(files: Mapping[str, Path], net: Path) -> None:
     if done.returncode != 0 or not net.is_file():
         raise SimulationError(f'netconvert could not build {net}: {_first_error(done.stderr)}')
     net.write_bytes(_WRITTEN_WHEN.sub(b'', net.read_bytes(), count=1))
+
+
+def shift_programmes(net: Path, rng: np.random.Generator) -> None:
+    """Let the signal programmes of a network begin at different places of their cycle."""
+
+    def shifted(found: re.Match[bytes]) -> bytes:
+        return b'%s%d"' % (found[1], rng.integers(_CYCLE_S))
+
+    net.write_bytes(_OFFSET.sub(shifted, net.read_bytes()))
 
 
 def find_netconvert() -> Path:

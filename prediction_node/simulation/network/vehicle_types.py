@@ -98,6 +98,8 @@ BODIES: Mapping[str, tuple[Body, ...]] = {
 _LEAST_GAPS_M = {'bicycle': 1.0, 'parking': 0.4}
 # Speed sideways as a share of the speed ahead; who leaves the kerb steers hard.
 _STEEPEST = {'parking': 0.45}
+_SIDE_GAPS_M = {'bicycle': 0.4, 'motorcycle': 0.4}
+_SIDEWAYS_MPS = {'bicycle': 0.8, 'motorcycle': 0.8}
 _STEADY = Temperament('steady', 1.0, 1.2, 2.2, 0.35, 1.0, 0.2)
 _CAUTIOUS = Temperament('cautious', 0.88, 1.7, 2.8, 0.3, 0.5, 0.0)
 _HURRIED = Temperament('hurried', 1.13, 0.9, 1.6, 0.45, 2.0, 0.5)
@@ -162,7 +164,6 @@ def _element(kind: str, body: Body, temperament: Temperament) -> ElementTree.Ele
 
 
 def _driving(kind: str, body: Body, temperament: Temperament) -> dict[str, str]:
-    narrow = kind in ('bicycle', 'motorcycle')
     return {
         'maxSpeed': f'{body.max_speed_mps:g}',
         'accel': f'{body.accel_mps2:g}',
@@ -179,8 +180,8 @@ def _driving(kind: str, body: Body, temperament: Temperament) -> dict[str, str]:
         'lcSpeedGainLookahead': '6',
         'lcSpeedGain': f'{temperament.eagerness:g}',
         'latAlignment': 'center',
-        'minGapLat': f'{0.4 if narrow else 0.6:g}',
-        'maxSpeedLat': f'{0.8 if narrow else 1.0:g}',
+        'minGapLat': f'{_SIDE_GAPS_M.get(kind, 0.6):g}',
+        'maxSpeedLat': f'{_SIDEWAYS_MPS.get(kind, 1.0):g}',
         # Bodies on wheels do not slide sideways: not while they stand, and never steeply.
         'lcMaxSpeedLatStanding': '0',
         'lcMaxSpeedLatFactor': f'{_STEEPEST.get(kind, 0.25):g}',

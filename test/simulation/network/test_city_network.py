@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -84,6 +86,13 @@ def test_a_city_with_lights_has_programmes_and_crosswalks(city: City, network: N
     assert bool(network.programmes) == signals
     crosswalks = [e for e in network.edges.values() if e.function is Function.CROSSING]
     assert crosswalks
+
+
+def test_lights_are_not_all_in_step(city: City, network: Network) -> None:
+    text = city.net.read_text(encoding='utf-8')
+    offsets = re.findall(r'<tlLogic [^>]*offset="(\d+)"', text)
+    assert len(offsets) == len(network.programmes)
+    assert len(set(offsets)) > 1 or len(offsets) < 3
 
 
 def test_sidewalks_hang_together(network: Network) -> None:
