@@ -9,7 +9,9 @@ IN_TEST := $(SETUP) --quiet test --
 IN_ROS := $(SETUP) --quiet ros --
 
 SAMPLE := samples/lankershim
+CITY := samples/city
 OUT := out/demo
+CITY_S := 30
 BENCHMARK_OUT := out/benchmark
 AGENTS := 64
 
@@ -20,8 +22,9 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo '  Variables: PYTHON=/path/to/python3.11, AGENTS=64 (benchmark)'
 
-demo: ## predictions for a recorded intersection: a bag, a report, the figures
-	@$(SETUP) demo -- -m prediction_node replay $(SAMPLE)/bag --map $(SAMPLE)/map.osm --out $(OUT)
+demo: ## predictions for a recorded intersection and for a simulated city: bags, reports, figures
+	@$(SETUP) demo -- -m prediction_node replay $(CITY)/bag --map $(CITY)/map.osm --out $(OUT)/city --limit-s $(CITY_S)
+	@$(SETUP) --quiet demo -- -m prediction_node replay $(SAMPLE)/bag --map $(SAMPLE)/map.osm --out $(OUT)
 
 test: lint ## everything CI checks: ruff, mypy, pytest
 	@$(IN_TEST) -m pytest

@@ -40,5 +40,5 @@ def test_ray_makes_the_same_bytes_and_survives_the_same_faults(bulk: Any, tmp_pa
 
 def test_no_ray_at_the_address_is_one_sentence(bulk: Any) -> None:
     store = SceneStore(bulk.out)
-    with store.claimed(), pytest.raises(DataError, match='no Ray answers at --ray 127.0.0.1:9'):
+    with store.claimed(), pytest.raises(DataError, match=r'no Ray answers at --ray 127\.0\.0\.1:9'):
         next(RayWorkers(bulk.make, store, 2, '127.0.0.1:9').outcomes(bulk.requests([0])))
