@@ -33,9 +33,11 @@ Street = Callable[..., City]
 
 @pytest.fixture
 def street(tmp_path: Path) -> Street:
-    """make(demand='<vehicle .../>', script=Script(), ego='...attributes...') -> City: a street that
-    runs north from y = 0 to y = 400 m, then left for 200 m. From its left side at x = 0: driving
-    lanes 3 and 2 (middles at x = 1.6 and 4.8), kerb lane 1 (8.0), sidewalk (11.1). The robotaxi starts at y = 60 unless told otherwise.
+    """make(demand='<vehicle .../>', script=Script(), ego='...attributes...') -> City.
+
+    A street that runs north from y = 0 to y = 400 m, then left for 200 m. From its left side at
+    x = 0: driving lanes 3 and 2 (middles at x = 1.6 and 4.8), kerb lane 1 (8.0), sidewalk (11.1).
+    The robotaxi starts at y = 60 unless told otherwise.
     """
 
     def make(
