@@ -27,7 +27,6 @@ from prediction_node.vehicle.messages import (
     SIGNALS,
     TF,
     TF_STATIC,
-    TRUTH,
     BagMessage,
     VehicleMessages,
 )
@@ -178,9 +177,3 @@ def _by_topic(suite: SuiteParameters) -> tuple[dict[str, str], dict[str, Codec]]
         sources[topic_of(name, sensor)] = name
         codecs[topic_of(name, sensor)] = _CODECS[sensor.kind]
     return sources, codecs
-
-
-def topics(suite: SuiteParameters) -> tuple[str, ...]:
-    """Every topic that the vehicle speaks on."""
-    sensors = (topic_of(name, sensor) for name, sensor in suite.sensors.items())
-    return (TF_STATIC, TF, ODOMETRY, SIGNALS, TRUTH, *sensors)

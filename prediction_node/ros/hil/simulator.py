@@ -23,7 +23,7 @@ from std_msgs.msg import Int64MultiArray
 
 from prediction_node import cdr
 from prediction_node.bench.driver import trajectory_from
-from prediction_node.bench.ride import Ride, topics
+from prediction_node.bench.ride import Ride
 from prediction_node.bench.run_file import RunFile
 from prediction_node.domain.errors import MessageError, PredictionNodeError, SimulationError
 from prediction_node.domain.stamps import nanoseconds, to_sec_nanosec
@@ -50,7 +50,6 @@ _TYPES = {
 }
 _CLOCK = '/clock'
 _CLOCK_TICK_NS = 10_000_000
-_DISCOVERY_S = 1.0  # before this, strangers on our topics may not be known yet
 _BEFORE_START_S = 0.5
 _AFTER_END_S = 1.5
 _LATE_NS = 20_000_000
@@ -71,7 +70,6 @@ class Simulator:
         self._node = Node('simulator')
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._node)
-        self._refuse_company(stand.suite)
         self._publishers = self._make_publishers(stand.suite)
         self._first_sensor = topic_of(*next(iter(stand.suite.sensors.items())))
         self._start = self._node.create_publisher(Int64MultiArray, START_TOPIC, START)
@@ -85,13 +83,10 @@ class Simulator:
         self.late = 0
         self.plans_refused = 0
 
-    def _refuse_company(self, suite: SuiteParameters) -> None:
+    def _refuse_company(self) -> None:
         """Raises SimulationError if somebody else drives a vehicle on this domain."""
-        end = time.monotonic() + _DISCOVERY_S
-        while time.monotonic() < end:
-            self._executor.spin_once(timeout_sec=0.1)
-        for topic in topics(suite):
-            if self._node.count_publishers(topic):
+        for topic in self._publishers:
+            if self._node.count_publishers(topic) > 1:
                 raise SimulationError(
                     f'somebody publishes {topic} on this ROS domain already: stop it, or set '
                     'another ROS_DOMAIN_ID'
@@ -111,13 +106,16 @@ class Simulator:
         }
 
     def wait_for_listeners(self) -> None:
-        """Until node, planner and monitor listen. Raises PredictionNodeError when they do not."""
+        """Until node, planner and monitor listen. Raises PredictionNodeError when they do not, or
+        when another vehicle speaks.
+        """
         wanted = {self._first_sensor: 1, TF_STATIC: 1, ODOMETRY: 3, TRUTH: 1}
         if self._run.use_clock:
             wanted[_CLOCK] = 1
         timeout_s = self._settings.time.ready_s
         end = time.monotonic() + timeout_s
         while True:
+            self._refuse_company()
             missing = [
                 topic
                 for topic, count in wanted.items()
