@@ -29,6 +29,8 @@ class Ego:
 
     def put(self, pose: EgoPose) -> None:
         """Have it at this pose after the coming step."""
+        # SUMO forgets the route over it: if SUMO is to drive on, look at once how far it goes.
+        self._steps = -1
         row = self._roster.ego
         if row is None:
             raise SimulationError('the robotaxi is not in the world, so it cannot be moved')
