@@ -100,6 +100,7 @@ def read_run(folder: Path) -> RunFile:
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
         run = RunFile(**content)
+        length, width, height = run.ego_size_m
     except OSError as error:
         raise DataError(f'{path} cannot be read: {error.strerror}; prepare the run first') from None
     except (ValueError, TypeError) as error:
@@ -108,5 +109,5 @@ def read_run(folder: Path) -> RunFile:
         run,
         faults=tuple(run.faults),
         streets=tuple(tuple(street) for street in run.streets),
-        ego_size_m=tuple(run.ego_size_m),
+        ego_size_m=(length, width, height),
     )
