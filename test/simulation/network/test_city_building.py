@@ -16,6 +16,8 @@ from prediction_node.simulation.network.netconvert import build_net, find_netcon
 from prediction_node.simulation.scenario import Scenario, load_scenario, random_scenario
 from prediction_node.simulation.scenario.layout import Layout
 
+pytest.importorskip('sumo', reason='SUMO is not installed (requirements/simulation.txt)')
+
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}

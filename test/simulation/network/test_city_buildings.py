@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from prediction_node.simulation.network.buildings import overlap
 from prediction_node.simulation.network.city import City
 from prediction_node.simulation.network.net_file import Function, Network
+
+pytest.importorskip('sumo', reason='SUMO is not installed (requirements/simulation.txt)')
 
 
 def inside(outline: np.ndarray, points: np.ndarray, margin_m: float) -> np.ndarray:

@@ -11,6 +11,8 @@ from prediction_node.simulation.network.city import City
 from prediction_node.simulation.network.net_file import Function, NetLane, Network
 from prediction_node.simulation.network.routes import left_turns, road_graph, walking_components
 
+pytest.importorskip('sumo', reason='SUMO is not installed (requirements/simulation.txt)')
+
 KINDS = {
     'signal': 'traffic_light',
     'priority': 'priority',

@@ -16,6 +16,8 @@ from prediction_node.simulation.network.parking import room_about
 from prediction_node.simulation.network.plan import LaneUse
 from prediction_node.simulation.network.vehicle_types import BODIES
 
+pytest.importorskip('sumo', reason='SUMO is not installed (requirements/simulation.txt)')
+
 KINDS = ('car', 'truck', 'bus', 'trailer', 'motorcycle', 'bicycle')
 
 
