@@ -135,8 +135,7 @@ def duplicates(
         if (
             not doomed[i]
             and not doomed[j]
-            and _squared_distance(tracks, i, j, X) < squared_limit
-            and _squared_distance(tracks, i, j, VX) < squared_limit
+            and _squared_distance(tracks, i, j) < squared_limit
             and _disagreement(class_probabilities, class_prior, i, j) < contradiction
             and not _told_apart(tracks, i, j, told_apart_ns)
         ):
@@ -145,19 +144,20 @@ def duplicates(
 
 
 @compiled
-def _squared_distance(tracks: Followed, i: int, j: int, first: int) -> float:
-    """Squared Mahalanobis distance of two tracks in the states `first` and the one after."""
-    second = first + 1
-    xx = tracks.independent[i, first, first] + tracks.shared[i, first, first]
-    yy = tracks.independent[i, second, second] + tracks.shared[i, second, second]
-    xy = tracks.independent[i, first, second] + tracks.shared[i, first, second]
-    xx += tracks.independent[j, first, first] + tracks.shared[j, first, first]
-    yy += tracks.independent[j, second, second] + tracks.shared[j, second, second]
-    xy += tracks.independent[j, first, second] + tracks.shared[j, first, second]
-    dx = tracks.mean[i, first] - tracks.mean[j, first]
-    dy = tracks.mean[i, second] - tracks.mean[j, second]
-    squared: float = (yy * dx * dx - 2.0 * xy * dx * dy + xx * dy * dy) / (xx * yy - xy * xy)
-    return squared
+def _squared_distance(tracks: Followed, i: int, j: int) -> float:
+    """The greater squared Mahalanobis distance of two tracks: that of places or of velocities."""
+    greatest = 0.0
+    for x, y in ((X, Y), (VX, VY)):
+        xx = tracks.independent[i, x, x] + tracks.shared[i, x, x]
+        yy = tracks.independent[i, y, y] + tracks.shared[i, y, y]
+        xy = tracks.independent[i, x, y] + tracks.shared[i, x, y]
+        xx += tracks.independent[j, x, x] + tracks.shared[j, x, x]
+        yy += tracks.independent[j, y, y] + tracks.shared[j, y, y]
+        xy += tracks.independent[j, x, y] + tracks.shared[j, x, y]
+        dx, dy = tracks.mean[i, x] - tracks.mean[j, x], tracks.mean[i, y] - tracks.mean[j, y]
+        squared = (yy * dx * dx - 2.0 * xy * dx * dy + xx * dy * dy) / (xx * yy - xy * xy)
+        greatest = max(greatest, squared)
+    return greatest
 
 
 @compiled

@@ -97,9 +97,8 @@ def find_near(
             # The covariance of where the track was, and of the point on it that is reported.
             point_m = scatter[m] * length_m[n]
             variance = point_m * point_m + noise[n, DRIFT] * late * late * late / 3.0
-            place_xx = _past(spread, 0, late) + variance
-            place_yy = _past(spread, 1, late) + variance
-            place_xy = _past(spread, 2, late)
+            place_xx, place_yy, place_xy = _past_spread(spread, late)
+            place_xx, place_yy = place_xx + variance, place_yy + variance
             # No distance is less than that along one axis.
             reach_m = min(limit_m, math.sqrt(squared * (place_xx + widest[m])))
             k = _first_from(places, first[m], last, past_x - reach_m) - 1
@@ -217,12 +216,14 @@ def _fill_spread(spread: np.ndarray, independent: np.ndarray, shared: np.ndarray
 
 
 @compiled
-def _past(spread: np.ndarray, column: int, late_s: float) -> float:
-    """One element of the covariance of where the track was late_s ago."""
-    past: float = (
-        spread[0, column] - late_s * spread[1, column] + late_s * late_s * spread[2, column]
+def _past_spread(spread: np.ndarray, late_s: float) -> tuple[float, float, float]:
+    """xx, yy, xy of the covariance of where the track was late_s ago."""
+    late2 = late_s * late_s
+    return (
+        spread[0, 0] - late_s * spread[1, 0] + late2 * spread[2, 0],
+        spread[0, 1] - late_s * spread[1, 1] + late2 * spread[2, 1],
+        spread[0, 2] - late_s * spread[1, 2] + late2 * spread[2, 2],
     )
-    return past
 
 
 @compiled

@@ -77,11 +77,15 @@ def measure(
         drift = tracks.noise[n, DRIFT]
         innovation[t, X] = reports.position_m[r, 0] - past[t, X]
         innovation[t, Y] = reports.position_m[r, 1] - past[t, Y]
-        _invert(reports.position_covariance[r], drift * third, information[t], 0)
+        information[t, 0], information[t, 1], information[t, 2] = _inverse(
+            reports.position_covariance[r], drift * third
+        )
         if reports.has_velocity[r]:
             innovation[t, VX] = reports.velocity_mps[r, 0] - past[t, VX]
             innovation[t, VY] = reports.velocity_mps[r, 1] - past[t, VY]
-            _invert(reports.velocity_covariance[r], drift * late, information[t], 3)
+            information[t, 3], information[t, 4], information[t, 5] = _inverse(
+                reports.velocity_covariance[r], drift * late
+            )
         if reports.orientation[r] != UNAVAILABLE:
             difference = _wrapped(reports.yaw_rad[r] - past[t, YAW])
             opposite = abs(difference) > 0.5 * math.pi
@@ -128,11 +132,11 @@ def no_slip(
 
 
 @compiled
-def _invert(covariance: np.ndarray, added: float, out: np.ndarray, at: int) -> None:
-    """Write xx, yy, xy of the inverse of covariance (2, 2) + added * I from out[at] on."""
+def _inverse(covariance: np.ndarray, added: float) -> tuple[float, float, float]:
+    """xx, yy, xy of the inverse of covariance (2, 2) + added * I."""
     xx, yy, xy = covariance[0, 0] + added, covariance[1, 1] + added, covariance[0, 1]
     determinant = xx * yy - xy * xy
-    out[at], out[at + 1], out[at + 2] = yy / determinant, xx / determinant, -xy / determinant
+    return yy / determinant, xx / determinant, -xy / determinant
 
 
 @compiled
