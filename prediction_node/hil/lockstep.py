@@ -14,7 +14,7 @@ from prediction_node.bench.ride import Ride
 from prediction_node.bench.settings import BenchSettings
 from prediction_node.bench.stand import Stand, node_config, periods_ms
 from prediction_node.domain.stamps import NS_PER_S, STEP_NS
-from prediction_node.observation.health import State
+from prediction_node.observation.health import ObservationHealth, State
 from prediction_node.pipeline import Pipeline, Release, inputs
 from prediction_node.rehearsal import rehearse
 from prediction_node.simulation.faults.grammar import KILL, Fault
@@ -30,6 +30,9 @@ from prediction_node.vehicle.messages import ODOMETRY, SIGNALS, TRUTH, BagMessag
 ZERO_NS = 1_700_000_000 * NS_PER_S
 # Releases lie this far behind the steps of the world, as they may in a node that knows of none.
 _PHASE_NS = 30_000_000
+# Between releases the node looks at this period who has fallen silent.
+_WATCH_NS = 25_000_000
+_RELEASE, _LOOK = 1, 2
 
 
 class Lockstep:
@@ -49,6 +52,8 @@ class Lockstep:
         run = RunTime(ZERO_NS, ZERO_NS, duration_s)
         self._watch = Watch(run, faults, size, settings.verdict)
         self._pipeline: Pipeline | None = self._new_pipeline()
+        self._newest: Release | None = None
+        self._told_silent: frozenset[str] = frozenset()
         self._latched: dict[str, bytes] = {}
         self._due_ns = ZERO_NS
 
@@ -73,17 +78,16 @@ class Lockstep:
         """Messages and the releases due between them, in order of time; a release at the instant
         of a message comes after it.
         """
-        releases = []
+        events: list[tuple[int, int, Any]] = [(each.log_ns, 0, each) for each in messages]
         while self._due_ns <= self._ride.now_ns:
-            releases.append(self._due_ns)
-            self._due_ns += STEP_NS
-        events: list[tuple[int, int, Any]] = [
-            *((message.log_ns, 0, message) for message in messages),
-            *((due_ns, 1, None) for due_ns in releases),
-        ]
-        for at_ns, _, message in sorted(events, key=lambda event: event[:2]):
-            if message is None:
+            whole = (self._due_ns - ZERO_NS - _PHASE_NS) % STEP_NS == 0
+            events.append((self._due_ns, _RELEASE if whole else _LOOK, None))
+            self._due_ns += _WATCH_NS
+        for at_ns, kind, message in sorted(events, key=lambda event: event[:2]):
+            if kind == _RELEASE:
                 self._release(at_ns)
+            elif kind == _LOOK:
+                self._look(at_ns)
             else:
                 self._hear(message)
 
@@ -117,25 +121,36 @@ class Lockstep:
             self._watch.on_response(
                 due_ns + round(response_ms * 1e6), release.stamp_ns, response_ms
             )
-            self._watch.on_diagnosis(diagnosis_of(release, due_ns))
+            self._newest = release
+            self._told_silent = self._pipeline.silent_inputs(due_ns)
+            self._watch.on_diagnosis(diagnosis_of(release, release.health, due_ns))
         plan = self._driver.plan(futures)
         if plan is not None:
             self._ride.take_plan(plan.trajectory)
+
+    def _look(self, at_ns: int) -> None:
+        """As the node does between releases: name who has fallen silent."""
+        if self._pipeline is None or self._newest is None:
+            return
+        silent = self._pipeline.silent_inputs(at_ns)
+        if not silent <= self._told_silent:
+            self._told_silent = silent
+            health = self._pipeline.health(at_ns)
+            self._watch.on_diagnosis(diagnosis_of(self._newest, health, at_ns))
 
     def _kill_or_restart(self, due_ns: int) -> None:
         at_s = self._watch.time.at_s(due_ns)
         dead = any(fault.kind == KILL and fault.active(at_s) for fault in self._faults)
         if dead:
-            self._pipeline = None
+            self._pipeline = self._newest = None
         elif self._pipeline is None:
             self._pipeline = self._new_pipeline()
             for name, data in self._latched.items():
                 self._pipeline.receive(name, data, due_ns)
 
 
-def diagnosis_of(release: Release, received_ns: int) -> Diagnosis:
-    """What the node would say of a release in diagnostics."""
-    health = release.health
+def diagnosis_of(release: Release, health: ObservationHealth, received_ns: int) -> Diagnosis:
+    """What the node would say in diagnostics of its newest release and its inputs."""
     watched = [*health.sources, health.odometry]
     optional = (health.transforms, health.traffic_lights)
     watched += [each for each in optional if each.state is not State.NEVER_SEEN]
