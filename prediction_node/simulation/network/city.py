@@ -73,6 +73,8 @@ def build_city(
 
     The same scenario, seed and duration make the same bytes. Raises SimulationError.
     """
+    if seed < 0:
+        raise SimulationError(f'the seed of a city must be >= 0, got {seed}')
     if not _LEAST_DURATION_S <= duration_s < float('inf'):
         raise SimulationError(
             f'a city needs a duration of at least {_LEAST_DURATION_S:g} s, got {duration_s}'
@@ -96,7 +98,10 @@ def build_city(
     course = course_of(traffic, route, duration_s, events_s)
     script, trips, walks = _populate(course, rng)
     routes = folder / 'city.rou.xml'
-    _write_routes(routes, trips, walks)
+    try:
+        _write_routes(routes, trips, walks)
+    except OSError as problem:
+        raise SimulationError(f'{routes} cannot be written: {problem.strerror}') from problem
     return City(
         scenario=scenario,
         seed=seed,

@@ -84,13 +84,6 @@ class Plan:
     crosswalks: list[PlannedCrosswalk] = field(default_factory=list)
     rings: list[tuple[str, ...]] = field(default_factory=list)  # edges of each roundabout
 
-    def node(self, node_id: str) -> PlannedNode:
-        """Raises KeyError."""
-        for node in self.nodes:
-            if node.id == node_id:
-                return node
-        raise KeyError(node_id)
-
     def into(self, node_id: str) -> list[PlannedEdge]:
         return [edge for edge in self.edges if edge.end == node_id]
 

@@ -19,7 +19,6 @@ _TASTE = 0.8
 class RoadGraph:
     """What one class of vehicle may drive."""
 
-    sumo_class: str
     length_m: Mapping[str, float]  # edge -> m
     speed_mps: Mapping[str, float]  # edge -> greatest speed of its lanes
     onto: Mapping[str, tuple[str, ...]]  # edge -> edges that follow
@@ -86,7 +85,6 @@ def road_graph(network: Network, sumo_class: str) -> RoadGraph:
     dead_ends = {j.id for j in network.junctions.values() if j.kind == 'dead_end'}
     shapes = {edge: network.lanes[network.edges[edge].lanes[-1]] for edge in open_lanes}
     return RoadGraph(
-        sumo_class=sumo_class,
         length_m={e: float(arc_length_m(lane.shape_m[:, :2])[-1]) for e, lane in shapes.items()},
         speed_mps={edge: lane.speed_mps for edge, lane in shapes.items()},
         onto={edge: tuple(sorted(following)) for edge, following in onto.items()},

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from prediction_node.domain.errors import ParameterError
 from prediction_node.simulation.scenario.layout import (
     ARTERIAL,
     COLLECTOR,
@@ -32,8 +33,10 @@ _UNSIGNALISED = tuple(kind for kind in JUNCTION_KINDS if kind not in ('signal', 
 
 def random_scenario(seed: int) -> Scenario:
     """A scenario of one of the layouts, with its figures drawn. All classes of road users and all
-    scripted events have a rate above zero.
+    scripted events have a rate above zero. Raises ParameterError.
     """
+    if seed < 0:
+        raise ParameterError(f'seed must be >= 0, got {seed}')
     rng = np.random.default_rng([seed, 0x5CE4A510])
     kind = list(_LAYOUTS)[int(rng.integers(len(_LAYOUTS)))]
     layout = dataclasses.replace(

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from prediction_node.domain.errors import SimulationError
+from prediction_node.domain.errors import ParameterError, SimulationError
 from prediction_node.simulation.network import netconvert
 from prediction_node.simulation.network.city import build_city
 from prediction_node.simulation.network.netconvert import build_net, find_netconvert, require_sumo
@@ -61,6 +61,13 @@ def test_a_city_without_loops_is_refused_when_the_run_is_too_long(tmp_path: Path
 def test_a_duration_out_of_range_is_refused(tmp_path: Path, duration_s: float) -> None:
     with pytest.raises(SimulationError, match='at least 5 s'):
         build_city(Scenario(), 1, tmp_path, duration_s)
+
+
+def test_a_negative_seed_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SimulationError, match=r'seed.*>= 0.*-1'):
+        build_city(Scenario(), -1, tmp_path, 30.0)
+    with pytest.raises(ParameterError, match=r'seed.*>= 0.*-1'):
+        random_scenario(-1)
 
 
 def test_events_begin_when_they_are_asked_for(tmp_path: Path) -> None:

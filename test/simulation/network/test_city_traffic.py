@@ -13,7 +13,6 @@ from prediction_node.simulation.network.city import City
 from prediction_node.simulation.network.net_file import Network
 from prediction_node.simulation.network.netconvert import find_netconvert
 from prediction_node.simulation.network.parking import room_about
-from prediction_node.simulation.network.plan import LaneUse
 from prediction_node.simulation.network.vehicle_types import BODIES
 
 pytest.importorskip('sumo', reason='SUMO is not installed (requirements/simulation.txt)')
@@ -170,7 +169,6 @@ def test_parked_cars_stand_on_kerb_lanes_apart(city: City, network: Network) -> 
 
 
 def test_bodies_of_each_kind_vary_and_are_of_sensible_size() -> None:
-    assert LaneUse.PARKING.value == 'parking'
     for kind in (*KINDS, 'pedestrian', 'parking'):
         for body in BODIES[kind]:
             assert 0.2 < body.width_m < 2.6
