@@ -22,8 +22,8 @@ LOCK_LINE = re.compile(
 )
 # Checked against rosdistro: rosdep/python.yaml, and the released packages of Jazzy.
 ROSDEP_KEYS = frozenset(
-    {'python3-numpy', 'python3-opencv', 'python3-pytest', 'python3-rich', 'python3-scipy'}
-    | {'python3-yaml', 'ament_index_python', 'launch', 'launch_ros', 'rclpy'}
+    {'python3-numba', 'python3-numpy', 'python3-opencv', 'python3-pytest', 'python3-rich'}
+    | {'python3-scipy', 'python3-yaml', 'ament_index_python', 'launch', 'launch_ros', 'rclpy'}
     | {'builtin_interfaces', 'diagnostic_msgs', 'geometry_msgs', 'lifecycle_msgs', 'nav_msgs'}
     | {'radar_msgs', 'rcl_interfaces', 'rosgraph_msgs', 'sensor_msgs', 'std_msgs', 'std_srvs'}
     | {'tf2_msgs', 'unique_identifier_msgs', 'vision_msgs', 'visualization_msgs'}
