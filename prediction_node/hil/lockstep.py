@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from prediction_node.pipeline import Pipeline, Release, inputs
 from prediction_node.rehearsal import rehearse
 from prediction_node.simulation.faults.grammar import KILL, Fault
 from prediction_node.simulation.futures import Futures
+from prediction_node.simulation.planner.candidates import Trajectory
 from prediction_node.simulation.planner.planner import Planner
 from prediction_node.simulation.verdict.diagnosis import Diagnosis
 from prediction_node.simulation.verdict.report import report
@@ -33,6 +35,8 @@ _PHASE_NS = 30_000_000
 # Between releases the node looks at this period who has fallen silent.
 _WATCH_NS = 25_000_000
 _RELEASE, _LOOK = 1, 2
+# The live simulator computes a step ahead: a plan is driven after the step that is under way.
+_PLAN_WAITS = 1
 
 
 class Lockstep:
@@ -52,6 +56,7 @@ class Lockstep:
         run = RunTime(ZERO_NS, ZERO_NS, duration_s)
         self._watch = Watch(run, faults, size, settings.verdict)
         self._pipeline: Pipeline | None = self._new_pipeline()
+        self._plans: deque[Trajectory] = deque()
         self._newest: Release | None = None
         self._told_silent: frozenset[str] = frozenset()
         self._latched: dict[str, bytes] = {}
@@ -65,6 +70,8 @@ class Lockstep:
             self._play(first)
             end_ns = self._watch.time.end_ns
             while ride.now_ns < end_ns + STEP_NS:
+                if len(self._plans) > _PLAN_WAITS:
+                    ride.take_plan(self._plans.popleft())
                 self._play(ride.step())
                 progress(self._watch.time.at_s(ride.now_ns))
         return report(self._watch, periods_ms(self._stand.suite), real_time=False)
@@ -126,7 +133,7 @@ class Lockstep:
             self._watch.on_diagnosis(diagnosis_of(release, release.health, due_ns))
         plan = self._driver.plan(futures)
         if plan is not None:
-            self._ride.take_plan(plan.trajectory)
+            self._plans.append(plan.trajectory)
 
     def _look(self, at_ns: int) -> None:
         """As the node does between releases: name who has fallen silent."""

@@ -178,7 +178,8 @@ def test_a_collision_counts_once_however_long_it_lasts() -> None:
 
     figures = run(others=others)
     assert figures['ego_collisions'] == 1
-    assert figures['collided_with'] == ['car']
+    (contact,) = figures['collisions']
+    assert (contact['at_s'], contact['class'], contact['ahead_m']) == (4.0, 'car', 3.0)
     assert any('collision' in reason for reason in figures['reasons'])
 
 

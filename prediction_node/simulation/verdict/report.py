@@ -75,7 +75,17 @@ def report(
         'min_ade_8s': _rounded(watch.accuracy.min_ade_m(8)),
         'min_ade_5s_moving': _rounded(watch.accuracy.min_ade_m(5, moving=True)),
         'min_ade_5s_samples': watch.accuracy.samples(5),
-        'collided_with': [CLASS_NAMES[label] for _, label in watch.safety.collisions],
+        'collisions': [
+            {
+                'at_s': round((each.stamp_ns - watch.time.start_stamp_ns) / 1e9, 1),
+                'class': CLASS_NAMES[each.label],
+                'ahead_m': round(each.ahead_m, 1),
+                'left_m': round(each.left_m, 1),
+                'ego_mps': round(each.ego_mps, 1),
+                'other_mps': round(each.other_mps, 1),
+            }
+            for each in watch.safety.collisions
+        ],
         'ego_hard_brakes': watch.safety.ego_hard_brakes,
         'others_hard_brakes': watch.safety.others_hard_brakes,
     }
@@ -213,8 +223,13 @@ def _of_content(watch: Watch, figures: Mapping[str, Any]) -> list[str]:
             )
     if figures['ego_collisions'] > p.max_ego_collisions:
         reasons.append(
-            f'{figures["ego_collisions"]} collisions of the robotaxi with '
-            f'{", ".join(figures["collided_with"])} (at most {p.max_ego_collisions} allowed)'
+            f'{figures["ego_collisions"]} collisions of the robotaxi '
+            f'(at most {p.max_ego_collisions} allowed): '
+            + ', '.join(
+                f'{c["class"]} at {c["at_s"]} s, {c["ahead_m"]} m ahead and {c["left_m"]} m to the '
+                f'left, at {c["ego_mps"]} and {c["other_mps"]} m/s'
+                for c in figures['collisions']
+            )
         )
     if figures['ego_hard_brakes'] > p.max_ego_hard_brakes:
         reasons.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -46,6 +47,18 @@ class Braking:
         return begins
 
 
+@dataclass(frozen=True, slots=True)
+class Collision:
+    """The first contact with somebody, seen from the robotaxi."""
+
+    stamp_ns: int
+    label: int
+    ahead_m: float  # middle of the other from the robotaxi's
+    left_m: float
+    ego_mps: float
+    other_mps: float
+
+
 class Safety:
     """Told of the robotaxi (often) and of everybody else (at every step of the world)."""
 
@@ -56,7 +69,7 @@ class Safety:
         self._touching: set[bytes] = set()
         self._own = Braking(parameters.brake_window_s, parameters.hard_brake_mps2)
         self._others: dict[bytes, Braking] = {}
-        self.collisions: list[tuple[int, int]] = []  # (stamp_ns, class of the other)
+        self.collisions: list[Collision] = []
         self.others_hard_brakes = 0
 
     @property
@@ -90,7 +103,7 @@ class Safety:
         touching = {truth.uuid[i] for i in np.flatnonzero(deep > self._p.overlap_m)}
         for i in np.flatnonzero(deep > self._p.overlap_m):
             if truth.uuid[i] not in self._touching:
-                self.collisions.append((truth.stamp_ns, int(truth.label[i])))
+                self.collisions.append(self._collision(truth, int(i), pose))
         self._touching = touching
         near = np.hypot(*(truth.pose[:, :2] - pose[:2]).T) <= self._p.near_m
         watched: dict[bytes, Braking] = {}
@@ -103,6 +116,18 @@ class Safety:
             speed = float(np.hypot(*truth.velocity_mps[i]))
             self.others_hard_brakes += braking.add(truth.stamp_ns, speed)
         self._others = watched
+
+    def _collision(self, truth: Truth, row: int, pose: np.ndarray) -> Collision:
+        dx, dy = truth.pose[row, :2] - pose[:2]
+        cos, sin = np.cos(pose[2]), np.sin(pose[2])
+        return Collision(
+            truth.stamp_ns,
+            int(truth.label[row]),
+            float(cos * dx + sin * dy),
+            float(cos * dy - sin * dx),
+            self._ego[-1].speed_mps,
+            float(np.hypot(*truth.velocity_mps[row])),
+        )
 
     def _pose_at(self, stamp_ns: int) -> np.ndarray | None:
         before = None
