@@ -11,7 +11,6 @@ IN_ROS := $(SETUP) --quiet ros --
 SAMPLE := samples/lankershim
 CITY := samples/city
 OUT := out/demo
-CITY_S := 30
 BENCHMARK_OUT := out/benchmark
 AGENTS := 64
 
@@ -23,7 +22,7 @@ help: ## this list
 	@echo '  Variables: PYTHON=/path/to/python3.11, AGENTS=64 (benchmark)'
 
 demo: ## predictions for a recorded intersection and for a simulated city: bags, reports, figures
-	@$(SETUP) demo -- -m prediction_node replay $(CITY)/bag --map $(CITY)/map.osm --out $(OUT)/city --limit-s $(CITY_S)
+	@$(SETUP) demo -- -m prediction_node replay $(CITY)/bag --map $(CITY)/map.osm --out $(OUT)/city
 	@$(SETUP) --quiet demo -- -m prediction_node replay $(SAMPLE)/bag --map $(SAMPLE)/map.osm --out $(OUT)
 
 test: lint ## everything CI checks: ruff, mypy, pytest
