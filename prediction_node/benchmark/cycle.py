@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from prediction_node.simulation.traffic import make_traffic
 from prediction_node.domain.errors import PredictionNodeError
 from prediction_node.lanelet.load import load_map
 from prediction_node.middleware import profile_environment
@@ -24,6 +23,7 @@ from prediction_node.resources import share_path
 from prediction_node.simulation.sensors.corners import corner_suite
 from prediction_node.simulation.sensors.messages import MESSAGE_TYPES
 from prediction_node.simulation.sensors.parameters import SuiteParameters
+from prediction_node.simulation.traffic import make_traffic
 from prediction_node.vehicle.bag import write_bag
 
 _WARM_UP_CYCLES = 50

@@ -300,7 +300,7 @@ class PredictionNode(LifecycleNode):
             self._pipeline.map_error = str(error)
             self.get_logger().error(f'map message refused, keeping the map in use: {error}')
             return
-        if road is not None:
+        if road is not None and road.lane_map is not None:
             self._pipeline.set_road(road)
             self._tell_of_map('message', road.lane_map)
 
