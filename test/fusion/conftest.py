@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import settings
 
 from prediction_node.domain.agents import Agents, Ego
 from prediction_node.domain.frames import Transform, rotation_2d
@@ -24,10 +23,6 @@ from prediction_node.domain.observations import SensorTracks
 from prediction_node.domain.stamps import nanoseconds
 from prediction_node.evaluation.tracking import TruthFrame
 from prediction_node.fusion import Fusion, FusionParameters
-
-# The first call of a loop compiles it: no example may be failed for taking its time.
-settings.register_profile('compiles', deadline=None)
-settings.load_profile('compiles')
 
 START_NS = 1_700_000_000_000_000_000
 STEP_S = 0.01
