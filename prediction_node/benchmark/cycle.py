@@ -24,11 +24,11 @@ from prediction_node.simulation.sensors.corners import corner_suite
 from prediction_node.simulation.sensors.messages import MESSAGE_TYPES
 from prediction_node.simulation.sensors.parameters import SuiteParameters
 from prediction_node.simulation.traffic import make_traffic
+from prediction_node.simulation.verdict.cycles import clock_cycles
 from prediction_node.vehicle.bag import write_bag
 
 _WARM_UP_CYCLES = 50
 _PERIOD_NS = 100_000_000
-_EARLY = 0.3  # of a period: how far before the phase a message still belongs to its cycle
 
 
 def busy_suite() -> SuiteParameters:
@@ -165,19 +165,12 @@ def _figures(
 def _cycles_of(responses: list[tuple[int, int, float]]) -> list[int]:
     """The cycle of the clock each response belongs to, the first one's being 0.
 
-    Received minus response is the scheduled release plus the way to the listener. Releases are
-    100 ms apart and the way is mostly short, so what is left over of 100 ms clusters; its circular
-    mean is the phase. A message held up for a cycle or more is set right by the next one, as no
-    cycle answers twice.
+    Received minus response is the scheduled release plus the way to the listener.
     """
     if not responses:
         return []
     released_ns = np.array([r - round(ms * 1e6) for r, _, ms in responses], np.int64)
-    released_ns -= released_ns[0]
-    phase = np.angle(np.exp(2j * np.pi * (released_ns % _PERIOD_NS) / _PERIOD_NS).sum())
-    cycle = np.floor(released_ns / _PERIOD_NS - phase / (2 * np.pi) + _EARLY).astype(np.int64)
-    for i in range(len(cycle) - 2, -1, -1):
-        cycle[i] = min(cycle[i], cycle[i + 1] - 1)
+    cycle, _ = clock_cycles(released_ns)
     return [int(c) for c in cycle - cycle[0]]
 
 
