@@ -247,3 +247,28 @@ def test_late_copies_of_used_messages_are_no_fault(drive: Any) -> None:
     assert all(source.state is State.OK for source in health.sources)
     assert all(set(source.refused) == {Reason.DUPLICATE} for source in health.sources)
     assert health.odometry.state is State.OK
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_silence_can_be_told_between_releases_in_time(drive: Any, name: str) -> None:
+    """Early enough that the telling fits into max(300 ms, three periods) since the last message;
+    one lost message of ten a second is not yet a silence.
+    """
+    drive.cycle(10)
+    last_ns = drive.now_ns - round(health_of(drive, name).silence_s * 1e9)
+    others = frozenset(NAMES) - {name}
+    assert name not in drive.observer.silent(last_ns + 240 * MS)
+    assert name in drive.observer.silent(last_ns + 260 * MS)
+    assert drive.observer.silent(drive.now_ns) & others == frozenset()
+
+
+def test_after_a_long_silence_the_rate_is_measured_anew(drive: Any) -> None:
+    drive.cycle(10)
+    without(drive, 'lidar')
+    drive.cycle(20)
+    drive.sources = DEFAULT_SOURCES
+    drive.cycle()
+    assert health_of(drive, 'lidar').state is State.OK
+    drive.cycle(2)
+    assert health_of(drive, 'lidar').state is State.OK
+    assert health_of(drive, 'lidar').rate_hz == pytest.approx(10.0)
