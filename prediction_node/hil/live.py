@@ -21,6 +21,7 @@ from prediction_node.simulation.faults.grammar import KILL, Fault
 _POLL_S = 0.02
 _END_S = 10.0  # for a process that was told to stop
 _AFTER_END_S = 20.0  # for the last messages and the report
+_BUSY_SHARE = 0.01
 _DOMAINS = 100  # Fast DDS has ports for somewhat more
 
 
@@ -47,7 +48,7 @@ class LiveRun:
                 self._start(name, f'prediction_node.ros.hil.{name}', str(self._folder))
             zero_ns = self._wait_for_zero()
             self._watch(zero_ns, progress)
-            return self._read_report()
+            return self._with_lateness(self._read_report())
         finally:
             self._stop_all()
 
@@ -128,6 +129,21 @@ class LiveRun:
             figures: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
         except (OSError, ValueError) as error:
             raise PredictionNodeError(f'the monitor left no report: {error}') from None
+        return figures
+
+    def _with_lateness(self, figures: dict[str, Any]) -> dict[str, Any]:
+        """How much of what the bench sent was late; a reason to doubt a verdict of fail."""
+        simulator = self._processes['simulator']
+        assert simulator.stdout is not None
+        simulator.wait(_END_S)
+        said = (simulator.stdout.read() or b'').decode()
+        late, _, sent = said.strip().removeprefix('late ').partition(' of ')
+        figures['bench_late_share'] = share = round(int(late) / max(int(sent), 1), 4)
+        if figures['reasons'] and share > _BUSY_SHARE:
+            figures['reasons'].append(
+                f'{100.0 * share:.1f} % of the messages were sent more than 20 ms late: this '
+                'machine is too busy for the bench, judge the rest with care'
+            )
         return figures
 
     def _stop_all(self) -> None:
