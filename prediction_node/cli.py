@@ -23,16 +23,18 @@ COMMANDS = (
 
 EPILOG = """\
 try first:
-  make demo                                    predictions for a recorded intersection, as bag,
-  report and figures python -m prediction_node replay --help      the same for your own bag
+  make demo                                    predictions for a recorded intersection and a city
+  python -m prediction_node replay --help      the same for your own bag
+  python -m prediction_node hil --help         the running node in a simulated city
 """
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='prediction_node',
-        description='Motion prediction for self-driving vehicles: replay, import, evaluate, '
-        'benchmark. `ros2 launch prediction_node prediction.launch.py` starts the live node.',
+        description='Motion prediction for self-driving vehicles: replay, import, simulate, hardware '
+        'in the loop, evaluate, benchmark. `ros2 launch prediction_node prediction.launch.py` '
+        'starts the live node.',
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
