@@ -32,9 +32,9 @@ try first:
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='prediction_node',
-        description='Motion prediction for self-driving vehicles: replay, import, simulate, hardware '
-        'in the loop, evaluate, benchmark. `ros2 launch prediction_node prediction.launch.py` '
-        'starts the live node.',
+        description='Motion prediction for self-driving vehicles: replay, import, simulate, '
+        'hardware in the loop, evaluate, benchmark. '
+        '`ros2 launch prediction_node prediction.launch.py` starts the live node.',
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
