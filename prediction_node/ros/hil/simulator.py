@@ -50,6 +50,7 @@ _TYPES = {
 }
 _CLOCK = '/clock'
 _CLOCK_TICK_NS = 10_000_000
+_LOOK_AROUND_NS = 1_000_000_000
 _BEFORE_START_S = 0.5
 _AFTER_END_S = 0.8  # the monitor listens a little longer
 _LATE_NS = 20_000_000
@@ -170,10 +171,14 @@ class Simulator:
 
     def _send_until(self, end_ns: int) -> None:
         tick_ns = self._ride.now_ns if self._run.use_clock else end_ns
+        look_ns = self._ride.now_ns
         while self._failure is None:
             now_ns = time.monotonic_ns() - self._wall_ns
             if now_ns >= end_ns:
                 return
+            if look_ns <= now_ns:
+                self._refuse_company()  # whom discovery shows late
+                look_ns = now_ns + _LOOK_AROUND_NS
             if tick_ns <= now_ns:
                 self._tick(tick_ns)
                 tick_ns += _CLOCK_TICK_NS
