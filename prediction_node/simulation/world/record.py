@@ -46,9 +46,10 @@ def record(
     """The first `duration_s` of the city, SUMO driving the robotaxi, in which no two boxes of which
     one moves overlap by more than contact.ALLOWED_M and nobody is taken out of a jam.
 
-    The search ends `search_share` of the duration later; a window that is `rejected` is so with
-    'KIND: particulars', KIND being jam or overlap. `progress` is told the seconds of the window so
-    far. The same city, duration and seed give the same bits. SimulationError as World raises it.
+    The search ends `search_share` of the duration later, or as soon as it cannot succeed; a window
+    that is `rejected` is so with 'KIND: particulars', KIND being jam or overlap. `progress` is told
+    the seconds of the window so far. The same city, duration and seed give the same bits.
+    SimulationError as World raises it.
     """
     wanted = round(duration_s / STEP_S) + 1
     if wanted < 2:
@@ -67,7 +68,8 @@ def record(
                 best = (begin, len(tape))
             if progress is not None:
                 progress(max(0, best[1] - best[0] - 1) * STEP_S)
-            if best[1] - best[0] >= wanted or len(tape) >= limit:
+            # The last: no window that begins now ends in time.
+            if best[1] - best[0] >= wanted or len(tape) >= limit or begin + wanted > limit:
                 break
             world.step()
         rejected = None
