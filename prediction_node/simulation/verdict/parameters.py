@@ -15,7 +15,7 @@ class VerdictParameters:
         100.0, 'A later answer is a miss.', unit='ms', low=1.0, high=10_000.0
     )
     max_age_ms: float = parameter(
-        200.0,
+        150.0,
         'Predictions whose stamp is older when they come are a miss.',
         unit='ms',
         low=1,
