@@ -31,6 +31,7 @@ from prediction_node.importers.time_spans import group_by_time_span
 from prediction_node.inference.constant_velocity import ConstantVelocityEngine
 from prediction_node.inference.guard import Engine
 
+COLLECTION = 'ngsim_commonroad'
 DATA_SETS = ('Lankershim', 'US101')
 BASELINE = ConstantVelocityEngine.name
 HEADLINE_S = 5.0
@@ -70,10 +71,13 @@ class Judged:
 def evaluate_ngsim(
     folder: Path, engine: Engine, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """Figures of `engine` and of constant velocity on every data set below `folder`.
+    """Figures of `engine` and of constant velocity on every data set below `folder`, which may
+    also be the folder that holds the collection.
 
     Raises DataError naming the folder where there is no data, or the file that cannot be read.
     """
+    if (folder / COLLECTION).is_dir():
+        folder = folder / COLLECTION
     sets = [name for name in DATA_SETS if any((folder / name).glob('*.xml'))]
     if not sets:
         expected = ' or '.join(str(folder / name) for name in DATA_SETS)

@@ -167,6 +167,14 @@ def test_a_folder_without_data_is_named(tmp_path: Path) -> None:
     assert cli.main(['evaluate', 'ngsim', '--data', str(tmp_path)]) == 2
 
 
+def test_the_folder_of_the_collection_will_do_as_well(tmp_path: Path) -> None:
+    broken = tmp_path / 'ngsim_commonroad' / 'US101' / 'broken.xml'
+    broken.parent.mkdir(parents=True)
+    broken.write_text('not xml')
+    with pytest.raises(DataError, match=r'broken\.xml'):
+        evaluate_ngsim(tmp_path, ConstantVelocityEngine())
+
+
 def test_the_command_writes_figures_that_show_the_gain(
     shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
