@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from prediction_node.domain.lane_map import Turn
+
 
 class LightColour(enum.IntEnum):
     """Numbered as autoware_perception_msgs/TrafficLightElement colours."""
@@ -32,6 +34,18 @@ class LightShape(enum.IntEnum):
     DOWN_LEFT_ARROW = 8
     DOWN_RIGHT_ARROW = 9
     CROSS = 10
+
+
+# The turns that an arrow rules; a disc rules all of them.
+ARROW_TURNS: dict[int, tuple[int, ...]] = {
+    LightShape.LEFT_ARROW: (Turn.LEFT,),
+    LightShape.DOWN_LEFT_ARROW: (Turn.LEFT,),
+    LightShape.RIGHT_ARROW: (Turn.RIGHT,),
+    LightShape.DOWN_RIGHT_ARROW: (Turn.RIGHT,),
+    LightShape.UP_ARROW: (Turn.STRAIGHT, Turn.NONE),
+    LightShape.UP_LEFT_ARROW: (Turn.STRAIGHT, Turn.NONE, Turn.LEFT),
+    LightShape.UP_RIGHT_ARROW: (Turn.STRAIGHT, Turn.NONE, Turn.RIGHT),
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

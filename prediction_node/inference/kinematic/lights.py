@@ -5,22 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from prediction_node.domain.lane_map import LaneMap, Turn
-from prediction_node.domain.lights import LightColour, LightShape, LightStates
+from prediction_node.domain.lights import ARROW_TURNS, LightColour, LightStates
 
 TURNS = len(Turn)
 # A state seen longer ago says nothing about now.
 MAX_AGE_S = 3.0
 # Red, amber and green are neighbours.
 _RED, _GREEN = int(LightColour.RED), int(LightColour.GREEN)
-_ARROWS: dict[int, tuple[int, ...]] = {
-    LightShape.LEFT_ARROW: (Turn.LEFT,),
-    LightShape.DOWN_LEFT_ARROW: (Turn.LEFT,),
-    LightShape.RIGHT_ARROW: (Turn.RIGHT,),
-    LightShape.DOWN_RIGHT_ARROW: (Turn.RIGHT,),
-    LightShape.UP_ARROW: (Turn.STRAIGHT, Turn.NONE),
-    LightShape.UP_LEFT_ARROW: (Turn.STRAIGHT, Turn.NONE, Turn.LEFT),
-    LightShape.UP_RIGHT_ARROW: (Turn.STRAIGHT, Turn.NONE, Turn.RIGHT),
-}
 
 
 def colours_by_lane(lane_map: LaneMap, lights: LightStates, stamp_ns: int) -> np.ndarray | None:
@@ -39,7 +30,7 @@ def colours_by_lane(lane_map: LaneMap, lights: LightStates, stamp_ns: int) -> np
         row = group_row.get(int(lights.group_id[lamp]))
         if row is None:
             continue
-        turns = _ARROWS.get(int(lights.shape[lamp]))
+        turns = ARROW_TURNS.get(int(lights.shape[lamp]))
         arrow = turns is not None
         # Red (1) restricts more than amber (2) and green (3).
         colour = int(lights.colour[lamp])

@@ -10,9 +10,8 @@ import numpy as np
 
 from prediction_node.simulation.network.plan import LaneUse, Plan, PlannedEdge
 
-# Between straight on and a turn, and between a turn and the way back.
+# Between straight on and a turn.
 _STRAIGHT_RAD = math.radians(40.0)
-_BACK_RAD = math.radians(160.0)
 # The direction at an edge's end is that of its last stretch of this length.
 _END_M = 12.0
 

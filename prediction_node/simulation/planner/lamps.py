@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from prediction_node.domain.lane_map import LaneMap, Turn
-from prediction_node.domain.lights import LightColour, LightShape, LightStates
+from prediction_node.domain.lane_map import LaneMap
+from prediction_node.domain.lights import ARROW_TURNS, LightColour, LightStates
 from prediction_node.simulation.planner.route import Stretch, stop_line_arc
 
 # A state seen longer ago says nothing about now.
 _MAX_AGE_S = 3.0
-_ARROWS: dict[int, tuple[int, ...]] = {
-    LightShape.LEFT_ARROW: (Turn.LEFT,),
-    LightShape.DOWN_LEFT_ARROW: (Turn.LEFT,),
-    LightShape.RIGHT_ARROW: (Turn.RIGHT,),
-    LightShape.DOWN_RIGHT_ARROW: (Turn.RIGHT,),
-    LightShape.UP_ARROW: (Turn.STRAIGHT, Turn.NONE),
-    LightShape.UP_LEFT_ARROW: (Turn.STRAIGHT, Turn.NONE, Turn.LEFT),
-    LightShape.UP_RIGHT_ARROW: (Turn.STRAIGHT, Turn.NONE, Turn.RIGHT),
-}
 
 
 def colour_ahead(
@@ -40,7 +31,7 @@ def colour_ahead(
         age_s = (stamp_ns - int(lights.stamp_ns[lamp])) * 1e-9
         if age_s > _MAX_AGE_S or not LightColour.RED <= colour <= LightColour.GREEN:
             continue
-        pointed = _ARROWS.get(int(lights.shape[lamp]))
+        pointed = ARROW_TURNS.get(int(lights.shape[lamp]))
         if pointed is None:
             found[False].append(colour)
         elif turns & set(pointed):
