@@ -106,7 +106,7 @@ def test_an_allowed_edge_is_not(tmp_path: Path, module: str, source: str) -> Non
         ('replay/run', 'from autoware_perception_msgs.msg import PredictedObjects'),
         ('replay/run', 'from rcl_interfaces.msg import Parameter'),
         ('inference/onnx_engine', 'import torch'),
-        ('inference/torch_engine', 'import pycuda.driver'),
+        ('inference/torch_model', 'import pycuda.driver'),
         ('config', 'import tomllib'),
         ('config', 'from enum import StrEnum'),
     ],
@@ -120,7 +120,7 @@ def test_a_misplaced_library_is_found(tmp_path: Path, module: str, source: str) 
     [
         ('domain/frames', 'import enum\nimport numpy as np'),
         ('ros/node', 'import rclpy\nfrom std_msgs.msg import Header'),
-        ('inference/torch_engine', 'import torch'),
+        ('inference/torch_model', 'import torch'),
         ('network/cnn', 'import torch.nn'),
     ],
 )

@@ -26,7 +26,9 @@ LAYERS: Mapping[str, frozenset[str]] = {
         | {'schedule', 'simulation', 'tensors'}
     ),
     # Joins stages.
-    'composition': frozenset({'bench', 'config', 'map_source', 'pipeline', 'rehearsal', 'vehicle'}),
+    'composition': frozenset(
+        {'bench', 'config', 'map_source', 'pipeline', 'predictor', 'rehearsal', 'vehicle'}
+    ),
     # What a user asks for; each joins the composition with the outside.
     'verbs': frozenset({'generation', 'hil', 'importers', 'learning', 'replay', 'ros'}),
     # The command line and what measures it all.
@@ -44,7 +46,9 @@ EXCEPTIONS: Mapping[str, frozenset[str]] = {
 ROS = frozenset({'rclpy', 'launch', 'launch_ros', 'ament_index_python', 'std_srvs', 'tf2_ros'})
 # Heavy or machine-bound libraries -> modules (with all below them) that may import them.
 RESTRICTED: Mapping[str, tuple[str, ...]] = {
-    'torch': ('network', 'learning', 'inference.torch_engine'),
+    'torch': ('network', 'learning', 'inference.torch_model'),
+    'lightning': ('learning',),
+    'onnxruntime': ('inference.onnx_model',),
     'tensorrt': ('inference.tensorrt_engine',),
     'tensorrt_rtx': ('inference.tensorrt_engine',),
     'pycuda': ('inference.tensorrt_engine',),

@@ -109,6 +109,7 @@ class Ego:
     yaw_rate_radps: float
     size_m: np.ndarray  # (3,) length, width, height
     centre_offset_m: float = 0.0  # box centre ahead of base_link (the rear axle on many vehicles)
+    present: bool = True  # False: nobody drives, the pose only says from where the scene is seen
 
     @property
     def position_m(self) -> np.ndarray:
