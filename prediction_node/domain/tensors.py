@@ -1,4 +1,4 @@
-"""Every tensor that enters or leaves the network, named once: shape, type, unit and meaning.
+"""The contract: every tensor that enters or leaves the network, named once: shape, type, unit and meaning.
 
 Frames. The *view frame* has its origin at the robotaxi's base_link and its x axis along the
 robotaxi's heading (training may turn and shift it). The *own frame* of an actor has its origin at
