@@ -1,4 +1,5 @@
-"""The contract: every tensor that enters or leaves the network, named once: shape, type, unit and meaning.
+"""The contract: every tensor that enters or leaves the network, named once with shape, type and
+meaning.
 
 Frames. The *view frame* has its origin at the robotaxi's base_link and its x axis along the
 robotaxi's heading (training may turn and shift it). The *own frame* of an actor has its origin at
