@@ -29,6 +29,7 @@ from prediction_node.cdr.trajectories import (
     read_candidate_trajectories,
     read_trajectory,
     write_candidate_trajectories,
+    write_scored_candidate_trajectories,
     write_trajectory,
 )
 from prediction_node.cdr.transforms import read_transforms, write_transforms
@@ -54,6 +55,7 @@ __all__ = [
     'write_odometry',
     'write_predicted_objects',
     'write_radar_tracks',
+    'write_scored_candidate_trajectories',
     'write_tracked_objects',
     'write_traffic_light_groups',
     'write_trajectory',

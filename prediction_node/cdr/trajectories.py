@@ -1,7 +1,11 @@
-"""autoware_planning_msgs/Trajectory and autoware_internal_planning_msgs/CandidateTrajectories.
+"""autoware_planning_msgs/Trajectory, and CandidateTrajectories and ScoredCandidateTrajectories of
+autoware_internal_planning_msgs.
 
 A point is its time (8 bytes), padding to a multiple of 8, and 80 bytes of state. A state ends on a
 multiple of 8, so behind the first point (which may begin off one) all are laid out alike.
+
+A CandidateTrajectory has two layouts in the field: up to version 1.13 it ends with its points, from
+1.14 on a command for the turn indicators follows (a stamp and a byte). The bytes do not say which.
 """
 
 from __future__ import annotations
@@ -27,6 +31,7 @@ _STATE = Record(
         ('rear_wheel_angle', 'f4'),
     ]
 )
+_COMMAND = Record([('command', 'u1')])
 _STRIDE = STAMP.size + _STATE.size
 _SMALLEST_CANDIDATE = 8 + 4 + 16 + 4
 _SMALLEST_INFO = 16 + 4
@@ -52,18 +57,25 @@ def write_trajectory(arrays: TrajectoryArrays) -> bytes:
 
 
 def read_candidate_trajectories(
-    data: Buffer, limit: int = DEFAULT_LIMIT
+    data: Buffer, limit: int = DEFAULT_LIMIT, *, turn_indicators: bool = False
 ) -> CandidateTrajectoriesArrays:
-    """Raises MessageError if the buffer is malformed or holds more than `limit` candidates."""
+    """`turn_indicators`: in the layout that has them.
+
+    Raises MessageError if the buffer is malformed or holds more than `limit` candidates.
+    """
     cursor = Cursor(data, 'CandidateTrajectories')
     count = cursor.count(_SMALLEST_CANDIDATE, limit, 'candidate_trajectories')
-    trajectories, ids = [], []
+    trajectories, ids, stamps, commands = [], [], [], []
     for i in range(count):
         name = f'candidate_trajectories[{i}].'
         stamp_ns = cursor.stamp(name + 'header.stamp')
         frame_id = cursor.text(name + 'header.frame_id')
         ids.append(cursor.row(UUID, 1, name + 'generator_id')['uuid'])
         trajectories.append(_read_points(cursor, stamp_ns, frame_id, limit, name))
+        if turn_indicators:
+            stamps.append(cursor.stamp(name + 'turn_indicators_command.stamp'))
+            command = cursor.row(_COMMAND, 1, name + 'turn_indicators_command.command')
+            commands.append(int(command['command']))
     infos, names = [], []
     for i in range(cursor.count(_SMALLEST_INFO, limit, 'generator_info')):
         infos.append(cursor.row(UUID, 1, f'generator_info[{i}].generator_id')['uuid'])
@@ -74,16 +86,40 @@ def read_candidate_trajectories(
         generator_id=np.array(ids, np.uint8).reshape(-1, 16),
         info_id=np.array(infos, np.uint8).reshape(-1, 16),
         info_name=tuple(names),
+        indicator_stamp_ns=np.array(stamps, np.int64) if turn_indicators else None,
+        indicator_command=np.array(commands, np.uint8) if turn_indicators else None,
     )
 
 
 def write_candidate_trajectories(arrays: CandidateTrajectoriesArrays) -> bytes:
-    """Raises MessageError if the arrays do not fit together."""
-    message = 'CandidateTrajectories'
+    """In the layout with turn indicators if the arrays have them.
+
+    Raises MessageError if the arrays do not fit together.
+    """
+    return _write_candidates(arrays, None, 'CandidateTrajectories')
+
+
+def write_scored_candidate_trajectories(
+    arrays: CandidateTrajectoriesArrays, score: np.ndarray
+) -> bytes:
+    """ScoredCandidateTrajectories: the same candidates, each with its score (N,).
+
+    Raises MessageError if the arrays do not fit together.
+    """
+    message = 'ScoredCandidateTrajectories'
+    count = len(arrays.trajectories)
+    scores = column(score, (count,), np.dtype(np.float32), f'{message}.score')
+    return _write_candidates(arrays, scores.astype('<f4'), message)
+
+
+def _write_candidates(
+    arrays: CandidateTrajectoriesArrays, score: np.ndarray | None, message: str
+) -> bytes:
     byte = np.dtype(np.uint8)
     n, g = len(arrays.trajectories), len(arrays.info_name)
     makers = column(arrays.generator_id, (n, 16), byte, f'{message}.generator_id')
     infos = column(arrays.info_id, (g, 16), byte, f'{message}.info_id')
+    indicators = _indicators(arrays, n, message)
     strip = Strip()
     strip.u32(n)
     for i, trajectory in enumerate(arrays.trajectories):
@@ -92,11 +128,32 @@ def write_candidate_trajectories(arrays: CandidateTrajectoriesArrays) -> bytes:
         strip.text(trajectory.frame_id, f'{where}.header.frame_id')
         strip.raw(makers[i].astype(np.uint8).tobytes())
         _write_points(strip, trajectory, where)
+        if indicators is not None:
+            strip.stamp(indicators[i][0], f'{where}.turn_indicators_command.stamp')
+            strip.raw(bytes([indicators[i][1]]))
+        if score is not None:
+            strip.align(4)
+            strip.raw(score[i].tobytes())
     strip.u32(g)
     for i, name in enumerate(arrays.info_name):
         strip.raw(infos[i].astype(np.uint8).tobytes())
         strip.text(name, f'{message}.info_name[{i}]')
     return strip.message()
+
+
+def _indicators(
+    arrays: CandidateTrajectoriesArrays, count: int, message: str
+) -> list[tuple[int, int]] | None:
+    """(stamp, command) of each candidate; None in the layout without."""
+    if arrays.indicator_command is None or arrays.indicator_stamp_ns is None:
+        return None
+    stamps = column(
+        arrays.indicator_stamp_ns, (count,), np.dtype(np.int64), f'{message}.indicator_stamp_ns'
+    )
+    commands = column(
+        arrays.indicator_command, (count,), np.dtype(np.uint8), f'{message}.indicator_command'
+    )
+    return [(int(a), int(b)) for a, b in zip(stamps, commands, strict=True)]
 
 
 def _read_points(

@@ -180,9 +180,27 @@ class TrajectoryArrays:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CandidateTrajectoriesArrays:
-    """autoware_internal_planning_msgs/CandidateTrajectories: N trajectories, G generators."""
+    """autoware_internal_planning_msgs/CandidateTrajectories: N trajectories, G generators.
+
+    From version 1.14 on a trajectory carries a command for the turn indicators; None: the layout
+    before it, which has none.
+    """
 
     trajectories: tuple[TrajectoryArrays, ...]  # N
     generator_id: np.ndarray  # (N, 16) uint8, who made each
     info_id: np.ndarray  # (G, 16) uint8
     info_name: tuple[str, ...]  # G
+    indicator_stamp_ns: np.ndarray | None = None  # (N,) int64
+    indicator_command: np.ndarray | None = None  # (N,) uint8
+
+    def select(self, rows: np.ndarray) -> CandidateTrajectoriesArrays:
+        """The trajectories of the integers `rows`, in their order; all generators stay."""
+        stamp, command = self.indicator_stamp_ns, self.indicator_command
+        return CandidateTrajectoriesArrays(
+            tuple(self.trajectories[row] for row in rows),
+            self.generator_id[rows],
+            self.info_id,
+            self.info_name,
+            None if stamp is None else stamp[rows],
+            None if command is None else command[rows],
+        )

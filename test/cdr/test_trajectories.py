@@ -99,3 +99,111 @@ def test_columns_of_the_wrong_length_are_refused_by_name() -> None:
     )
     with pytest.raises(MessageError, match='position'):
         cdr.write_trajectory(broken)
+
+
+LAYOUT_1_14 = {
+    'autoware_vehicle_msgs/msg/TurnIndicatorsCommand': (
+        'builtin_interfaces/Time stamp\nuint8 command\n'
+    ),
+    'autoware_internal_planning_msgs/msg/CandidateTrajectory': (
+        'std_msgs/Header header\nunique_identifier_msgs/UUID generator_id\n'
+        'autoware_planning_msgs/TrajectoryPoint[] points\n'
+        'autoware_vehicle_msgs/TurnIndicatorsCommand turn_indicators_command\n'
+    ),
+}
+
+
+def foreign_store(*, turn_indicators: bool) -> Any:
+    """Another serialiser that knows the definitions of interfaces/, in either layout."""
+    from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+
+    from prediction_node.resources import share_path
+
+    store = get_typestore(Stores.ROS2_JAZZY)
+    texts = {
+        f'{path.parent.parent.name}/msg/{path.stem}': path.read_text(encoding='utf-8')
+        for package in ('autoware_planning_msgs', 'autoware_internal_planning_msgs')
+        for path in share_path('interfaces').glob(f'{package}/msg/*.msg')
+    }
+    if turn_indicators:
+        texts |= LAYOUT_1_14
+    for name, text in texts.items():
+        store.register(get_types_from_msg(text, name))
+    return store
+
+
+def candidates(frame_id: str, *, turn_indicators: bool) -> CandidateTrajectoriesArrays:
+    rng = np.random.default_rng(2)
+    n = 4
+    return CandidateTrajectoriesArrays(
+        tuple(trajectory(frame_id, points, points) for points in (3, 0, 1, 4)),
+        rng.integers(0, 256, (n, 16), np.uint8),
+        rng.integers(0, 256, (2, 16), np.uint8),
+        ('keep', 'lane_change_left'),
+        rng.integers(0, 2_000_000_000, n) * 1_000_000_007 if turn_indicators else None,
+        np.array([1, 2, 3, 1], np.uint8) if turn_indicators else None,
+    )
+
+
+def equal(a: CandidateTrajectoriesArrays, b: CandidateTrajectoriesArrays) -> None:
+    for one, other in zip(a.trajectories, b.trajectories, strict=True):
+        same(one, other)
+    for name in ('generator_id', 'info_id', 'indicator_stamp_ns', 'indicator_command'):
+        np.testing.assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name)
+    assert a.info_name == b.info_name
+
+
+@pytest.mark.parametrize('turn_indicators', [False, True])
+@pytest.mark.parametrize('frame_id', ['', 'm', 'map', 'odom1'])
+def test_both_layouts_agree_with_a_foreign_serialiser(frame_id: str, turn_indicators: bool) -> None:
+    made = candidates(frame_id, turn_indicators=turn_indicators)
+    store = foreign_store(turn_indicators=turn_indicators)
+    name = 'autoware_internal_planning_msgs/msg/CandidateTrajectories'
+    message = store.deserialize_cdr(cdr.write_candidate_trajectories(made), name)
+    assert [len(c.points) for c in message.candidate_trajectories] == [3, 0, 1, 4]
+    if turn_indicators:
+        command = message.candidate_trajectories[2].turn_indicators_command
+        assert command.command == 3
+        assert made.indicator_stamp_ns is not None
+        stamp_ns = command.stamp.sec * 1_000_000_000 + command.stamp.nanosec
+        assert stamp_ns == made.indicator_stamp_ns[2]
+    data = store.serialize_cdr(message, name)
+    equal(made, cdr.read_candidate_trajectories(data, turn_indicators=turn_indicators))
+
+
+@pytest.mark.parametrize('turn_indicators', [False, True])
+def test_scores_agree_with_a_foreign_serialiser_in_both_layouts(turn_indicators: bool) -> None:
+    made = candidates('map', turn_indicators=turn_indicators)
+    score = np.array([1.0, 0.5, 0.25, 0.0], np.float32)
+    store = foreign_store(turn_indicators=turn_indicators)
+    name = 'autoware_internal_planning_msgs/msg/ScoredCandidateTrajectories'
+    message = store.deserialize_cdr(cdr.write_scored_candidate_trajectories(made, score), name)
+    assert [each.score for each in message.scored_candidate_trajectories] == score.tolist()
+    for i, each in enumerate(message.scored_candidate_trajectories):
+        assert each.candidate_trajectory.generator_id.uuid.tolist() == made.generator_id[i].tolist()
+        assert len(each.candidate_trajectory.points) == len(made.trajectories[i].position)
+    assert message.generator_info[0].generator_name.data == 'keep'
+
+
+def test_the_other_layout_is_refused_and_not_misread() -> None:
+    for turn_indicators in (False, True):
+        data = cdr.write_candidate_trajectories(candidates('map', turn_indicators=turn_indicators))
+        with pytest.raises(MessageError, match='CandidateTrajectories'):
+            cdr.read_candidate_trajectories(data, turn_indicators=not turn_indicators)
+
+
+def test_a_selection_keeps_the_order_asked_for() -> None:
+    made = candidates('map', turn_indicators=True)
+    picked = made.select(np.array([3, 1]))
+    same(picked.trajectories[0], made.trajectories[3])
+    assert picked.indicator_command is not None
+    assert picked.indicator_command.tolist() == [1, 2]
+    np.testing.assert_array_equal(picked.generator_id, made.generator_id[[3, 1]])
+    assert picked.info_name == made.info_name
+
+
+def test_scores_of_another_number_are_refused() -> None:
+    with pytest.raises(MessageError, match='score'):
+        cdr.write_scored_candidate_trajectories(
+            candidates('map', turn_indicators=False), np.ones(3, np.float32)
+        )
