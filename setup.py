@@ -13,6 +13,7 @@ SHARED = {
     'launch': ('*.launch.py',),
     'config': ('*',),
     'samples': ('*',),
+    'models': ('*',),
     # Only the definitions: replay reads them to write bags. They are built from the source tree.
     'interfaces': ('*/msg/*.msg',),
 }

@@ -120,7 +120,7 @@ def test_setup_installs_files_that_exist() -> None:
     assert targets['share/ament_index/resource_index/packages'] == ['resource/prediction_node']
     assert 'package.xml' in targets['share/prediction_node']
     installed = set(sources)
-    for folder in ('launch', 'config', 'samples'):
+    for folder in ('launch', 'config', 'samples', 'models'):
         there = {
             path.relative_to(ROOT).as_posix()
             for path in (ROOT / folder).rglob('*')
@@ -177,7 +177,7 @@ def test_a_lock_covers_what_its_list_asks_for(lock: Path) -> None:
 def test_locks_of_one_environment_agree() -> None:
     """Installing one after the other must not change what the former installed."""
     versions: dict[str, set[str]] = {}
-    for name in ('runtime', 'ros', 'test', 'av2', 'simulation', 'cluster'):
+    for name in ('runtime', 'ros', 'test', 'av2', 'simulation', 'cluster', 'training'):
         for package, lines in pins(ROOT / 'requirements' / f'{name}.txt').items():
             for line in lines:
                 version, _, marker = line.partition(';')
@@ -189,7 +189,7 @@ def test_locks_of_one_environment_agree() -> None:
 def test_every_import_is_locked() -> None:
     locked = {
         package
-        for name in ('runtime', 'av2', 'simulation', 'cluster')
+        for name in ('runtime', 'av2', 'simulation', 'cluster', 'training')
         for package in pins(ROOT / 'requirements' / f'{name}.txt')
     }
     assert {name for name in third_party() if DISTRIBUTIONS.get(name, name) not in locked} == set()
@@ -208,7 +208,7 @@ def test_every_import_of_the_tests_is_locked() -> None:
     foreign = {name for name in names - ours if not architecture.is_ros(name)}
     locked = {
         package
-        for name in ('runtime', 'simulation', 'cluster', 'test')
+        for name in ('runtime', 'simulation', 'cluster', 'training', 'test')
         for package in pins(ROOT / 'requirements' / f'{name}.txt')
     }
     assert {name for name in foreign if DISTRIBUTIONS.get(name, name) not in locked} == set()
@@ -223,8 +223,10 @@ def test_nothing_is_asked_for_that_is_not_imported() -> None:
 
 def test_a_vehicle_gets_every_import_from_rosdep_or_its_lock(manifest: ET.Element) -> None:
     keys, locked = dependencies(manifest), pins(ROOT / 'requirements/vehicle.txt')
-    # Reading Argoverse logs and simulating cities are matters of the desk, not of the vehicle.
+    # Reading Argoverse logs, simulating cities and learning are matters of the desk, not of the
+    # vehicle.
     desk = {'pandas', 'pyarrow', 'sumo', 'libsumo', 'sumolib', 'traci', 'ray'}
+    desk |= {'torch', 'lightning', 'onnx', 'onnxscript', 'safetensors', 'matplotlib', 'tensorboard'}
     missing = {
         name
         for name in third_party() - desk

@@ -4,7 +4,7 @@
 
 Targets: demo (replay needs no ROS), ros (rclpy and the message packages of interfaces/), av2 (the
 Argoverse importer), simulate (the simulated city), hil (it and ROS), cluster (it on many machines),
-test (all of it). A finished step leaves a stamp with the digest of what it
+train (torch and Lightning), test (all of it). A finished step leaves a stamp with the digest of what it
 was made from, so a second run starts at once, a changed lock is installed, and an interrupted run
 resumes.
 """
@@ -37,6 +37,7 @@ NEEDED_BYTES = {
     'av2': 400_000_000,
     'simulation': 600_000_000,
     'cluster': 400_000_000,
+    'training': 3_000_000_000,
     'test': 900_000_000,
     'kernels': 50_000_000,
 }
@@ -46,10 +47,11 @@ TARGETS = {
     'ros': ('environment', 'runtime', 'kernels', 'ros', 'interfaces'),
     'simulate': ('environment', 'runtime', 'simulation'),
     'cluster': ('environment', 'runtime', 'simulation', 'cluster'),
+    'train': ('environment', 'runtime', 'kernels', 'training'),
     'hil': ('environment', 'runtime', 'kernels', 'simulation', 'ros', 'interfaces'),
     'test': (
         *('environment', 'runtime', 'kernels', 'simulation', 'cluster'),
-        *('ros', 'test', 'interfaces'),
+        *('training', 'ros', 'test', 'interfaces'),
     ),
 }
 TITLES = {
@@ -61,6 +63,7 @@ TITLES = {
     'av2': 'reader of Argoverse logs',
     'simulation': 'SUMO, the simulated city',
     'cluster': 'Ray, for many machines',
+    'training': 'torch and Lightning',
     'test': 'test tools',
 }
 

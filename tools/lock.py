@@ -29,6 +29,8 @@ LISTS: Mapping[str, Sequence[str]] = {
     'av2': MAIN,
     'simulation': MAIN,
     'cluster': MAIN,
+    # One interpreter is asked: torch brings other CUDA packages for each, which are left to pip.
+    'training': ('3.11',),
     'test': MAIN,
     'vehicle': (OLDEST, *MAIN),
 }
@@ -70,7 +72,8 @@ def parse_report(report: str) -> Pins:
     for item in json.loads(report)['install']:
         metadata = item['metadata']
         name = metadata['name'].lower().replace('_', '-').replace('.', '-')
-        pins[name] = metadata['version']
+        # `+cpu` names a build of the same release, which not every index has.
+        pins[name] = metadata['version'].partition('+')[0]
     return pins
 
 
