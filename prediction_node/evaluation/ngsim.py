@@ -1,4 +1,4 @@
-"""The NGSIM protocol: an engine beside constant velocity on recorded traffic, groups kept apart.
+"""The NGSIM protocol: an engine beside its baselines on recorded traffic, groups kept apart.
 
 docs/evaluation.md describes the protocol, its split and its JSON file.
 """
@@ -7,72 +7,53 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from prediction_node.domain.errors import DataError
 from prediction_node.domain.lane_map import LaneMap
 from prediction_node.domain.recording import Recording
-from prediction_node.evaluation.bootstrap import relative_gain
-from prediction_node.evaluation.metrics import (
-    HORIZONS_S,
-    MEANS,
-    Calibration,
-    horizon_key,
-    is_moving,
-    score,
+from prediction_node.evaluation.engines import (
+    CONSTANT_VELOCITY,
+    KINEMATIC,
+    Choice,
+    EngineSpec,
+    Folded,
+    Garage,
 )
-from prediction_node.evaluation.windows import Window, windows
+from prediction_node.evaluation.judging import HEADLINE_S, Judge, Judged
+from prediction_node.evaluation.metrics import HORIZONS_S
+from prediction_node.evaluation.tables import figures_of, gains
+from prediction_node.evaluation.windows import windows
 from prediction_node.importers.commonroad import read_commonroad
 from prediction_node.importers.time_spans import group_by_time_span
-from prediction_node.inference.constant_velocity import ConstantVelocityEngine
-from prediction_node.inference.guard import Engine
+from prediction_node.learning.folds import group_name
 
 COLLECTION = 'ngsim_commonroad'
 DATA_SETS = ('Lankershim', 'US101')
-BASELINE = ConstantVelocityEngine.name
-HEADLINE_S = 5.0
-_HEADLINE_STEPS = 50
-GAINS = ('fde', 'min_fde', 'ade', 'min_ade')
 TUNING, HELD_OUT, EVERYTHING = 'tuning', 'held_out', 'all_groups'
 Progress = Callable[[str, int, int], None]  # what, done, of how many
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judged:
-    """W windows scored for one engine; NaN where the future is unknown at a horizon."""
+class Site:
+    """The recordings of one place, and which of them show the same time."""
 
-    scores: dict[str, np.ndarray]  # each (W, H)
-    probability: np.ndarray  # (W, K)
-    moving: np.ndarray  # (W,) bool
-    group: np.ndarray  # (W,) int64
+    name: str
+    recordings: tuple[tuple[Recording, LaneMap], ...]
+    members: tuple[tuple[int, ...], ...]  # groups of recordings
 
-    def of_groups(self, wanted: Sequence[int]) -> Judged:
-        rows = np.isin(self.group, wanted)
-        scores = {name: values[rows] for name, values in self.scores.items()}
-        return Judged(scores, self.probability[rows], self.moving[rows], self.group[rows])
-
-    @classmethod
-    def joined(cls, parts: Sequence[Judged]) -> Judged:
-        scores = {
-            name: np.concatenate([part.scores[name] for part in parts]) for name in parts[0].scores
-        }
-        rest = [
-            np.concatenate([getattr(part, field.name) for part in parts])
-            for field in fields(cls)
-            if field.name != 'scores'
-        ]
-        return cls(scores, *rest)
+    def names(self, group: int) -> list[str]:
+        return [self.recordings[file][0].name for file in self.members[group]]
 
 
-def evaluate_ngsim(
-    folder: Path, engine: Engine, progress: Progress | None = None
-) -> dict[str, Any]:
-    """Figures of `engine` and of constant velocity on every data set below `folder`, which may
-    also be the folder that holds the collection.
+def silent(what: str, done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
+
+def read_sites(folder: Path, progress: Progress = silent) -> Iterator[Site]:
+    """The data sets below `folder`, which may also be the folder that holds the collection.
 
     Raises DataError naming the folder where there is no data, or the file that cannot be read.
     """
@@ -82,13 +63,33 @@ def evaluate_ngsim(
     if not sets:
         expected = ' or '.join(str(folder / name) for name in DATA_SETS)
         raise DataError(f'no CommonRoad file (*.xml) in {expected}')
+    for name in sets:
+        read = []
+        paths = sorted((folder / name).glob('*.xml'))
+        for done, path in enumerate(paths):
+            progress(f'reading {name}', done, len(paths))
+            read.append(read_commonroad(path))
+        progress(f'reading {name}', len(paths), len(paths))
+        members = group_by_time_span([recording for recording, _ in read])
+        yield Site(name, tuple(read), tuple(tuple(files) for files in members))
+
+
+def evaluate_ngsim(folder: Path, engine: Choice, progress: Progress = silent) -> dict[str, Any]:
+    """Figures of an engine and of its baselines on every data set below `folder`.
+
+    Where `engine` is one model per fold, every group is judged by the model that never saw it.
+    Raises DataError as `read_sites` does.
+    """
+    datasets = {
+        site.name: _evaluate_site(site, engine, progress) for site in read_sites(folder, progress)
+    }
+    folds = engine.folds if isinstance(engine, Folded) else ()
     return {
-        'engine': engine.name,
-        'baseline': BASELINE,
-        'datasets': {
-            name: _evaluate_set(folder / name, engine, progress or (lambda what, k, n: None))
-            for name in sets
-        },
+        'engine': _name_of(engine),
+        'baseline': CONSTANT_VELOCITY,
+        'baselines': list(_baselines(_name_of(engine))),
+        'cross_validation': [list(fold.held_out) for fold in folds] or None,
+        'datasets': datasets,
     }
 
 
@@ -104,123 +105,59 @@ def split_groups(groups: Sequence[Sequence[str]]) -> tuple[list[int], list[int]]
     return sorted(order[:half]), sorted(order[half:])
 
 
-def judge(engine: Engine, window: Window, group: int) -> Judged:
-    """Score one window's agents."""
-    prediction = engine.predict(window.scene)
-    rows = window.judged
-    scores = score(
-        prediction.pose[rows][:, :, 1:, :2],
-        prediction.probability[rows],
-        window.truth_m,
-        window.valid,
-        HORIZONS_S,
-        sigma=prediction.sigma[rows][:, :, 1:],
-    )
-    headline = window.valid.copy()
-    headline[:, _HEADLINE_STEPS:] = False
-    present = window.scene.agents.position_m[rows, :2]
-    return Judged(
-        scores=scores,
-        probability=prediction.probability[rows],
-        moving=is_moving(present, window.truth_m, headline),
-        group=np.full(len(rows), group),
-    )
+def _name_of(engine: Choice) -> str:
+    return engine.specs[0].name if isinstance(engine, Folded) else engine.spec.name
 
 
-def _evaluate_set(folder: Path, engine: Engine, progress: Progress) -> dict[str, Any]:
-    read = list(_read(folder, progress))
-    recordings = [recording for recording, _ in read]
-    members = group_by_time_span(recordings)
-    engines: tuple[Engine, Engine] = (engine, ConstantVelocityEngine())
-    parts: list[list[Judged]] = [[], []]
-    done = 0
-    for group, files in enumerate(members):
+def _baselines(name: str) -> tuple[str, ...]:
+    return tuple(each for each in (CONSTANT_VELOCITY, KINEMATIC) if each != name)
+
+
+def _evaluate_site(site: Site, engine: Choice, progress: Progress) -> dict[str, Any]:
+    name = _name_of(engine)
+    garage, judge = Garage(), Judge()
+    parts: dict[str, list[Judged]] = {each: [] for each in (name, *_baselines(name))}
+    done, total = 0, len(site.recordings)
+    for group, files in enumerate(site.members):
+        names = site.names(group)
+        specs = [engine.spec_for(names), *(EngineSpec(each) for each in _baselines(name))]
         for file in files:
-            progress(f'predicting {folder.name}', done, len(read))
+            progress(f'predicting {site.name}', done, total)
             done += 1
-            for window in windows(*read[file]):
-                for judged, each in zip(parts, engines, strict=True):
-                    judged.append(judge(each, window, group))
-    progress(f'predicting {folder.name}', done, len(read))
-    if not parts[0]:
-        raise DataError(f'{folder} holds no vehicle with a second of history and of future')
-    results = {each.name: Judged.joined(p) for each, p in zip(engines, parts, strict=True)}
-    names = [[recordings[file].name for file in files] for files in members]
-    column = HORIZONS_S.index(HEADLINE_S)
-    counts = results[engine.name].scores['counts'][:, column]
-    full = np.unique(results[engine.name].group[counts])
-    tuning, held_out = split_groups([names[g] for g in full])
+            for window in windows(*site.recordings[file], group_name(names)):
+                for spec in specs:
+                    prediction = garage.engine(spec).predict(window.scene)
+                    parts[spec.name].append(judge(prediction, window))
+    progress(f'predicting {site.name}', done, total)
+    if not parts[name]:
+        raise DataError(f'{site.name} holds no vehicle with a second of history and of future')
+    return _sides(site, {each: Judged.joined(found) for each, found in parts.items()})
+
+
+def _sides(site: Site, results: dict[str, Judged]) -> dict[str, Any]:
+    """What the JSON file says about held-out groups, tuning groups, and all of them."""
+    groups = [site.names(g) for g in range(len(site.members))]
+    first = next(iter(results.values()))
+    counts = first.scores['counts'][:, HORIZONS_S.index(HEADLINE_S)]
+    long = set(first.group[counts].tolist())
+    full = [names for names in groups if group_name(names) in long]
+    tuning, held_out = split_groups(full)
     sides = {
-        HELD_OUT: [int(full[g]) for g in held_out],
-        TUNING: [int(full[g]) for g in tuning],
-        EVERYTHING: list(range(len(names))),
+        HELD_OUT: [full[g] for g in held_out],
+        TUNING: [full[g] for g in tuning],
+        EVERYTHING: groups,
     }
-    return {side: _figures(results, groups, names) for side, groups in sides.items()}
+    return {side: _figures(results, picked) for side, picked in sides.items()}
 
 
-def _read(folder: Path, progress: Progress) -> Iterator[tuple[Recording, LaneMap]]:
-    paths = sorted(folder.glob('*.xml'))
-    for done, path in enumerate(paths):
-        progress(f'reading {folder.name}', done, len(paths))
-        yield read_commonroad(path)
-    progress(f'reading {folder.name}', len(paths), len(paths))
-
-
-def _figures(
-    results: dict[str, Judged], groups: Sequence[int], names: Sequence[Sequence[str]]
-) -> dict[str, Any]:
-    """What the JSON file says about one side of the split."""
-    picked = {name: judged.of_groups(groups) for name, judged in results.items()}
-    baseline = picked[BASELINE]
-    figures: dict[str, Any] = {'groups': [list(names[g]) for g in groups]}
-    for name, judged in picked.items():
-        figures[name] = {
-            'moving': _by_horizon(judged, judged.moving),
-            'all': _by_horizon(judged, np.ones(len(judged.moving), bool)),
-            'calibration': {'ece': _calibration(judged)},
-        }
-        if name != BASELINE:
-            figures['gain'] = _gains(judged, baseline)
+def _figures(results: dict[str, Judged], groups: Sequence[Sequence[str]]) -> dict[str, Any]:
+    wanted = [group_name(names) for names in groups]
+    picked = {name: judged.of_groups(wanted) for name, judged in results.items()}
+    engine, *baselines = picked
+    figures: dict[str, Any] = {'groups': [list(names) for names in groups]}
+    figures.update({name: figures_of(judged) for name, judged in picked.items()})
+    over = {name: gains(picked[engine], picked[name], picked[engine].moving) for name in baselines}
+    figures['gain_over'] = over
+    if CONSTANT_VELOCITY in over:
+        figures['gain'] = over[CONSTANT_VELOCITY]
     return figures
-
-
-def _by_horizon(judged: Judged, rows: np.ndarray) -> dict[str, dict[str, float | int | None]]:
-    table: dict[str, dict[str, float | int | None]] = {}
-    for column, horizon in enumerate(HORIZONS_S):
-        here = rows & judged.scores['counts'][:, column]
-        cell: dict[str, float | int | None] = {
-            name: float(judged.scores[name][here, column].mean()) if here.any() else None
-            for name in (*MEANS, 'nll')
-        }
-        table[horizon_key(horizon)] = {**cell, 'windows': int(here.sum())}
-    return table
-
-
-def _calibration(judged: Judged) -> float | None:
-    """Expected calibration error of the probabilities, moving agents at the headline horizon."""
-    column = HORIZONS_S.index(HEADLINE_S)
-    rows = judged.moving & judged.scores['counts'][:, column]
-    calibration = Calibration()
-    calibration.add(
-        judged.probability[rows],
-        {name: values[rows, column : column + 1] for name, values in judged.scores.items()},
-    )
-    return calibration.error
-
-
-def _gains(judged: Judged, baseline: Judged) -> dict[str, dict[str, dict[str, float] | None]]:
-    """Relative gains of moving agents over the baseline, with intervals, by horizon and metric."""
-    gains: dict[str, dict[str, dict[str, float] | None]] = {}
-    for column, horizon in enumerate(HORIZONS_S):
-        rows = judged.moving & judged.scores['counts'][:, column]
-        gains[horizon_key(horizon)] = {
-            name: relative_gain(
-                judged.scores[name][rows, column],
-                baseline.scores[name][rows, column],
-                judged.group[rows],
-            ).as_dict()
-            if rows.any()
-            else None
-            for name in GAINS
-        }
-    return gains

@@ -20,9 +20,9 @@ from prediction_node.domain.lights import LightStates
 from prediction_node.domain.recording import Recording
 from prediction_node.evaluation.bootstrap import relative_gain
 from prediction_node.evaluation.causal import observed_agents, unbroken_steps
+from prediction_node.evaluation.engines import CONSTANT_VELOCITY, EngineSpec, Same
 from prediction_node.evaluation.ngsim import evaluate_ngsim, split_groups
 from prediction_node.evaluation.windows import windows
-from prediction_node.inference.constant_velocity import ConstantVelocityEngine
 
 STEP_NS = 100_000_000
 
@@ -163,7 +163,7 @@ def test_a_gain_of_one_group_alone_is_no_sure_gain() -> None:
 
 def test_a_folder_without_data_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match='Lankershim'):
-        evaluate_ngsim(tmp_path, ConstantVelocityEngine())
+        evaluate_ngsim(tmp_path, Same(EngineSpec(CONSTANT_VELOCITY)))
     assert cli.main(['evaluate', 'ngsim', '--data', str(tmp_path)]) == 2
 
 
@@ -172,7 +172,7 @@ def test_the_folder_of_the_collection_will_do_as_well(tmp_path: Path) -> None:
     broken.parent.mkdir(parents=True)
     broken.write_text('not xml')
     with pytest.raises(DataError, match=r'broken\.xml'):
-        evaluate_ngsim(tmp_path, ConstantVelocityEngine())
+        evaluate_ngsim(tmp_path, Same(EngineSpec(CONSTANT_VELOCITY)))
 
 
 def test_the_command_writes_figures_that_show_the_gain(

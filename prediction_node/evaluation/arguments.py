@@ -1,0 +1,92 @@
+"""What the evaluation commands have in common: options, progress, files."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prediction_node.domain.errors import ParameterError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from prediction_node.evaluation.engines import Choice
+
+ENGINES = ('kinematic', 'constant_velocity', 'onnx')
+TABLE_WIDTH = 118
+
+
+def add_engine(parser: argparse.ArgumentParser, *, folds: bool) -> None:
+    """--engine, --model and, where recordings may be held out, --cross-validate."""
+    parser.add_argument(
+        '--engine',
+        choices=ENGINES,
+        help='what predicts (default: onnx with a model, kinematic without)',
+    )
+    parser.add_argument('--model', type=Path, metavar='DIR', help='folder of a trained model')
+    if folds:
+        parser.add_argument(
+            '--cross-validate',
+            type=Path,
+            metavar='DIR',
+            help='folder of models, one per fold: each group of recordings is judged by the model '
+            'that was trained without it (fold.json says which)',
+        )
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--json', type=Path, metavar='FILE', help='write all figures to this file')
+
+
+def chosen_engine(args: argparse.Namespace) -> Choice:
+    """What add_engine's options ask for. Raises ParameterError where they contradict each other."""
+    from prediction_node.evaluation.engines import EngineSpec, Folded, Same
+
+    folds = getattr(args, 'cross_validate', None)
+    if folds is not None:
+        if args.model is not None or args.engine not in (None, 'onnx'):
+            raise ParameterError(
+                '--cross-validate names the models: leave out --model and --engine'
+            )
+        return Folded.below(folds)
+    name = args.engine or ('kinematic' if args.model is None else 'onnx')
+    if (name == 'onnx') != (args.model is not None):
+        raise ParameterError(f'--model is for --engine onnx and needed by it, got --engine {name}')
+    return Same(EngineSpec(name, args.model))
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
+    """A function (what, done, of how many) that draws a bar per `what`."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
+        tasks: dict[str, Any] = {}
+
+        def progress(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done)
+
+        yield progress
+
+
+def table_console() -> Console:
+    """Where tables go. A pipe has no width: the table's own is wanted."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else TABLE_WIDTH)
+
+
+def write_json(path: Path | None, result: Mapping[str, Any]) -> None:
+    """Write the figures, making the folder; nothing for None."""
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(result, indent=2) + '\n', encoding='utf-8')
