@@ -35,4 +35,4 @@ class Scene:
     ego: Ego
     lane_map: LaneMap | None
     lights: LightStates
-    ego_history: History | None = None  # of one row; None where the robotaxi's past is unknown
+    ego_history: History | None = None  # of its box centre, one row; None where unknown

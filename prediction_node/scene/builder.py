@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import numpy as np
+
 from prediction_node.domain.agents import Agents, Ego
+from prediction_node.domain.kinds import ATTRIBUTE_COUNT, CLASS_COUNT, MODALITY_COUNT, ObjectClass
 from prediction_node.domain.lane_map import LaneMap
 from prediction_node.domain.lights import LightStates
-from prediction_node.domain.scene import Scene
+from prediction_node.domain.scene import History, Scene
 from prediction_node.scene.histories import Histories
 from prediction_node.scene.parameters import SceneParameters
 
@@ -15,10 +20,12 @@ class SceneBuilder:
 
     def __init__(self, parameters: SceneParameters) -> None:
         self._histories = Histories(parameters)
+        self._ego_histories = Histories(dataclasses.replace(parameters, max_tracks=1))
 
     def reset(self) -> None:
         """Forget all pasts (the clock jumped, the bag looped, the node was cleaned up)."""
         self._histories.reset()
+        self._ego_histories.reset()
 
     def build(
         self,
@@ -36,6 +43,38 @@ class SceneBuilder:
             raise ValueError(f'agents are of {agents.stamp_ns} ns, the scene is of {stamp_ns} ns')
         newest = self._histories.newest_ns
         if newest is not None and stamp_ns < newest:
-            self._histories.reset()
+            self.reset()
         self._histories.observe(agents)
-        return Scene(stamp_ns, agents, self._histories.read(agents), ego, lane_map, lights)
+        history = self._histories.read(agents)
+        ego_history = self._observe_ego(ego, stamp_ns) if ego.present else None
+        return Scene(stamp_ns, agents, history, ego, lane_map, lights, ego_history)
+
+    def _observe_ego(self, ego: Ego, stamp_ns: int) -> History:
+        """The past of the middle of the robotaxi's box, of one row."""
+        body = _body(ego, stamp_ns)
+        self._ego_histories.observe(body)
+        return self._ego_histories.read(body)
+
+
+def _body(ego: Ego, stamp_ns: int) -> Agents:
+    """The robotaxi as the only road user."""
+    position = np.zeros((1, 3))
+    position[0, :2] = ego.centre_m
+    probabilities = np.zeros((1, CLASS_COUNT))
+    probabilities[0, ObjectClass.CAR] = 1.0
+    return Agents(
+        stamp_ns=stamp_ns,
+        uuid=np.zeros((1, 16), np.uint8),
+        position_m=position,
+        yaw_rad=np.array([ego.yaw_rad]),
+        velocity_mps=(ego.map_from_base.rotation_2d @ ego.velocity_mps)[None],
+        yaw_rate_radps=np.array([ego.yaw_rate_radps]),
+        acceleration_mps2=np.zeros(1),
+        covariance=np.zeros((1, 5, 5)),
+        size_m=np.asarray(ego.size_m)[None],
+        class_probabilities=probabilities,
+        existence=np.ones(1),
+        attributes=np.zeros((1, ATTRIBUTE_COUNT)),
+        has_attribute=np.zeros((1, ATTRIBUTE_COUNT), bool),
+        modality_age_s=np.zeros((1, MODALITY_COUNT)),
+    )

@@ -179,3 +179,35 @@ def test_pasts_between_observations_are_drawn_straight_and_yaw_the_short_way_rou
     np.testing.assert_allclose(velocity[0], [[1.5, 1.0], [0.0, 0.0], [5.0, 6.0]])
     # From 3 to -3 rad it is 0.283 rad further, not 6 rad back.
     np.testing.assert_allclose(yaw[0], [3.0 + 0.25 * (2.0 * np.pi - 6.0), 0.0, 1.5])
+
+
+def drive(builder: SceneBuilder, agents: Agents, step: int, *, present: bool = True) -> Scene:
+    """The robotaxi at 5 m/s to the left of the map's x axis, its box centre 1.5 m ahead."""
+    base = Transform.from_xyz_yaw(np.array([100.0, 0.5 * step, 0.0]), np.pi / 2)
+    stamp = START_NS + step * STEP_NS
+    ego = Ego(stamp, base, np.array([5.0, 0.0]), 0.0, np.array([4.9, 1.9, 1.7]), 1.5, present)
+    return builder.build(agents, ego, None, LightStates.none(), stamp)
+
+
+def test_the_robotaxi_has_a_past_too(agents_of: Any) -> None:
+    builder = SceneBuilder(SceneParameters(history_s=1.0))
+    for step in range(5):
+        scene = drive(builder, steady(agents_of, START_NS + step * STEP_NS, [1]), step)
+    past = scene.ego_history
+    assert past is not None
+    np.testing.assert_array_equal(past.valid, [[False] * 6 + [True] * 5])
+    np.testing.assert_allclose(past.position_m[0, 6:, 0], 100.0, atol=1e-9)
+    np.testing.assert_allclose(past.position_m[0, 6:, 1], 1.5 + 0.5 * np.arange(5), atol=1e-9)
+    np.testing.assert_allclose(past.velocity_mps[0, 6:], [[0.0, 5.0]] * 5, atol=1e-9)
+    np.testing.assert_allclose(past.yaw_rad[0, 6:], np.pi / 2, atol=1e-9)
+
+
+def test_nobody_has_no_past_and_a_reset_forgets_it(agents_of: Any) -> None:
+    builder = SceneBuilder(SceneParameters(history_s=1.0))
+    first = steady(agents_of, START_NS, [1])
+    assert drive(builder, first, 0, present=False).ego_history is None
+    drive(builder, first, 0)
+    builder.reset()
+    again = drive(builder, steady(agents_of, START_NS + STEP_NS, [1]), 1).ego_history
+    assert again is not None
+    assert again.valid.sum() == 1
