@@ -1,0 +1,156 @@
+"""The futures before any plan is known: a base path for each mode of each agent, a token for it,
+and raw corrections at the end of every block.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from prediction_node.network.config import NetworkConfig
+from prediction_node.network.layers import FeedForward, asinh, turned
+from prediction_node.network.raster import Looks
+from prediction_node.network.tokens import SLIP, SPEED
+
+# What is said of a mode at the end of a block, along and across the base path: where it is off
+# by, how fast that grows, log sigmas, correlation, and what its weight gains.
+RAW = 8
+SPARE_LOG_WEIGHT = -5.0  # of a mode that the kinematic predictor left unused
+UNUSED_LOG_WEIGHT = -8.0  # below it a proposal counts as unused
+LOOKS = 8  # places along a path at which the feature maps are read
+
+
+@dataclass(frozen=True)
+class Base:
+    """Where each mode would go without the network, in the own frame of its agent."""
+
+    path: Tensor  # (B, A, M, T, 2) m
+    yaw: Tensor  # (B, A, M, T)
+    log_weight: Tensor  # (B, A, M)
+    spare: Tensor  # (B, A, M) 1: no proposal stands behind it
+
+
+def base_of_proposals(proposal: Tensor, log_weight: Tensor) -> Base:
+    """Kinematic futures (B, A, M, T, 3). What it left unused starts as a copy of its likeliest."""
+    used = (log_weight > UNUSED_LOG_WEIGHT).to(proposal.dtype)
+    likeliest = torch.softmax(1e4 * torch.clamp(log_weight, min=-50.0), dim=-1)
+    best = torch.einsum('bam,bamtd->batd', likeliest, proposal)[:, :, None]
+    filled = best + used[..., None, None] * (proposal - best)
+    weight = torch.where(used > 0.5, log_weight, torch.full_like(log_weight, SPARE_LOG_WEIGHT))
+    return Base(filled[..., :2], filled[..., 2], weight, 1.0 - used)
+
+
+def base_of_velocity(state: Tensor, modes: int, steps: int, step_s: float) -> Base:
+    """Everyone keeps the velocity of `actor_state` (B, A, S), in every mode."""
+    t = step_s * torch.arange(1, steps + 1, dtype=state.dtype, device=state.device)
+    path = state[:, :, None, None, SPEED : SLIP + 1] * t[:, None]
+    path = path.expand(-1, -1, modes, -1, -1)
+    still = path[..., 0] * 0.0
+    none = still[..., 0]
+    return Base(path, still, none, none + 1.0)
+
+
+@dataclass(frozen=True)
+class Modes:
+    """What the encoder knows of the modes."""
+
+    raw: Tensor  # (B, RAW, A, M, K)
+    hidden: Tensor  # (B, relation_width, A, M, K) for the decoder
+    start_velocity: Tensor  # (B, A, M, 2) m/s: of the correction, now
+
+
+class ModeTokens(nn.Module):
+    """From an agent's token and a base path to corrections of that path."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        sizes, width = config.sizes, config.width
+        self.blocks, self.per_block = sizes.blocks, config.steps_per_block
+        self.scale_m = config.length_scale_m
+        self.block_s = self.per_block * sizes.step_s
+        self.looks = Looks(config) if sizes.channels else None
+        every = max(1, sizes.blocks // LOOKS)
+        self.look_at = slice(every - 1, None, every)
+        looked = len(range(every - 1, sizes.blocks, every))
+        wide = 6 * sizes.blocks + 2 + (2 * config.raster_width * looked if self.looks else 0)
+        self.of_path = nn.Linear(wide, width)
+        self.of_actor = nn.Linear(width, width)
+        self.embedding = nn.Parameter((0.1 if config.use_proposals else 1.0) * _table(config))
+        self.second = nn.Linear(width, width)
+        self.of_others = nn.Linear(2 * width, width)
+        self.norm = nn.LayerNorm(width)
+        self.feed_forward = FeedForward(width, width, config.dropout)
+        self.to_knots = nn.Linear(width, sizes.blocks * config.knot_width)
+        self.knot_of_path = nn.Linear(6, config.knot_width)
+        self.to_raw = nn.Linear(config.knot_width, RAW)
+        self.start = nn.Linear(width, 2)
+        nn.init.zeros_(self.start.weight)
+        nn.init.zeros_(self.start.bias)
+        nn.init.zeros_(self.to_raw.bias)
+        # Untrained, the answer is the base; learned queries must differ to be told apart.
+        if config.use_proposals:
+            nn.init.zeros_(self.to_raw.weight)
+        self.spare_anchor = nn.Parameter(_fan(config))
+        self.to_decoder = (
+            nn.Linear(config.knot_width, config.relation_width) if config.use_plan else None
+        )
+
+    def forward(self, actors: Tensor, base: Base, pose: Tensor, maps: Tensor | None) -> Modes:
+        """Tokens (B, A, D), base, poses (B, A, 4) in the view, feature maps."""
+        knots = self._at_knots(base)
+        features = [
+            knots.flatten(3),
+            torch.clamp(base.log_weight, min=-10.0)[..., None],
+            base.spare[..., None],
+        ]
+        if self.looks is not None and maps is not None:
+            batch, agents, modes = base.log_weight.shape
+            at = self._in_view(base.path[:, :, :, self.per_block - 1 :: self.per_block], pose)
+            at = at[:, :, :, self.look_at].flatten(1, 3)
+            seen = self.looks(maps, at)
+            features.append(seen.reshape(batch, agents, modes, -1))
+        x = self.of_path(torch.cat(features, dim=-1)) + self.of_actor(actors)[:, :, None]
+        x = self.second(torch.relu(x + self.embedding))
+        others = torch.cat([x.amax(dim=2, keepdim=True), x.mean(dim=2, keepdim=True)], dim=-1)
+        x = self.feed_forward(x + actors[:, :, None] + self.of_others(others))
+        x = self.norm(x)
+        hidden = self.to_knots(x).unflatten(3, (self.blocks, -1)) + self.knot_of_path(knots)
+        hidden = torch.relu(hidden)
+        raw = self.to_raw(hidden).permute(0, 4, 1, 2, 3)
+        along = raw[:, :2] + self.spare_anchor * base.spare[:, None, ..., None]
+        raw = torch.cat([along, raw[:, 2:]], dim=1)
+        kept = hidden if self.to_decoder is None else self.to_decoder(hidden)
+        return Modes(raw, kept.permute(0, 4, 1, 2, 3), self.start(x))
+
+    def _at_knots(self, base: Base) -> Tensor:
+        """(B, A, M, K, 6): position, mean velocity over the block, direction."""
+        at = base.path[:, :, :, self.per_block - 1 :: self.per_block]
+        before = torch.cat([at[:, :, :, :1] * 0.0, at[:, :, :, :-1]], dim=3)
+        velocity = (at - before) / (self.block_s * self.scale_m)
+        yaw = base.yaw[:, :, :, self.per_block - 1 :: self.per_block, None]
+        position = asinh(at / self.scale_m)
+        return torch.cat([position, velocity, torch.cos(yaw), torch.sin(yaw)], dim=-1)
+
+    @staticmethod
+    def _in_view(point: Tensor, pose: Tensor) -> Tensor:
+        """Points (B, A, M, K, 2) of own frames in the view frame of poses (B, A, 4)."""
+        x0, y0, cos, sin = (pose[:, :, i, None, None] for i in range(4))
+        x, y = turned(point[..., 0], point[..., 1], cos, sin)
+        return torch.stack([x + x0, y + y0], dim=-1)
+
+
+def _table(config: NetworkConfig) -> Tensor:
+    return torch.randn(config.sizes.modes, config.width)
+
+
+def _fan(config: NetworkConfig) -> Tensor:
+    """(2, 1, M, K): modes that no proposal stands behind begin fanned out, slower to faster and
+    to either side, in units of `offset_scale_mps`.
+    """
+    modes = config.sizes.modes
+    angle = 2.4 * torch.arange(modes)  # the golden angle, nearly: no two alike
+    radius = torch.sqrt(torch.arange(modes) / modes) * (0.5 if config.use_proposals else 1.0)
+    fan = torch.stack([radius * torch.cos(angle), 0.5 * radius * torch.sin(angle)])
+    return fan[:, None, :, None].repeat(1, 1, 1, config.sizes.blocks)

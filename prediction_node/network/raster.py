@@ -1,0 +1,108 @@
+"""The picture of the scene: bytes to feature maps, and looking things up in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from prediction_node.network.config import NetworkConfig
+
+PATCH = 4  # cells of a raster to one cell of the finest feature map
+
+
+class Stem(nn.Module):
+    """Bytes (B, S, S, C) to features (B, width, S / 4, S / 4).
+
+    Patches are cut while the picture is still bytes: runs of 4 x C of them move as one.
+    """
+
+    def __init__(self, offsets: Sequence[int], width: int) -> None:
+        super().__init__()
+        offset = torch.tensor(offsets, dtype=torch.float32)
+        # Every channel spans at most one to either side of its zero.
+        scale = 1.0 / torch.maximum(offset, 255.0 - offset)
+        self.register_buffer('offset', offset.repeat(PATCH * PATCH), persistent=False)
+        self.register_buffer('scale', scale.repeat(PATCH * PATCH), persistent=False)
+        self.linear = nn.Linear(PATCH * PATCH * len(offsets), width)
+
+    def forward(self, raster: Tensor) -> Tensor:
+        batch, cells, _, channels = raster.shape
+        side = cells // PATCH
+        patches = raster.reshape(batch, side, PATCH, side, PATCH * channels)
+        patches = patches.permute(0, 1, 3, 2, 4).reshape(batch, side * side, -1)
+        # Normalising is part of the weights, so that it costs nothing by the cell.
+        weight = self.linear.weight * self.scale
+        bias = self.linear.bias - torch.mv(weight, self.offset)
+        # Bytes are exact in bfloat16, and half as much to move; the vehicle computes in float32.
+        kind = torch.bfloat16 if self.training else weight.dtype
+        features = functional.linear(patches.to(kind), weight.to(kind)).to(weight.dtype) + bias
+        return features.transpose(1, 2).reshape(batch, -1, side, side)
+
+
+class Residual(nn.Module):
+    """Two 3 x 3 convolutions beside a short cut; the second begins at zero."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+        nn.init.zeros_(self.second.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(x + self.second(torch.relu(self.first(x))))
+
+
+class RasterPyramid(nn.Module):
+    """Both scales through the same convolutions: (B, S, S, C) twice -> (2 B, width, S/4, S/4),
+    near before far.
+    """
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        width = config.raster_width
+        self.stem = Stem(config.raster_offset, width)
+        self.scale_embedding = nn.Parameter(0.1 * torch.randn(2, 1, width, 1, 1))
+        self.down = nn.Conv2d(width, 2 * width, 3, stride=2, padding=1)
+        self.middle = Residual(2 * width)
+        self.down_again = nn.Conv2d(2 * width, 3 * width, 3, stride=2, padding=1)
+        self.coarse = Residual(3 * width)
+        self.from_coarse = nn.Conv2d(3 * width, 2 * width, 1)
+        self.from_middle = nn.Conv2d(2 * width, width, 1)
+
+    def forward(self, near: Tensor, far: Tensor) -> Tensor:
+        stem = torch.stack([self.stem(near), self.stem(far)]) + self.scale_embedding
+        fine = torch.relu(stem.flatten(0, 1))
+        middle = self.middle(torch.relu(self.down(fine)))
+        coarse = self.coarse(torch.relu(self.down_again(middle)))
+        middle = torch.relu(middle + doubled(self.from_coarse(coarse)))
+        return fine + doubled(self.from_middle(middle))
+
+
+def doubled(x: Tensor) -> Tensor:
+    """Every cell becomes four."""
+    return functional.interpolate(x, scale_factor=2.0, mode='nearest')
+
+
+class Looks(nn.Module):
+    """What the feature maps hold at points of the view frame."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        half = [0.5 * config.sizes.cells * cell for cell in config.cells_m]
+        self.register_buffer('inverse_half', -1.0 / torch.tensor(half), persistent=False)
+
+    def forward(self, maps: Tensor, point: Tensor) -> Tensor:
+        """Features (2 B, F, S', S') at points (B, Q, 2) in metres -> (B, Q, 2 F): near and far;
+        zero outside.
+        """
+        # Rows run against x, columns against y.
+        grid = point.flip(-1) * self.inverse_half[:, None, None, None]
+        found = functional.grid_sample(
+            maps, grid.flatten(0, 1)[:, :, None], mode='bilinear', align_corners=False
+        )
+        found = found.squeeze(3).unflatten(0, (2, -1))
+        return cast(Tensor, found.permute(1, 3, 0, 2).flatten(2))
