@@ -20,10 +20,12 @@ from typing import Any
 
 import yaml
 
+from prediction_node.conditional.parameters import ConditionedParameters
 from prediction_node.domain.errors import ParameterError
 from prediction_node.domain.parameter import check, parameter
 from prediction_node.fusion.parameters import FusionParameters
 from prediction_node.inference.kinematic.parameters import KinematicParameters
+from prediction_node.inference.parameters import EngineParameters
 from prediction_node.lanelet.parameters import (
     MapLimits,
     ProjectionParameters,
@@ -71,6 +73,10 @@ class TopicParameters:
         '/map/vector_map',
         'autoware_map_msgs/LaneletMapBin, transient local; preferred to map.path.',
     )
+    candidate_trajectories: str = parameter(
+        '/planning/candidate_trajectories',
+        'autoware_internal_planning_msgs/CandidateTrajectories: what the robotaxi might do.',
+    )
     objects: str = parameter(
         '/perception/object_recognition/objects',
         'Output: autoware_perception_msgs/PredictedObjects.',
@@ -111,6 +117,8 @@ class Config:
 
     topics: TopicParameters = field(default_factory=TopicParameters)
     cycle: CycleParameters = field(default_factory=CycleParameters)
+    engine: EngineParameters = field(default_factory=EngineParameters)
+    conditioned: ConditionedParameters = field(default_factory=ConditionedParameters)
     map: MapParameters = field(default_factory=MapParameters)
     observation: ObservationParameters = field(default_factory=ObservationParameters)
     fusion: FusionParameters = field(default_factory=FusionParameters)

@@ -33,9 +33,9 @@ def most_likely_first(prediction: Prediction) -> Prediction:
     )
 
 
-def predicted_objects(prediction: Prediction) -> PredictedObjectsArrays:
+def predicted_objects(prediction: Prediction, every: int = 1) -> PredictedObjectsArrays:
     """autoware_perception_msgs/PredictedObjects of a prediction; only modes of some probability
-    are paths.
+    are paths, of one pose of `every`.
     """
     agents = prediction.agents
     used = prediction.probability > 0.0
@@ -46,25 +46,30 @@ def predicted_objects(prediction: Prediction) -> PredictedObjectsArrays:
         stamp_ns=prediction.stamp_ns,
         frame_id=frames.MAP,
         path_offsets=path_offsets,
-        path_pose=_path_poses(prediction.pose, used, height, int(path_offsets[-1])),
-        path_time_step_ns=STEP_NS,
+        path_pose=_path_poses(prediction.pose, used, height, int(path_offsets[-1]), every),
+        path_time_step_ns=every * STEP_NS,
         path_confidence=prediction.probability[used].astype(np.float32),
         **body,
     )
 
 
 @compiled
-def _path_poses(pose: np.ndarray, used: np.ndarray, height_m: np.ndarray, count: int) -> np.ndarray:
-    """(count, T, 7) positions and quaternions of the `used` (N, K) of the poses (N, K, T, 3)."""
-    out = np.zeros((count, pose.shape[2], 7))
+def _path_poses(
+    pose: np.ndarray, used: np.ndarray, height_m: np.ndarray, count: int, every: int
+) -> np.ndarray:
+    """(count, poses, 7) positions and quaternions of the `used` (N, K) of the poses (N, K, T, 3),
+    one of `every`.
+    """
+    poses = (pose.shape[2] + every - 1) // every
+    out = np.zeros((count, poses, 7))
     row = 0
     for i in range(pose.shape[0]):
         for k in range(pose.shape[1]):
             if used[i, k]:
-                for t in range(pose.shape[2]):
-                    half_rad = 0.5 * pose[i, k, t, 2]
-                    out[row, t, 0] = pose[i, k, t, 0]
-                    out[row, t, 1] = pose[i, k, t, 1]
+                for t in range(poses):
+                    half_rad = 0.5 * pose[i, k, t * every, 2]
+                    out[row, t, 0] = pose[i, k, t * every, 0]
+                    out[row, t, 1] = pose[i, k, t * every, 1]
                     out[row, t, 2] = height_m[i]
                     out[row, t, 5] = math.sin(half_rad)
                     out[row, t, 6] = math.cos(half_rad)

@@ -13,9 +13,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from prediction_node import cdr, markers, output
+from prediction_node.conditional.answers import Answers
+from prediction_node.conditional.desk import Desk
+from prediction_node.conditional.unconditional import Unconditional
 from prediction_node.config import Config
 from prediction_node.domain.agents import Agents, Ego
 from prediction_node.domain.errors import MapError, MessageError
@@ -27,7 +30,7 @@ from prediction_node.domain.scene import Scene
 from prediction_node.domain.stamps import STEP_NS
 from prediction_node.fusion.fusion import Fusion
 from prediction_node.inference.constant_velocity import ConstantVelocityEngine
-from prediction_node.inference.guard import Engine, Guarded
+from prediction_node.inference.guard import AnsweringEngine, Engine, Guarded
 from prediction_node.inference.kinematic.engine import KinematicEngine
 from prediction_node.inference.kinematic.road import Road
 from prediction_node.map_source import map_from_message
@@ -47,6 +50,7 @@ NOMINAL, DEGRADED, LOST = 'nominal', 'degraded', 'lost'
 
 TF, TF_STATIC = 'tf', 'tf_static'
 TRAFFIC_SIGNALS, VECTOR_MAP = 'traffic_signals', 'vector_map'
+CANDIDATES = 'candidate_trajectories'
 
 # Inputs whose health the observer keeps under another name.
 _MONITORS = {TF: TRANSFORMS, TF_STATIC: TRANSFORMS, TRAFFIC_SIGNALS: TRAFFIC_LIGHTS}
@@ -83,6 +87,12 @@ def inputs(config: Config) -> tuple[Input, ...]:
         ),
         Input(VECTOR_MAP, topics.vector_map, 'autoware_map_msgs/msg/LaneletMapBin', latched=True),
     )
+
+
+def questions(config: Config) -> Input:
+    """What the planner asks: no observation, and the node does without it."""
+    kind = 'autoware_internal_planning_msgs/msg/CandidateTrajectories'
+    return Input(CANDIDATES, config.topics.candidate_trajectories, kind)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -164,12 +174,19 @@ class Pipeline:
         self._fusion = Fusion(config.fusion)
         self._scenes = SceneBuilder(config.scene)
         self._kinematic = KinematicEngine(config.kinematic)
-        self._engine = Guarded(engine or self._kinematic, ConstantVelocityEngine())
+        self._engine = self._guarded(engine or self._kinematic)
+        self.desk = Desk(config.conditioned)
+        self._scene: Scene | None = None  # that the engine has predicted
         self._lane_map = lane_map
         self._readers = self._make_readers(config)
         self._last_stamp_ns = 0
         self._budget = AgentBudget(config.cycle.max_agents, config.cycle.time_budget_ms)
         self.map_error: str | None = None  # why the newest map blob was refused
+
+    def _guarded(self, engine: Engine) -> Guarded:
+        """The kinematic predictor stands in for any other, constant velocity for everybody."""
+        last = Guarded(Unconditional(self._kinematic), Unconditional(ConstantVelocityEngine()))
+        return last if engine is self._kinematic else Guarded(_answering(engine), last)
 
     @property
     def lane_map(self) -> LaneMap | None:
@@ -198,6 +215,7 @@ class Pipeline:
                 cdr.read_traffic_light_groups(data), t
             ),
             VECTOR_MAP: lambda data, _: self.set_map(map_from_message(data, config.map)),
+            CANDIDATES: self.desk.receive,
         }
         for source in config.sources:
             readers[source.name] = self._track_reader(source.name, _TRACK_READERS[source.type])
@@ -296,6 +314,8 @@ class Pipeline:
         that a replay may run the two halves in two processes.
         """
         scene, health = perception.scene, perception.health
+        self._scene = scene
+        self.desk.next_cycle()
         if scene is None:
             return self._lost(perception)
         timings = dict(perception.timings_ms)
@@ -320,6 +340,12 @@ class Pipeline:
             shed=len(agents) - len(scene.agents),
             timings_ms=timings,
         )
+
+    def answer_candidates(self) -> Answers | None:
+        """Answer the request of the planner that waits, on the scene of the newest release; None
+        if none waits, or one was answered on this scene already.
+        """
+        return self.desk.answer(self._engine, self._scene)
 
     def _degradations(
         self, scene: Scene, health: ObservationHealth, coasting_s: float
@@ -350,6 +376,13 @@ class Pipeline:
             shed=0,
             timings_ms=dict(perception.timings_ms),
         )
+
+
+def _answering(engine: Engine) -> AnsweringEngine:
+    """The engine itself if it answers questions."""
+    if hasattr(engine, 'condition'):
+        return cast('AnsweringEngine', engine)
+    return Unconditional(engine)
 
 
 @contextmanager

@@ -297,8 +297,23 @@ def test_an_engine_that_fails_is_replaced_in_the_same_cycle(drive: list[Message]
 
     releases = run(drive[: len(drive) // 2], Pipeline(Config(), None, Failing()))
     last = releases[-1]
-    assert last.prediction.engine == 'constant_velocity'
+    assert last.prediction.engine == 'kinematic'
     assert any('failing: RuntimeError: no device' in reason for reason in last.reasons)
+    assert len(last.prediction.agents) >= 5
+
+
+def test_when_the_fallback_fails_too_everybody_keeps_the_velocity(
+    drive: list[Message], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from prediction_node.inference.kinematic.engine import KinematicEngine
+
+    def fail(_engine: Any, _scene: Any) -> Any:
+        raise RuntimeError('no road')
+
+    monkeypatch.setattr(KinematicEngine, 'predict', fail)
+    last = run(drive[: len(drive) // 2])[-1]
+    assert last.prediction.engine == 'constant_velocity'
+    assert any('kinematic: RuntimeError: no road' in reason for reason in last.reasons)
     assert len(last.prediction.agents) >= 5
 
 

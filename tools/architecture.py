@@ -27,12 +27,13 @@ LAYERS: Mapping[str, frozenset[str]] = {
     ),
     # Joins stages.
     'composition': frozenset(
-        {'bench', 'config', 'map_source', 'pipeline', 'predictor', 'rehearsal', 'vehicle'}
+        {'bench', 'conditional', 'config', 'engines', 'map_source', 'pipeline', 'predictor'}
+        | {'rehearsal', 'scorecard', 'vehicle'}
     ),
     # What a user asks for; each joins the composition with the outside.
     'verbs': frozenset({'generation', 'hil', 'importers', 'learning', 'replay', 'ros'}),
     # The command line and what measures it all.
-    'top': frozenset({'benchmark', 'cli', 'evaluation', '__main__'}),
+    'top': frozenset({'benchmark', 'cli', 'evaluation', 'extraction', '__main__'}),
 }
 ORDER = tuple(LAYERS)
 # Inside these layers units may import each other; cycles are refused everywhere.
@@ -57,7 +58,7 @@ RESTRICTED: Mapping[str, tuple[str, ...]] = {
     'sumolib': ('simulation',),
     'traci': ('simulation',),
     'sumo': ('simulation',),
-    'ray': ('generation', 'learning'),
+    'ray': ('generation', 'extraction'),
 }
 DOMAIN_LIBRARIES = frozenset({'numpy'})
 # In the standard library only after Python 3.10, the oldest that a vehicle may run.

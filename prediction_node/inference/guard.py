@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from prediction_node.domain.conditional import Conditional, Conditioned, EgoPlan
 from prediction_node.domain.prediction import Prediction
 from prediction_node.domain.scene import Scene
 
@@ -19,6 +20,10 @@ class Engine(Protocol):
 
     def predict(self, scene: Scene) -> Prediction:
         """Futures of `scene.agents`, same order."""
+
+
+class AnsweringEngine(Engine, Conditional, Protocol):
+    """An engine that answers questions about the scene it predicted last."""
 
 
 def fault_of(prediction: Prediction, scene: Scene) -> str | None:
@@ -37,23 +42,43 @@ def fault_of(prediction: Prediction, scene: Scene) -> str | None:
     return None
 
 
+def fault_of_answers(
+    answers: tuple[Conditioned, ...], plans: tuple[EgoPlan, ...], scene: Scene
+) -> str | None:
+    """Why answers must not reach a planner, or None if they may."""
+    if len(answers) != len(plans):
+        return f'{len(answers)} answers to {len(plans)} plans'
+    for answer in answers:
+        fault = fault_of(answer.prediction, scene)
+        if fault is not None:
+            return fault
+        collision = answer.collision
+        if not (np.isfinite(collision).all() and 0.0 <= collision.min() <= collision.max() <= 1.0):
+            return 'a collision probability is none'
+        if not np.isfinite(answer.reaction_m).all():
+            return 'a reaction is not finite'
+    return None
+
+
 class Guarded:
     """Runs `engine`; when it raises or answers what no planner may see, `fallback` answers instead.
 
     `faults` counts the cycles lost, `last_fault` says why, `failing` whether the newest cycle was
-    one.
+    one. Guards nest: the fallback may be guarded itself.
     """
 
-    def __init__(self, engine: Engine, fallback: Engine) -> None:
+    def __init__(self, engine: AnsweringEngine, fallback: AnsweringEngine) -> None:
         self._engine = engine
         self._fallback = fallback
         self.name = engine.name
         self.faults = 0
         self.failing = False
         self.last_fault = ''
+        self._scene: Scene | None = None
 
     def predict(self, scene: Scene) -> Prediction:
         # Whatever goes wrong inside an engine, the planner is owed an answer in this very cycle.
+        self._scene = scene
         try:
             prediction = self._engine.predict(scene)
             fault = fault_of(prediction, scene)
@@ -62,6 +87,30 @@ class Guarded:
         self.failing = fault is not None
         if prediction is not None and fault is None:
             return prediction
+        self._count(fault or 'no prediction')
+        return self._fallback.predict(scene)
+
+    def condition(self, plans: tuple[EgoPlan, ...]) -> tuple[Conditioned, ...]:
+        """One answer per plan, in order, on the scene that `predict` saw last.
+
+        Raises RuntimeError before the first `predict`.
+        """
+        scene = self._scene
+        if scene is None:
+            raise RuntimeError(f'{self.name} has predicted no scene yet')
+        if self.failing:
+            return self._fallback.condition(plans)
+        try:
+            answers = self._engine.condition(plans)
+            fault = fault_of_answers(answers, plans, scene)
+        except Exception as error:
+            answers, fault = (), f'{type(error).__name__}: {error}'
+        if fault is None:
+            return answers
+        self._count(fault)
+        self._fallback.predict(scene)  # it has not seen this scene yet
+        return self._fallback.condition(plans)
+
+    def _count(self, fault: str) -> None:
         self.faults += 1
         self.last_fault = f'{self._engine.name}: {fault}'
-        return self._fallback.predict(scene)

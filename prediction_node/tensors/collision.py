@@ -147,7 +147,7 @@ def _overlap(
     if other <= known:
         return 0.0
     if abs(mixed) < 0.1 * sd * sd_across:
-        return share * other
+        return float(share * other)
     slope = mixed / vv_along
     rest = math.sqrt(max(vv_across - slope * mixed, floor))
     low, high = max(-a, along - 4.0 * sd), min(a, along + 4.0 * sd)
@@ -162,4 +162,4 @@ def _overlap(
         centre = across + slope * (x - along)
         inside = 0.5 * (math.erf((b - centre) * root) - math.erf((-b - centre) * root))
         total += node_weights[k] * math.exp(-0.5 * z * z) * inside
-    return min(total * width / (sd * math.sqrt(2.0 * math.pi)), 1.0)
+    return float(min(total * width / (sd * math.sqrt(2.0 * math.pi)), 1.0))

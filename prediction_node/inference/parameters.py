@@ -1,0 +1,27 @@
+"""Which engine predicts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from prediction_node.domain.parameter import check, parameter
+
+
+@dataclass(frozen=True, slots=True)
+class EngineParameters:
+    """Who predicts."""
+
+    name: str = parameter(
+        'kinematic',
+        'Predictor: learned (onnx), or by rules (kinematic), which is its fallback too.',
+        choices=('kinematic', 'onnx'),
+        fixed_after_configure=True,
+    )
+    model_path: str = parameter(
+        '',
+        'Folder of the learned model, or the name of a shipped one; empty: the shipped one.',
+        fixed_after_configure=True,
+    )
+
+    def __post_init__(self) -> None:
+        check(self, 'engine.')
