@@ -1,0 +1,1 @@
+"""From recordings of any kind to samples: `python -m prediction_node extract`."""

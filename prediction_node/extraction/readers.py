@@ -1,0 +1,100 @@
+"""Samples of one recording, whatever its kind."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from prediction_node.config import Config
+from prediction_node.domain.errors import DataError
+from prediction_node.domain.lane_map import LaneMap
+from prediction_node.extraction.asking import Asking
+from prediction_node.extraction.sight import Sight
+from prediction_node.extraction.truth_scenes import samples_of
+from prediction_node.extraction.units import AV2_LOG, COMMONROAD, SCENE, Unit
+from prediction_node.learning.samples.sample import Sample
+from prediction_node.map_source import map_from_file
+
+OnProgress = Callable[[float], None]  # hears the share done
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opened:
+    """A recording with its samples, which are made as they are asked for."""
+
+    group: str
+    origin: str
+    samples: Iterator[Sample]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def open_unit(unit: Unit, asking: Asking) -> Opened:
+    """Raises DataError, BagError or MapError naming the file."""
+    reader = _READERS.get(unit.kind)
+    if reader is None:
+        raise DataError(f'{unit.path}: recordings of kind {unit.kind} cannot be read')
+    return reader(unit, asking)
+
+
+def map_of_bytes(osm: bytes, config: Config) -> LaneMap:
+    """The map of an OSM document in memory, as the vehicle reads it."""
+    with tempfile.TemporaryDirectory(prefix='map_') as folder:
+        file = Path(folder) / 'map.osm'
+        file.write_bytes(osm)
+        return map_from_file(file, config.map)
+
+
+def city_group(osm: bytes) -> str:
+    """One group for all drives through one simulated city: a city is known by its map."""
+    return f'city-{hashlib.sha256(osm).hexdigest()[:16]}'
+
+
+def _scene(unit: Unit, asking: Asking) -> Opened:
+    from prediction_node.generation.scene_file import read_scene_file
+
+    config = Config()
+    scene = read_scene_file(unit.path)
+    sight = Sight.of_sensors(scene.sensors, scene.view_stamp_ns, scene.in_view, str(unit.path))
+    group = city_group(scene.map_osm)
+    samples = samples_of(
+        scene.recording,
+        map_of_bytes(scene.map_osm, config),
+        asking,
+        group=group,
+        origin='simulated',
+        sight=sight,
+        config=config,
+    )
+    return Opened(group, 'simulated', samples)
+
+
+def _commonroad(unit: Unit, asking: Asking) -> Opened:
+    import dataclasses
+
+    from prediction_node.importers.commonroad import read_commonroad
+
+    recording, lane_map = read_commonroad(unit.path)
+    # Nobody in it is the robotaxi: whom the importer chose has no more right to it than others.
+    recording = dataclasses.replace(recording, ego=None)
+    group = unit.group or recording.name
+    samples = samples_of(recording, lane_map, asking, group=group, origin='recorded')
+    return Opened(group, 'recorded', samples)
+
+
+def _av2_log(unit: Unit, asking: Asking) -> Opened:
+    from prediction_node.importers.av2 import read_av2_log
+
+    recording, lane_map, _ = read_av2_log(unit.path)
+    samples = samples_of(recording, lane_map, asking, group=recording.name, origin='recorded')
+    return Opened(recording.name, 'recorded', samples)
+
+
+_READERS: Mapping[str, Callable[[Unit, Asking], Opened]] = {
+    SCENE: _scene,
+    COMMONROAD: _commonroad,
+    AV2_LOG: _av2_log,
+}

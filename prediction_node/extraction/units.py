@@ -1,0 +1,144 @@
+"""What is extracted one by one: recordings of all kinds, found among files and folders."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from prediction_node.domain.errors import DataError
+from prediction_node.learning.samples.writer import file_name
+
+SCENE, BAG, COMMONROAD = 'scene', 'bag', 'commonroad'
+AV2_LOG, AV2_FORECASTING = 'av2_log', 'av2_forecasting'
+SDD, VRU, DUT = 'sdd', 'vru', 'dut'
+KINDS = (SCENE, BAG, COMMONROAD, AV2_LOG, AV2_FORECASTING, SDD, VRU, DUT)
+# What the publishers say; of your own recordings you know it yourself.
+LICENCES = {
+    AV2_LOG: 'CC BY-NC-SA 4.0',
+    AV2_FORECASTING: 'CC BY-NC-SA 4.0',
+    SDD: 'CC BY-NC-SA 3.0',
+    VRU: 'none stated',
+    DUT: 'none stated',
+}
+_BAG_FILES = ('.mcap', '.db3')
+_DUT_ENDINGS = ('_traj_veh_filtered.csv', '_traj_ped_filtered.csv')
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One recording to extract."""
+
+    kind: str
+    path: Path
+    name: str  # of its files in the store
+    map_path: Path | None = None  # of a bag: the map beside it
+    group: str | None = None  # None: decided when it is read
+
+    @property
+    def content(self) -> str:
+        """Digest of names, sizes and times of change of what it is read from: bags are too large
+        to be read twice.
+        """
+        files = sorted(self.path.rglob('*')) if self.path.is_dir() else [self.path]
+        if self.map_path is not None:
+            files.append(self.map_path)
+        digest = hashlib.sha256(self.kind.encode())
+        for file in files:
+            if file.is_file():
+                known = file.stat()
+                digest.update(f'{file.name} {known.st_size} {known.st_mtime_ns}\n'.encode())
+        return digest.hexdigest()
+
+
+def find_units(inputs: Sequence[Path], lane_map: Path | None = None) -> list[Unit]:
+    """All recordings in the files and folders given, each once, in the order of their paths.
+
+    `lane_map`: the map of bags that have none beside them. Raises DataError for an input in which
+    nothing is found.
+    """
+    found: dict[Path, Unit] = {}
+    for given in inputs:
+        if not given.exists():
+            raise DataError(f'{given} does not exist')
+        units = list(_units_in(given))
+        if not units:
+            raise DataError(f'{given} holds no recording that can be read: {", ".join(KINDS)}')
+        for unit in units:
+            if unit.kind == BAG and unit.map_path is None:
+                unit = dataclasses.replace(unit, map_path=lane_map)
+            found.setdefault(unit.path.resolve(), unit)
+    taken: set[str] = set()
+    out = []
+    for unit in found.values():
+        name, number = unit.name, 2
+        while name in taken:
+            name, number = f'{unit.name}_{number}', number + 1
+        taken.add(name)
+        out.append(dataclasses.replace(unit, name=name))
+    return out
+
+
+def _units_in(path: Path) -> Iterator[Unit]:
+    if path.is_file():
+        unit = _unit_of_file(path)
+        if unit is not None:
+            yield unit
+        return
+    kind = _kind_of_folder(path)
+    if kind is not None:
+        yield Unit(kind, path, _name_of(path), _map_beside(path) if kind == BAG else None)
+        return
+    for below in sorted(path.iterdir()):
+        if not below.name.startswith('.'):
+            yield from _units_in(below)
+
+
+def _kind_of_folder(path: Path) -> str | None:
+    """The kind of recording that a folder is as a whole, if it is one."""
+    names = {p.name for p in path.iterdir()}
+    if 'metadata.yaml' in names or any(name.endswith(_BAG_FILES) for name in names):
+        return BAG
+    if names & {'annotations.feather', 'annotations_with_ego.feather'}:
+        return AV2_LOG
+    if any(n.startswith('scenario_') and n.endswith('.parquet') for n in names):
+        return AV2_FORECASTING
+    return None
+
+
+def _unit_of_file(path: Path) -> Unit | None:
+    name = file_name(path.stem)
+    if path.suffix == '.npz':
+        return Unit(SCENE, path, _name_of(path.parent))
+    if path.suffix == '.xml':
+        return Unit(COMMONROAD, path, name)
+    if path.suffix in _BAG_FILES:
+        return Unit(BAG, path, name, _map_beside(path))
+    if path.name == 'annotations.txt':
+        return Unit(SDD, path, _name_of(path.parent))
+    if path.name.endswith(_DUT_ENDINGS):
+        # Vehicles and pedestrians of one clip are two files; one of them may be missing.
+        first = path.with_name(path.name.replace(_DUT_ENDINGS[1], _DUT_ENDINGS[0]))
+        if path.name.endswith(_DUT_ENDINGS[1]) and first.exists():
+            return None
+        return Unit(DUT, path, file_name(path.name[: -len(_DUT_ENDINGS[0])]))
+    return None
+
+
+def _name_of(folder: Path) -> str:
+    """The last two names of a folder's path: `scene_000017` alone is in every run."""
+    folder = folder.resolve()
+    parts = [folder.parent.name, folder.name]
+    if folder.name == 'bag':  # as `simulate` and `import` lay it out
+        parts = [folder.parent.parent.name, folder.parent.name]
+    return file_name('-'.join(part for part in parts if part))
+
+
+def _map_beside(bag: Path) -> Path | None:
+    """map.osm in the bag's folder or beside it."""
+    for folder in (bag, bag.parent):
+        if (folder / 'map.osm').is_file():
+            return folder / 'map.osm'
+    return None
