@@ -51,7 +51,7 @@ _MAP = (
     _share('sidewalk', 'map', 'share covered by sidewalks and other paths for walkers'),
     _share('crosswalk', 'map', 'share covered by crosswalks'),
     _share('parking', 'map', 'share covered by areas for parked vehicles'),
-    _share('other_area', 'map', 'share covered by other marked areas'),
+    _share('building', 'map', 'share covered by buildings'),
     _share('centreline', 'map', 'share covered by centrelines, half a cell wide'),
     Channel(
         'direction_x',
