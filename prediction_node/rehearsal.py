@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import numpy as np
 
+from prediction_node import cdr
 from prediction_node.compiled import compilations
 from prediction_node.config import Config
+from prediction_node.domain.agents import Ego
+from prediction_node.domain.frames import MAP, quaternion_from_yaw
 from prediction_node.domain.kinds import ATTRIBUTE_COUNT, Modality, ObjectClass
 from prediction_node.domain.lane_map import LaneKind
 from prediction_node.domain.lights import LightStates
+from prediction_node.domain.message_arrays import CandidateTrajectoriesArrays, TrajectoryArrays
 from prediction_node.domain.recording import Recording
 from prediction_node.domain.stamps import STEP_NS
 from prediction_node.fusion import warm_up as fusion
 from prediction_node.fusion.parameters import FusionParameters
 from prediction_node.lanelet.load import load_map
-from prediction_node.pipeline import Pipeline, inputs
+from prediction_node.pipeline import CANDIDATES, Pipeline, inputs
 from prediction_node.resources import share_path
 from prediction_node.simulation.sensors.parameters import SuiteParameters, default_sensor
 from prediction_node.simulation.traffic import make_traffic
@@ -52,9 +56,38 @@ def _drive(pipeline: Pipeline, recording: Recording) -> None:
         while message.log_ns > due_ns:
             release = pipeline.release(due_ns)
             _ = release.objects_cdr, release.tracks_cdr, release.uncertainty_cdr
+            if release.ego is not None:
+                pipeline.receive(CANDIDATES, _question(release.ego), due_ns)
+                answers = pipeline.answer_candidates()
+                _ = answers and (answers.objects_cdr, answers.scored_cdr)
             due_ns += STEP_NS
         if message.topic in names:
             pipeline.receive(names[message.topic], message.data, message.log_ns)
+
+
+def _question(ego: Ego) -> bytes:
+    """CandidateTrajectories: what if the robotaxi stood, or drove straight on?"""
+    after_s = 0.5 * np.arange(17)
+    trajectories = []
+    for speed in (0.0, 8.0):
+        position = np.zeros((len(after_s), 3))
+        position[:, :2] = ego.position_m
+        position[:, 0] += speed * after_s * np.cos(ego.yaw_rad)
+        position[:, 1] += speed * after_s * np.sin(ego.yaw_rad)
+        constant = np.full(len(after_s), speed, np.float32)
+        zero = np.zeros(len(after_s), np.float32)
+        yaw = np.full(len(after_s), ego.yaw_rad)
+        states = (constant, zero, zero, zero, zero, zero)
+        times = np.arange(len(after_s)) * 5 * STEP_NS
+        trajectories.append(
+            TrajectoryArrays(ego.stamp_ns, MAP, times, position, quaternion_from_yaw(yaw), *states)
+        )
+    maker = np.zeros((len(trajectories), 16), np.uint8)
+    nobody: tuple[str, ...] = ()
+    request = CandidateTrajectoriesArrays(
+        tuple(trajectories), maker, np.zeros((0, 16), np.uint8), nobody
+    )
+    return cdr.write_candidate_trajectories(request)
 
 
 def _in_the_open() -> Recording:

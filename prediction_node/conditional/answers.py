@@ -40,7 +40,6 @@ class Answers:
     refusals: tuple[Refusal, ...]
     engine: str  # that answered
     parameters: ConditionedParameters
-    took_ms: float
 
     @cached_property
     def objects_cdr(self) -> tuple[bytes, ...]:

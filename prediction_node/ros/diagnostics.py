@@ -7,6 +7,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
 
+from prediction_node.conditional.desk import Desk
 from prediction_node.observation.health import InputHealth, State
 from prediction_node.pipeline import LOST, NOMINAL, Pipeline, Release
 from prediction_node.ros.boundary import ErrorBoundary
@@ -16,7 +17,9 @@ _OK, _WARN, _ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatu
 
 
 class Diagnostics:
-    """Publishes one status for the cycle, one per source and one for the map."""
+    """Publishes one status for the cycle, one per source, one for the map, and one for the
+    planner's requests once there are any.
+    """
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -39,6 +42,8 @@ class Diagnostics:
         optional = (health.transforms, health.traffic_lights)
         statuses += [_input(each) for each in optional if each.state is not State.NEVER_SEEN]
         statuses.append(_map(pipeline))
+        if pipeline.desk.requests:
+            statuses.append(_conditional(pipeline.desk))
         self._publish(statuses)
 
     def _publish(self, statuses: list[DiagnosticStatus]) -> None:
@@ -126,3 +131,18 @@ def _map(pipeline: Pipeline) -> DiagnosticStatus:
         return _status('map', _WARN, 'no map: predictions do not follow lanes', values)
     text = f'{len(lane_map.warnings)} warnings' if lane_map.warnings else 'ok'
     return _status('map', _OK, text, values)
+
+
+def _conditional(desk: Desk) -> DiagnosticStatus:
+    values: dict[str, Any] = {
+        'requests': desk.requests,
+        'answered': desk.answered,
+        'took_ms': f'{desk.took_ms:.1f}',
+    }
+    values |= {f'refused.{reason}': n for reason, n in sorted(desk.refused.items())}
+    if desk.last_refusal is not None:
+        values['last_refusal'] = desk.last_refusal
+    if not desk.newest_refused:
+        return _status('conditional', _OK, 'ok', values)
+    text = f'{desk.newest_refused} of the newest refused: {desk.last_refusal}'
+    return _status('conditional', _WARN, text, values)

@@ -25,6 +25,7 @@ from prediction_node.domain.stamps import STEP_NS
 from prediction_node.map_source import map_from_file
 from prediction_node.observation.observer import ODOMETRY
 from prediction_node.pipeline import (
+    CANDIDATES,
     NOMINAL,
     TF,
     TF_STATIC,
@@ -33,6 +34,7 @@ from prediction_node.pipeline import (
     Pipeline,
     Release,
     inputs,
+    questions,
 )
 from prediction_node.rehearsal import rehearse
 from prediction_node.ros import parameters, quality
@@ -50,6 +52,7 @@ _SHOWN_WARNINGS = 10
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 _DIAGNOSTICS_PERIOD_NS = 500_000_000
 _WATCH_PERIOD_S = 0.025  # who falls silent between two releases is named before the next
+_LONGEST_WAIT_MS = 80.0  # an answer that takes longer than this makes its release late, and is told
 _STALL_NS = 50_000_000  # a timer this late: messages wait as well
 
 
@@ -96,8 +99,9 @@ class PredictionNode(LifecycleNode):
             lane_map = self._load_map(config)
             classes = [quality.message_class(i.type) for i in inputs(config)]
             pipeline = Pipeline(config, lane_map)
+            answers = self._can_answer(pipeline)
             self._rehearse(pipeline)
-            self._outputs = Outputs(self, config)
+            self._outputs = Outputs(self, config, answers=answers)
         except (PredictionNodeError, ImportError) as error:
             self._release_all()
             self.get_logger().error(f'configure failed: {error}')
@@ -115,6 +119,9 @@ class PredictionNode(LifecycleNode):
         self._pipeline = pipeline
         for entry, message in zip(inputs(config), classes, strict=True):
             self._subscribe(entry, message)
+        if answers:
+            asked = questions(config)
+            self._subscribe(asked, quality.message_class(asked.type))
         if self._simulated is not None:
             self._subscribed.append(
                 self.create_subscription(
@@ -127,6 +134,15 @@ class PredictionNode(LifecycleNode):
         gc.collect()
         gc.freeze()  # what configure made stays: the collector need not walk it in every cycle
         return _SUCCESS
+
+    def _can_answer(self, pipeline: Pipeline) -> bool:
+        """Whether the messages for questions of a planner are installed; tells their layout."""
+        try:
+            pipeline.desk.turn_indicators = quality.has_turn_indicators()
+        except ImportError as error:
+            self.get_logger().warning(f'candidate trajectories get no answers: {error}')
+            return False
+        return True
 
     def _rehearse(self, pipeline: Pipeline) -> None:
         start_ns, before = time.monotonic_ns(), compilations()
@@ -230,7 +246,8 @@ class PredictionNode(LifecycleNode):
             profile = quality.STATIC_TRANSFORMS
         elif entry.latched:
             profile = quality.LATCHED
-        callback = self._on_vector_map if entry.name == VECTOR_MAP else self._receiver(entry.name)
+        special = {VECTOR_MAP: self._on_vector_map, CANDIDATES: self._on_candidates}
+        callback = special.get(entry.name) or self._receiver(entry.name)
         self._subscribed.append(
             self.create_subscription(
                 message, entry.topic, self._boundary.wrap(entry.name, callback), profile, raw=True
@@ -251,6 +268,26 @@ class PredictionNode(LifecycleNode):
         # there.
         assert self._config is not None
         self._map_loader.start(data, self._config.map, self._config.kinematic)
+
+    def _on_candidates(self, data: bytes) -> None:
+        if self._pipeline is not None:
+            self._pipeline.receive(CANDIDATES, data, self._now_ns())
+            self._answer_candidates()
+
+    def _answer_candidates(self) -> None:
+        """At once, on the scene of the newest release; after the next one if it is nearly due."""
+        pipeline, outputs, schedule = self._pipeline, self._outputs, self._schedule
+        if not self._active or pipeline is None or outputs is None or not pipeline.desk.ready:
+            return
+        start_ns = time.monotonic_ns()
+        if self._simulated is None and schedule is not None:
+            left_ms = (schedule.next_ns - start_ns) / 1e6
+            if left_ms < min(pipeline.desk.took_ms, _LONGEST_WAIT_MS):
+                return
+        answers = pipeline.answer_candidates()
+        if answers is not None:
+            outputs.publish_answers(answers)
+            pipeline.desk.took_ms = (time.monotonic_ns() - start_ns) / 1e6
 
     def _now_ns(self) -> int:
         return time.monotonic_ns() if self._simulated is None else self._simulated.now_ns()
@@ -291,6 +328,7 @@ class PredictionNode(LifecycleNode):
         self._pipeline.fit_to_budget(response_ns / 1e6, len(release.prediction.agents))
         self._outputs.publish_debug(release, processing_ns / 1e6, response_ns / 1e6)
         self._report(release)
+        self._answer_candidates()  # who asked too late to be answered before
 
     def _take_map(self) -> None:
         assert self._pipeline is not None

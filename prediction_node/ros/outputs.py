@@ -6,7 +6,9 @@ import time
 
 from rclpy.lifecycle import LifecycleNode
 from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile
 
+from prediction_node.conditional.answers import Answers
 from prediction_node.config import Config
 from prediction_node.domain.stamps import to_sec_nanosec
 from prediction_node.pipeline import Release
@@ -19,7 +21,8 @@ class Outputs:
     Raises ImportError naming the package if a message package is missing.
     """
 
-    def __init__(self, node: LifecycleNode, config: Config) -> None:
+    def __init__(self, node: LifecycleNode, config: Config, *, answers: bool = True) -> None:
+        """`answers`: to the planner's candidates, too."""
         self._node = node
         objects = quality.message_class('autoware_perception_msgs/msg/PredictedObjects')
         tracks = quality.message_class('autoware_perception_msgs/msg/TrackedObjects')
@@ -33,9 +36,18 @@ class Outputs:
         self._markers = self._create(markers, '~/debug/markers')
         self._processing_time = self._create(self._time_type, '~/debug/processing_time_ms')
         self._response = self._create(self._time_type, '~/debug/response_ms')
+        self._conditioned = self._scored = None
+        if answers:
+            scored = quality.message_class(
+                'autoware_internal_planning_msgs/msg/ScoredCandidateTrajectories'
+            )
+            self._conditioned = self._create(
+                objects, '~/output/conditioned_objects', quality.ANSWERS
+            )
+            self._scored = self._create(scored, '~/output/scored_candidates', quality.ANSWERS)
 
-    def _create(self, message: type, topic: str) -> Publisher:
-        publisher = self._node.create_lifecycle_publisher(message, topic, quality.OUTPUT)
+    def _create(self, message: type, topic: str, profile: QoSProfile = quality.OUTPUT) -> Publisher:
+        publisher = self._node.create_lifecycle_publisher(message, topic, profile)
         self._publishers.append(publisher)
         return publisher
 
@@ -64,6 +76,14 @@ class Outputs:
                 message.stamp.sec, message.stamp.nanosec = to_sec_nanosec(release.stamp_ns)
                 message.data = value
                 publisher.publish(message)
+
+    def publish_answers(self, answers: Answers) -> None:
+        """Scores first, then one message per answered candidate in request order."""
+        if self._scored is not None and self._scored.get_subscription_count():
+            self._scored.publish(answers.scored_cdr)
+        if self._conditioned is not None and self._conditioned.get_subscription_count():
+            for data in answers.objects_cdr:
+                self._conditioned.publish(data)
 
     def destroy(self) -> None:
         """Give all publishers back."""

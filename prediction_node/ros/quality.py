@@ -26,6 +26,8 @@ SENSOR = _profile(5, ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE)
 FAST = _profile(50, ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE)  # odometry, tf
 LATCHED = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL)
 STATIC_TRANSFORMS = _profile(100, ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL)
+# All answers to one request of the planner, and to the next.
+ANSWERS = _profile(32, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
 OUTPUT = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
 
 
@@ -43,3 +45,13 @@ def message_class(type_name: str) -> Any:
             f'`apt install ros-$ROS_DISTRO-{package.replace("_", "-")}` or build '
             f'interfaces/{package}'
         ) from None
+
+
+def has_turn_indicators() -> bool:
+    """Whether the installed CandidateTrajectory carries a command for the turn indicators.
+
+    Raises ImportError naming the package that is not installed.
+    """
+    candidate = message_class('autoware_internal_planning_msgs/msg/CandidateTrajectory')
+    kinds = candidate.get_fields_and_field_types().values()
+    return 'autoware_vehicle_msgs/TurnIndicatorsCommand' in kinds
