@@ -97,8 +97,7 @@ def _write(unit: Unit, asking: Asking, folder: Path) -> int:
         identity=identity,
         facts=facts,
     ) as writer:
-        for sample in opened.samples:
-            writer.add(sample)
+        opened.tell(writer.add)
         return writer.samples
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,22 +13,23 @@ from prediction_node.config import Config
 from prediction_node.domain.errors import DataError
 from prediction_node.domain.lane_map import LaneMap
 from prediction_node.extraction.asking import Asking
+from prediction_node.extraction.groups import PLACE, SPAN
 from prediction_node.extraction.sight import Sight
 from prediction_node.extraction.truth_scenes import samples_of
-from prediction_node.extraction.units import AV2_LOG, COMMONROAD, SCENE, Unit
+from prediction_node.extraction.units import AV2_LOG, BAG, COMMONROAD, SCENE, Unit
 from prediction_node.learning.samples.sample import Sample
 from prediction_node.map_source import map_from_file
 
-OnProgress = Callable[[float], None]  # hears the share done
+Add = Callable[[Sample], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Opened:
-    """A recording with its samples, which are made as they are asked for."""
+    """A recording that is about to be cut into samples; `tell` makes them, one after the other."""
 
     group: str
     origin: str
-    samples: Iterator[Sample]
+    tell: Callable[[Add], None]
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -69,7 +70,29 @@ def _scene(unit: Unit, asking: Asking) -> Opened:
         sight=sight,
         config=config,
     )
-    return Opened(group, 'simulated', samples)
+    return Opened(group, 'simulated', _each(samples))
+
+
+def _bag(unit: Unit, asking: Asking) -> Opened:
+    from prediction_node.bags.reader import BagReader
+    from prediction_node.extraction.bag_scenes import Drive
+    from prediction_node.replay.topics import map_topics, require_odometry, types_read
+
+    config = Config()
+    osm = unit.map_path.read_bytes() if unit.map_path is not None else b''
+    lane_map = map_from_file(unit.map_path, config.map) if unit.map_path is not None else None
+    with BagReader(unit.path, types_read(config)) as bag:
+        mapping = map_topics(bag.topics, config)
+        span_ns = [bag.start_ns or 0, bag.end_ns or 0]
+        facts = {'damage': [flaw.describe(bag.start_ns) for flaw in bag.damage]}
+    require_odometry(mapping, unit.path)
+    drive = Drive(unit.path, unit.name, mapping, lane_map, asking)
+    simulated = (unit.path.parent / 'scenario.yaml').is_file() and unit.map_path is not None
+    if simulated:
+        return Opened(city_group(osm), drive.origin, drive.tell, facts)
+    # Which other drives it meets is known when all are there; until then it is a group alone.
+    dated = {SPAN: span_ns, PLACE: hashlib.sha256(osm).hexdigest() if osm else ''}
+    return Opened(unit.name, drive.origin, drive.tell, {**facts, **dated})
 
 
 def _commonroad(unit: Unit, asking: Asking) -> Opened:
@@ -82,7 +105,7 @@ def _commonroad(unit: Unit, asking: Asking) -> Opened:
     recording = dataclasses.replace(recording, ego=None)
     group = unit.group or recording.name
     samples = samples_of(recording, lane_map, asking, group=group, origin='recorded')
-    return Opened(group, 'recorded', samples)
+    return Opened(group, 'recorded', _each(samples))
 
 
 def _av2_log(unit: Unit, asking: Asking) -> Opened:
@@ -90,11 +113,20 @@ def _av2_log(unit: Unit, asking: Asking) -> Opened:
 
     recording, lane_map, _ = read_av2_log(unit.path)
     samples = samples_of(recording, lane_map, asking, group=recording.name, origin='recorded')
-    return Opened(recording.name, 'recorded', samples)
+    return Opened(recording.name, 'recorded', _each(samples))
+
+
+def _each(samples: Iterable[Sample]) -> Callable[[Add], None]:
+    def tell(add: Add) -> None:
+        for sample in samples:
+            add(sample)
+
+    return tell
 
 
 _READERS: Mapping[str, Callable[[Unit, Asking], Opened]] = {
     SCENE: _scene,
+    BAG: _bag,
     COMMONROAD: _commonroad,
     AV2_LOG: _av2_log,
 }

@@ -6,7 +6,8 @@ for a release if its log time is not later.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from prediction_node.bags.reader import BagReader
 from prediction_node.bags.values import Message
@@ -14,7 +15,6 @@ from prediction_node.domain.stamps import NS_PER_S, STEP_NS, nanoseconds
 from prediction_node.observation.observer import ODOMETRY
 from prediction_node.pipeline import Perception, Pipeline
 from prediction_node.replay.counts import Counts
-from prediction_node.replay.keeper_process import KeeperProcess
 from prediction_node.schedule import first_aligned_ns
 
 # Silence longer than this is a pause of the recorder: releases stop 2 s into it and go on after it.
@@ -26,6 +26,13 @@ PORTION = 256
 OnProgress = Callable[[int], None]
 
 
+class Taker(Protocol):
+    """Whoever makes something of a replay."""
+
+    def keep(self, messages: Sequence[Message], perception: Perception | None) -> None:
+        """Take over the messages since the last release, then what is known at this one."""
+
+
 class Replay:
     """Feeds a recording through a pipeline. `run` once, then read `counts`."""
 
@@ -33,7 +40,7 @@ class Replay:
         self,
         pipeline: Pipeline,
         inputs: Mapping[str, str],
-        keeper: KeeperProcess,
+        keeper: Taker,
         *,
         limit_s: float | None = None,
     ) -> None:
