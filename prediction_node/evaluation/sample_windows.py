@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from prediction_node.domain.prediction import STEP_S
 from prediction_node.domain.scene import Scene
 from prediction_node.evaluation.windows import Window
 from prediction_node.learning.samples import Sample, SampleStore
+from prediction_node.learning.samples.index import INDEX
 
 MIN_PLAN_STEPS = 10
 
@@ -50,6 +52,11 @@ def store_windows(store: SampleStore, indices: Iterable[int]) -> Iterator[Window
         window = window_of(store[index])
         if len(window.judged):
             yield window
+
+
+def is_store(folder: Path) -> bool:
+    """Does the folder hold samples rather than recordings?"""
+    return (folder / INDEX).is_file()
 
 
 def spread_indices(store: SampleStore, limit: int | None) -> np.ndarray:

@@ -91,12 +91,12 @@ def by_class(results: Mapping[str, Judged]) -> dict[str, Any]:
     return table
 
 
-def percent(interval: Mapping[str, float] | None) -> str:
+def percent(interval: Mapping[str, float] | None, digits: int = 0) -> str:
     """'12 % (3 to 20)' of a gain."""
     if interval is None:
         return '-'
-    value, low, high = (100.0 * interval[key] for key in ('value', 'low', 'high'))
-    return f'{value:.0f} % ({low:.0f} to {high:.0f})'
+    value, low, high = (f'{100.0 * interval[key]:.{digits}f}' for key in ('value', 'low', 'high'))
+    return f'{value} % ({low} to {high})'
 
 
 def metres(value: float | None) -> str:

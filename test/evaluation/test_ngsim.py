@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from prediction_node import cli
 from prediction_node.domain.errors import DataError
 from prediction_node.domain.kinds import ATTRIBUTE_COUNT, ObjectClass
-from prediction_node.domain.lane_map import LaneMap, Polylines, Relation
+from prediction_node.domain.lane_map import LaneMap
 from prediction_node.domain.lights import LightStates
 from prediction_node.domain.recording import Recording
 from prediction_node.evaluation.bootstrap import relative_gain
@@ -44,39 +44,6 @@ def recording_of(position_m: np.ndarray, valid: np.ndarray | None = None) -> Rec
         has_attribute=np.zeros((n, steps, ATTRIBUTE_COUNT), bool),
         ego=None,
         lights=(LightStates.none(),) * steps,
-    )
-
-
-def empty_map() -> LaneMap:
-    none = np.zeros(0, np.int8)
-    flags = np.zeros(0, bool)
-    lines, relation = Polylines.of([]), Relation.of([])
-    return LaneMap(
-        id=np.zeros(0, np.int64),
-        kind=none,
-        turn=none,
-        speed_limit_mps=np.zeros(0),
-        has_speed_limit=flags,
-        centreline=lines,
-        left_border=lines,
-        right_border=lines,
-        left_border_kind=none,
-        right_border_kind=none,
-        one_way=flags,
-        successors=relation,
-        predecessors=relation,
-        left=relation,
-        right=relation,
-        left_change=flags,
-        right_change=flags,
-        yields_to=relation,
-        light_group_id=np.zeros(0, np.int64),
-        light_lanes=relation,
-        light_stop_line=relation,
-        lane_lights=relation,
-        light_position=lines,
-        stop_lines=lines,
-        stop_line_lanes=relation,
     )
 
 
@@ -124,10 +91,10 @@ def test_history_counts_back_to_the_first_gap() -> None:
     assert unbroken_steps(valid, 2).tolist() == [2, 0, 2, -1]
 
 
-def test_windows_come_once_a_second_with_a_second_of_history() -> None:
+def test_windows_come_once_a_second_with_a_second_of_history(empty_map: LaneMap) -> None:
     valid = np.ones((2, 45), bool)
     valid[1, 15] = False
-    made = list(windows(recording_of(accelerating(45), valid), empty_map()))
+    made = list(windows(recording_of(accelerating(45), valid), empty_map))
     assert [w.scene.stamp_ns // STEP_NS - 1 for w in made] == [10, 20, 30, 40]
     assert [w.judged.tolist() for w in made] == [[0, 1], [0], [0, 1], [0, 1]]
     # The second car's future ends at its gap; nobody knows where it was.
