@@ -1,0 +1,236 @@
+"""Stored samples as examples: kinematic proposals, tensors and rasters are made when they are read,
+by the same code as in the vehicle.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from prediction_node.domain.errors import ParameterError
+from prediction_node.domain.lane_map import LaneMap
+from prediction_node.domain.scene import History, Scene
+from prediction_node.domain.tensors import Sizes
+from prediction_node.inference.kinematic import KinematicEngine, KinematicParameters
+from prediction_node.inference.kinematic.road import Road
+from prediction_node.learning.augmentation import Seen, augmented
+from prediction_node.learning.data import Example, TrainingData
+from prediction_node.learning.labels import label_arrays
+from prediction_node.learning.parameters import (
+    AugmentationParameters,
+    LossParameters,
+    TrainParameters,
+)
+from prediction_node.learning.plans import plan_arrays
+from prediction_node.learning.samples.sample import Sample
+from prediction_node.learning.samples.store import SampleStore
+from prediction_node.learning.splits import held_out_fold, split
+from prediction_node.raster import Raster, Rasterizer, RasterParameters
+from prediction_node.tensors.encode import encode
+from prediction_node.tensors.map_nodes import MapNodes
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What is derived from one map, once for all samples on it."""
+
+    lane_map: LaneMap | None
+    road: Road
+    nodes: MapNodes
+    rasterizer: Rasterizer
+
+    @classmethod
+    def of(cls, lane_map: LaneMap | None, parameters: KinematicParameters) -> Place:
+        road = Road.nowhere() if lane_map is None else Road.of(lane_map, parameters)
+        rasterizer = Rasterizer(RasterParameters(maps=1, tiles_ahead=0))
+        return cls(lane_map, road, MapNodes.of(lane_map), rasterizer)
+
+
+class Places:
+    """The maps seen last; an example of any of them is prepared without looking at its map anew."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._known: OrderedDict[int, Place] = OrderedDict()
+        self._parameters = KinematicParameters()
+
+    def at(self, lane_map: LaneMap | None) -> Place:
+        # A place holds its map: as long as it is known here, no other map has the same id.
+        key = id(lane_map)
+        if key not in self._known:
+            self._known[key] = Place.of(lane_map, self._parameters)
+            while len(self._known) > self._most:
+                self._known.popitem(last=False)
+        self._known.move_to_end(key)
+        return self._known[key]
+
+    def engine(self, place: Place) -> KinematicEngine:
+        """A kinematic engine that remembers no lights of other scenes."""
+        engine = KinematicEngine(self._parameters)
+        engine.adopt(place.road)
+        return engine
+
+
+class SceneExamples:
+    """Samples of several stores as examples."""
+
+    def __init__(
+        self,
+        stores: Sequence[SampleStore],
+        rows: np.ndarray,
+        sizes: Sizes,
+        loss: LossParameters,
+        augmentation: AugmentationParameters | None,
+        *,
+        seed: int,
+        places: int,
+    ) -> None:
+        """`rows` are the samples taken, counted through all stores; None augments nothing."""
+        self._stores = list(stores)
+        self._first = np.cumsum([0, *(len(store) for store in stores)])
+        self._rows = rows
+        self._sizes = sizes
+        self._loss = loss
+        self._augmentation = augmentation
+        self._seed = seed
+        self._most_places = places
+        self._places: Places | None = None
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, '_places': None}  # other processes look at maps themselves
+
+    def sample(self, index: int) -> Sample:
+        """The sample behind an example. Raises DataError if it cannot be read."""
+        row = int(self._rows[index])
+        which = int(np.searchsorted(self._first, row, side='right')) - 1
+        sample: Sample = self._stores[which][row - int(self._first[which])]
+        return sample
+
+    def example(self, index: int, draw: int | None) -> Example:
+        """See data.Examples."""
+        sample = self.sample(index)
+        steps = self._sizes.steps
+        if draw is None or self._augmentation is None:
+            # Validation judges both kinds of answers: every other example tells the plan.
+            told = steps if sample.scene.ego.present and index % 2 else 0
+            seen = Seen(sample.scene, sample.scene.ego.map_from_base, told)
+        else:
+            rng = np.random.default_rng([self._seed, draw])
+            seen = augmented(sample.scene, steps, self._augmentation, rng)
+        return self._encoded(sample, seen)
+
+    def _encoded(self, sample: Sample, seen: Seen) -> Example:
+        sizes = self._sizes
+        self._places = self._places or Places(self._most_places)
+        rows = nearest(seen.scene, sizes.agents)
+        scene = chosen(seen.scene, rows)
+        place = self._places.at(scene.lane_map)
+        proposals = self._places.engine(place).predict(scene)
+        example = encode(scene, proposals, sizes, seen.view, place.nodes)
+        if sizes.channels:
+            raster: Raster = place.rasterizer.draw(scene, seen.view)
+            example |= {'raster_near': raster.near, 'raster_far': raster.far}
+        example |= plan_arrays(sample, seen, sizes)
+        example |= label_arrays(sample, rows, sizes.agents, self._loss)
+        return example
+
+
+def nearest(scene: Scene, count: int) -> np.ndarray:
+    """Rows of the `count` agents nearest to the robotaxi, in the order of the scene."""
+    n = len(scene.agents)
+    if n <= count:
+        return np.arange(n)
+    away = scene.agents.position_m[:, :2] - scene.ego.position_m
+    return np.sort(np.argsort(np.square(away).sum(-1), kind='stable')[:count])
+
+
+def chosen(scene: Scene, rows: np.ndarray) -> Scene:
+    """The scene with some of its agents."""
+    if len(rows) == len(scene.agents):
+        return scene
+    past = scene.history
+    history = History(**{f.name: getattr(past, f.name)[rows] for f in dataclasses.fields(past)})
+    return dataclasses.replace(scene, agents=scene.agents.select(rows), history=history)
+
+
+def open_samples(parameters: TrainParameters, sizes: Sizes) -> TrainingData:
+    """The samples below `data.folders`. Raises ParameterError and DataError."""
+    data = parameters.data
+    if not data.folders:
+        raise ParameterError('data.folders must name sample folders (or use --data), got none')
+    repeats = data.options.get('repeat', {})
+    if set(data.options) - {'repeat'} or not isinstance(repeats, dict):
+        raise ParameterError(
+            f'data.options of samples are {{repeat: {{origin: times}}}}, got {data.options}'
+        )
+    stores = [SampleStore(Path(folder), maps=2 * data.open_recordings) for folder in data.folders]
+    recording = [f'{k}/{name}' for k, store in enumerate(stores) for name in store.recording]
+    group = [name for store in stores for name in store.group]
+    origin = [name for store in stores for name in store.origin]
+    fold = held_out_fold(group, origin, data)
+    train, validation = split(group, origin, fold, data)
+    times = np.array([int(repeats.get(origin[row], 1)) for row in train])
+    train = np.repeat(train, times)
+
+    def examples(
+        rows: np.ndarray, augmentation: AugmentationParameters | None
+    ) -> SceneExamples:
+        return SceneExamples(
+            stores,
+            rows,
+            sizes,
+            parameters.loss,
+            augmentation,
+            seed=parameters.run.seed,
+            places=data.open_recordings + 4,
+        )
+
+    digest = hashlib.sha256()
+    for store in stores:
+        digest.update(store.digest.encode())
+    digest.update(np.ascontiguousarray(train, np.int64).tobytes())
+    return TrainingData(
+        train=examples(train, parameters.augmentation),
+        validation=examples(validation, None),
+        train_recording=[recording[row] for row in train],
+        sizes=sizes,
+        digest=digest.hexdigest(),
+        sources=_sources(stores, train, validation, origin, group),
+        held_out=fold,
+    )
+
+
+def _sources(
+    stores: Sequence[SampleStore],
+    train: np.ndarray,
+    validation: np.ndarray,
+    origin: Sequence[str],
+    group: Sequence[str],
+) -> dict[str, Any]:
+    """What the model card says about the data."""
+    licences = Counter(
+        str(entry.facts.get('licence', 'not stated'))
+        for store in stores
+        for entry in store.recordings
+    )
+    agents: Counter[str] = Counter()
+    for store in stores:
+        for entry in store.recordings:
+            agents.update(entry.agents)
+    return {
+        'samples to learn from, by origin': dict(Counter(origin[row] for row in train)),
+        'samples to validate on, by origin': dict(Counter(origin[row] for row in validation)),
+        'groups that validated': sorted({group[row] for row in validation}),
+        'recordings by licence': dict(licences),
+        'agents with a whole future, by class': dict(agents),
+    }

@@ -1,0 +1,105 @@
+"""From trained weights to a model folder: validated, calibrated, exported, described."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from prediction_node.learning.calibration import calibrate, gather
+from prediction_node.learning.card import card
+from prediction_node.learning.checkpoint import replacing
+from prediction_node.learning.data import validation_loader
+from prediction_node.learning.folds import write_fold
+from prediction_node.learning.parameters import TrainParameters
+from prediction_node.learning.run import Trained
+from prediction_node.learning.tally import Tally
+from prediction_node.tensors.calibration import Calibration
+
+MODEL = 'model'
+FIGURES = 'figures.json'
+CARD = 'card.md'
+
+
+def ship(
+    trained: Trained, parameters: TrainParameters, folder: Path, *, export: bool, console: Console
+) -> None:
+    """Write figures and (`export`) the model folder. Prints what came out."""
+    console.print('validating and calibrating the best weights', highlight=False)
+    batches = list(
+        validation_loader(
+            trained.data.validation,
+            batch_size=parameters.run.batch_size,
+            limit=parameters.data.validation_limit,
+            rank=0,
+            processes=1,
+            workers=0,
+        )
+    )
+    calibration = calibrate(gather(trained.network, batches))
+    figures = _figures(trained, batches, calibration)
+    content = {
+        'step': trained.step,
+        'calibration': calibration.as_dict(),
+        'figures': figures,
+        'record': trained.record,
+    }
+    with replacing(folder / FIGURES) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + '\n', encoding='utf-8')
+    if not export:
+        return
+    from prediction_node.network.export import export as write_model
+
+    model = folder / MODEL
+    description = card(parameters, trained.record, figures, trained.step)
+    write_model(
+        trained.network,
+        model,
+        {
+            'name': parameters.name,
+            'calibration': calibration.as_dict(),
+            'provenance': {
+                'code': trained.record['code'],
+                'data': trained.record['digest'],
+                'step': trained.step,
+            },
+            **_manifest(trained),
+        },
+    )
+    (model / CARD).write_text(description, encoding='utf-8')
+    if trained.data.held_out is not None:
+        write_fold(model, trained.data.held_out)
+    console.print(f'{model} is ready for engine.model_path', highlight=False)
+
+
+@torch.no_grad()
+def _figures(trained: Trained, batches: list[Any], calibration: Calibration) -> dict[str, float]:
+    """Figures of calibrated probabilities and spreads, and those of the kinematic proposals."""
+    temperature = torch.tensor(calibration.temperature, dtype=torch.float32)
+    scale = torch.tensor(calibration.sigma_scale, dtype=torch.float32)
+    sizes = trained.data.sizes
+    ours, theirs = Tally(sizes.weights), Tally(sizes.weights)
+    for batch in batches:
+        output = trained.network(batch)
+        label = batch['label']
+        log_weight = (output['weight_logit'] / temperature[label][..., None, None]).log_softmax(2)
+        factor = scale[label][..., None, None, None]
+        sigma, rho = output['spread'][..., :2] * factor, output['spread'][..., 2:]
+        ours.add(output['mean'], log_weight, batch, torch.cat([sigma, rho], dim=-1))
+        if 'proposal' in batch:
+            same = batch['proposal_log_weight'][..., None].expand(-1, -1, -1, sizes.weights)
+            theirs.add(batch['proposal'][..., :2], same, batch)
+    figures = ours.figures(sizes.step_s, sizes.steps)
+    baseline = theirs.figures(sizes.step_s, sizes.steps)
+    return figures | {f'{k}_kinematic': v for k, v in baseline.items() if '/nll' not in k}
+
+
+def _manifest(trained: Trained) -> dict[str, Any]:
+    if not trained.data.sizes.channels:
+        return {}
+    from prediction_node.raster.manifest import digest
+
+    return {'raster_manifest': digest()}
