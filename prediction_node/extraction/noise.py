@@ -26,22 +26,35 @@ from prediction_node.domain.kinds import (
 )
 from prediction_node.domain.stamps import NS_PER_S
 
-POSITION_SIGMA_M = 0.10
-POSITION_SIGMA_PER_M = 0.003  # of distance to the viewpoint
-YAW_SIGMA_RAD = 0.04
-WALKER_YAW_SIGMA_RAD = 0.25
-SPEED_SIGMA_MPS = 0.25
-TURN_SIGMA_RADPS = 0.04
-ACCELERATION_SIGMA_MPS2 = 0.4
-SIZE_SIGMA = 0.06  # share
+# Errors, one sigma, of tracks that are a second old or older.
+POSITION_SIGMA_M = 0.035
+POSITION_SIGMA_PER_M = 0.0006  # of distance to the viewpoint
+YAW_SIGMA_RAD = 0.02
+WALKER_YAW_SIGMA_RAD = 0.06
+SPEED_SIGMA_MPS = 0.15
+TURN_SIGMA_RADPS = 0.03
+ACCELERATION_SIGMA_MPS2 = 0.35
+SIZE_SIGMA = 0.05  # share
+WHEEL_SIGMA_RAD = 0.02
+# What the fusion says of its errors; more than they are.
+CLAIMED_POSITION_M = 0.05
+CLAIMED_POSITION_PER_M = 0.0006
+CLAIMED_YAW_RAD = 0.02
+CLAIMED_WALKER_YAW_RAD = 0.3
+CLAIMED_SPEED_MPS = 0.24
+CLAIMED_TURN_RADPS = 0.03
 YOUNG_S = 0.5  # errors of a new track fade with this time constant
 YOUNG_FACTOR = 2.0  # by how much they are larger at first
-MEMORY_S = 0.7  # of the slow errors
+MEMORY_S = 0.5  # of the slow errors
 NEW_ID_PER_S = 0.004
-CLASS_CERTAINTY = (0.75, 0.99)
-ATTRIBUTE_CERTAINTY = (0.7, 0.99)
-ATTRIBUTE_WRONG = 0.03  # share of the attributes that a track has the wrong way round
-WHEEL_SIGMA_RAD = 0.03
+MISLED = 0.1  # share of the tracks whose class the fusion doubts for as long as they live
+CLASS_CERTAINTY, DOUBTED_CERTAINTY = (0.9, 1.0), (0.1, 0.6)
+FIRST_CERTAINTY = 0.5  # share of the certainty that the first sightings give
+CLASS_S = 1.0  # time constant with which it grows
+ATTRIBUTE_CERTAINTY = (0.9, 0.95)
+ATTRIBUTE_S = 0.3  # time constant with which it grows out of one half
+ATTRIBUTE_WRONG = 0.01  # share of the attributes that a track has the wrong way round
+SEEN_AGO_S = 0.1  # latency and cycle of a sensor
 _WALKER = ~class_mask((*MOTOR_VEHICLES, ObjectClass.BICYCLE))
 _CONFUSED_WITH = {
     ObjectClass.CAR: ObjectClass.TRUCK,
@@ -97,6 +110,7 @@ class Distortion:
         offset = agents.position_m[:, :2] - viewpoint_m
         distance = np.hypot(offset[:, 0], offset[:, 1])
         place_m = (POSITION_SIGMA_M + POSITION_SIGMA_PER_M * distance) * young
+        claimed_m = (CLAIMED_POSITION_M + CLAIMED_POSITION_PER_M * distance) * young
         walker = _WALKER[agents.label]
         yaw_rad = np.where(walker, WALKER_YAW_SIGMA_RAD, YAW_SIGMA_RAD) * np.sqrt(young)
         speed_mps = SPEED_SIGMA_MPS * young
@@ -111,7 +125,15 @@ class Distortion:
         turned = np.where(walker, 0.0, yaw_rad * slow[:, 2])
         velocity = np.einsum('nij,nj->ni', rotation_2d(turned), velocity)
         size = np.stack([e.size for e in errors])
-        sigma = np.stack([place_m, place_m, yaw_rad, speed_mps, np.maximum(turn_radps, 0.1)])
+        claimed = np.stack(
+            [
+                claimed_m,
+                claimed_m,
+                np.where(walker, CLAIMED_WALKER_YAW_RAD, CLAIMED_YAW_RAD) * np.sqrt(young),
+                CLAIMED_SPEED_MPS * young,
+                CLAIMED_TURN_RADPS * young,
+            ]
+        )
         told = touched[:, None]
         return dataclasses.replace(
             agents,
@@ -121,13 +143,14 @@ class Distortion:
             velocity_mps=velocity,
             yaw_rate_radps=agents.yaw_rate_radps + turn_radps * slow[:, 4],
             acceleration_mps2=agents.acceleration_mps2 + ACCELERATION_SIGMA_MPS2 * slow[:, 5],
-            covariance=np.einsum('kn,kl->nkl', np.square(sigma), np.eye(5)),
+            covariance=np.einsum('kn,kl->nkl', np.square(claimed), np.eye(5)),
             size_m=agents.size_m * np.exp(SIZE_SIGMA * size * told),
             class_probabilities=np.where(
-                told, _classes(agents, errors), agents.class_probabilities
+                told, _classes(agents, errors, age_s), agents.class_probabilities
             ),
-            existence=np.where(touched, 1.0 - 0.3 * np.exp(-age_s / YOUNG_S), agents.existence),
-            attributes=np.where(told, _attributes(agents, errors, slow), agents.attributes),
+            existence=np.where(touched, 0.98 - 0.03 * np.exp(-age_s / YOUNG_S), agents.existence),
+            attributes=np.where(told, _attributes(agents, errors, slow, age_s), agents.attributes),
+            modality_age_s=agents.modality_age_s + SEEN_AGO_S * told,
         )
 
     def _of(self, row: int, stamp_ns: int, attributes: int) -> _Errors:
@@ -157,7 +180,9 @@ class Distortion:
             generation=generation,
             slow=rng.standard_normal(_SLOW),
             size=rng.standard_normal(3),
-            certainty=float(rng.uniform(*CLASS_CERTAINTY)),
+            certainty=float(
+                rng.uniform(*(DOUBTED_CERTAINTY if rng.random() < MISLED else CLASS_CERTAINTY))
+            ),
             attribute=right * rng.uniform(*ATTRIBUTE_CERTAINTY, attributes),
         )
 
@@ -168,12 +193,13 @@ class Distortion:
         return np.frombuffer(hashlib.sha256(text).digest()[:16], np.uint8)
 
 
-def _classes(agents: Agents, errors: list[_Errors]) -> np.ndarray:
+def _classes(agents: Agents, errors: list[_Errors], age_s: np.ndarray) -> np.ndarray:
     """(N, CLASS_COUNT) most of the belief in the true class, the rest in the one it is taken for
     most often, and in none.
     """
     label = agents.label
-    certainty = np.array([e.certainty for e in errors])
+    grown = 1.0 - (1.0 - FIRST_CERTAINTY) * np.exp(-age_s / CLASS_S)
+    certainty = np.array([e.certainty for e in errors]) * grown
     out = np.zeros((len(label), CLASS_COUNT))
     rows = np.arange(len(label))
     out[rows, label] = certainty
@@ -182,12 +208,16 @@ def _classes(agents: Agents, errors: list[_Errors]) -> np.ndarray:
     return out
 
 
-def _attributes(agents: Agents, errors: list[_Errors], slow: np.ndarray) -> np.ndarray:
+def _attributes(
+    agents: Agents, errors: list[_Errors], slow: np.ndarray, age_s: np.ndarray
+) -> np.ndarray:
     """(N, A) as probabilities with doubt; the front wheel's angle with an error."""
     belief = np.stack([e.attribute for e in errors])
     right = (agents.attributes > 0.5) == (belief > 0.0)
-    certainty = np.abs(belief)
+    grown = 1.0 - np.exp(-(age_s + SEEN_AGO_S) / ATTRIBUTE_S)
+    certainty = 0.5 + (np.abs(belief) - 0.5) * grown[:, None]
     out = np.where(right, certainty, 1.0 - certainty)
-    angle = agents.attributes[:, FRONT_WHEEL_ANGLE] + WHEEL_SIGMA_RAD * slow[:, 4]
-    out[:, FRONT_WHEEL_ANGLE] = angle
+    out[:, FRONT_WHEEL_ANGLE] = (
+        agents.attributes[:, FRONT_WHEEL_ANGLE] + WHEEL_SIGMA_RAD * slow[:, 4]
+    )
     return np.where(agents.has_attribute, out, 0.0)
