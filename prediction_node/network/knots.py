@@ -39,10 +39,10 @@ class Curves(nn.Module):
 
     def start_path(self, start_velocity: Tensor) -> Tensor:
         """Part of the correction that its velocity now (B, A, M, 2) makes: (B, A, M, T, 2)."""
-        return start_velocity[..., None, :] * self.start[:, None]
+        return torch.matmul(start_velocity, self.start).unflatten(3, (self.steps, 2))
 
     def offsets(self, raw: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, ...]:
-        """Raw (N, 2 + 2, A, M, K) along and across paths of direction (N, A, M, K) -> x, vx, y, vy
+        """Raw (N, 2 + 2, M, A, K) along and across paths of direction (N, M, A, K) -> x, vx, y, vy
         of the correction in own frames, m and m/s.
         """
         scaled = raw[:, :4] * self.offset_scale_mps
@@ -52,11 +52,12 @@ class Curves(nn.Module):
 
     def mean(self, base: Tensor, offsets: tuple[Tensor, ...]) -> Tensor:
         """Base (N, A, M, T, 2) and its corrections -> (N, A, M, T, 2)."""
-        offset = torch.matmul(torch.cat(offsets, dim=-1), self.curve)
+        knots = torch.cat(offsets, dim=-1).transpose(1, 2)
+        offset = torch.matmul(knots, self.curve)
         return base + offset.unflatten(3, (self.steps, 2))
 
     def spread(self, raw: Tensor, cos: Tensor, sin: Tensor, now: Tensor) -> Tensor:
-        """Raw (N, 3, A, M, K), variances now (N, 2, A) along x and y -> (N, A, M, T, 3)."""
+        """Raw (N, 3, M, A, K), variances now (N, 2, A) along x and y -> (N, A, M, T, 3)."""
         low, high = self.sigma_range_m
         sigma = torch.exp(torch.clamp(raw[:, :2], -6.0, 6.0)) * self.sigma_m
         sigma = torch.clamp(sigma, low, high)
@@ -67,26 +68,26 @@ class Curves(nn.Module):
         xx = cos2 * along - 2.0 * both * shared + sin2 * across
         yy = sin2 * along + 2.0 * both * shared + cos2 * across
         xy = both * (along - across) + (cos2 - sin2) * shared
-        start = torch.clamp(now, min=low * low)[..., None, None]
+        start = torch.clamp(now, min=low * low)[:, :, None, :, None]
         first_xx, first_yy = (start[:, i].expand_as(xx[..., :1]) for i in range(2))
         ends = torch.cat([first_xx, xx, first_yy, yy, torch.zeros_like(first_xx), xy], dim=-1)
-        steps = torch.matmul(ends, self.line).unflatten(3, (3, self.steps))
+        steps = torch.matmul(ends.transpose(1, 2), self.line).unflatten(3, (3, self.steps))
         variance, covariance = steps[..., :2, :], steps[..., 2, :]
         sigma_xy = torch.sqrt(variance)
         sigma_x, sigma_y = sigma_xy[..., 0, :], sigma_xy[..., 1, :]
         return torch.stack([sigma_x, sigma_y, covariance / (sigma_x * sigma_y)], dim=-1)
 
     def weight_logit(self, raw: Tensor, log_weight: Tensor) -> Tensor:
-        """Gains (N, A, M, K) on top of (N, A, M) -> (N, A, M, W)."""
-        return torch.matmul(raw, self.gained) + log_weight[..., None]
+        """Gains (N, M, A, K) on top of (N, A, M) -> (N, A, M, W)."""
+        return torch.matmul(raw, self.gained).transpose(1, 2) + log_weight[..., None]
 
 
 def hermite(blocks: int, per_block: int, step_s: float) -> tuple[Tensor, Tensor]:
-    """(4 K, 2 T) from x, vx, y, vy at the ends of blocks to x, y at every step, and (T,) what a
-    velocity of one at the very start adds.
+    """(4 K, 2 T) from x, vx, y, vy at the ends of blocks to x, y at every step, and (2, 2 T) from
+    the velocity at the very start.
     """
     steps, block_s = blocks * per_block, per_block * step_s
-    curve, start = torch.zeros(4, blocks, steps, 2), torch.zeros(steps)
+    curve, start = torch.zeros(4, blocks, steps, 2), torch.zeros(2, steps, 2)
     for step in range(steps):
         block = step // per_block
         u = (step % per_block + 1) / per_block
@@ -98,8 +99,8 @@ def hermite(blocks: int, per_block: int, step_s: float) -> tuple[Tensor, Tensor]
                 if block:
                     curve[2 * axis + order, block - 1, step, axis] = of_beginning[order]
         if not block:
-            start[step] = of_beginning[1]
-    return curve.reshape(4 * blocks, 2 * steps), start
+            start[0, step, 0] = start[1, step, 1] = of_beginning[1]
+    return curve.reshape(4 * blocks, 2 * steps), start.reshape(2, 2 * steps)
 
 
 def line(blocks: int, per_block: int) -> Tensor:

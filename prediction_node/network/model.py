@@ -42,12 +42,13 @@ class Encoder(nn.Module):
         self.raster: RasterPyramid | None = None
         if config.sizes.channels:
             self.raster = RasterPyramid(config)
-            self.looks = Looks(config)
+            self.looks = Looks(config, len(CROP_M))
             self.register_buffer('crop_m', torch.tensor(CROP_M), persistent=False)
-            self.of_crop = nn.Linear(2 * config.raster_width * len(CROP_M), config.width)
-        self.to_reaction = (
-            nn.Linear(config.width, config.reaction_width) if config.use_plan else None
-        )
+        if config.use_plan:
+            self.to_reaction = nn.Linear(config.width, config.reaction_width)
+            self.block_embedding = nn.Parameter(
+                0.1 * torch.randn(config.reaction_width, 1, config.sizes.blocks)
+            )
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """ENCODER_INPUTS -> names of `ENCODED`, all with the leading axis."""
@@ -66,8 +67,7 @@ class Encoder(nn.Module):
         tokens, heed = self.graph(tokens, map_tokens, edges, valid)
         base = self._base(batch)
         modes = self.modes(tokens[:, 1:], base, pose[:, 1:], maps)
-        every = self.config.steps_per_block
-        yaw = base.yaw[..., every - 1 :: every]
+        yaw = base.yaw.transpose(1, 2)
         sigma = state[:, 1:, SIGMA_ALONG : SIGMA_ALONG + 2]
         encoded = {
             'base': base.path + self.curves.start_path(modes.start_velocity),
@@ -76,54 +76,56 @@ class Encoder(nn.Module):
             'raw': modes.raw,
             'variance': (sigma * sigma).transpose(1, 2),
         }
-        if heed is not None and self.to_reaction is not None:
+        if heed is not None:
+            context = self.to_reaction(tokens[:, 1:]).transpose(1, 2)
             encoded |= {
                 'ego': torch.cat([pose[:, 0], state[:, 0, SPEED, None]], dim=1),
                 'hidden': modes.hidden,
-                'context': self.to_reaction(tokens[:, 1:]).transpose(1, 2),
+                'context': context[..., None] + self.block_embedding,
                 'heed': heed[:, :, 1:, 1:],
-                **self._whereabouts(encoded, pose[:, 1:]),
+                **self._whereabouts(base, encoded, pose[:, 1:]),
             }
         return encoded
 
     def _base(self, batch: Batch) -> Base:
         if self.config.use_proposals:
-            return base_of_proposals(batch['proposal'], batch['proposal_log_weight'])
-        sizes = self.config.sizes
-        return base_of_velocity(batch['actor_state'][:, 1:], sizes.modes, sizes.steps, sizes.step_s)
+            return base_of_proposals(
+                batch['proposal'], batch['proposal_log_weight'], self.config.steps_per_block
+            )
+        return base_of_velocity(batch['actor_state'][:, 1:], self.config.sizes)
 
     def _crop(self, maps: Tensor, pose: Tensor) -> Tensor:
         """What lies around each actor, turned its way: (B, N, D)."""
-        x0, y0, cos, sin = (pose[:, :, i, None] for i in range(4))
-        x, y = turned(self.crop_m[:, 0], self.crop_m[:, 1], cos, sin)
-        at = torch.stack([x + x0, y + y0], dim=-1).flatten(1, 2)
-        seen = self.looks(maps, at).reshape(*pose.shape[:2], -1)
-        result: Tensor = self.of_crop(seen)
+        x0, y0, cos, sin = (pose[:, None, :, i] for i in range(4))
+        x, y = turned(self.crop_m[:, :1], self.crop_m[:, 1:], cos, sin)
+        result: Tensor = self.looks(maps, x + x0, y + y0)
         return result
 
-    def _whereabouts(self, encoded: dict[str, Tensor], pose: Tensor) -> dict[str, Tensor]:
+    def _whereabouts(
+        self, base: Base, encoded: dict[str, Tensor], pose: Tensor
+    ) -> dict[str, Tensor]:
         """Where each mode is at the beginning of each block if nothing is planned, in the view
-        frame, and how likely it is. The reaction looks at this and does not shape it.
+        frame. The reaction looks at this and does not shape it.
         """
         cos, sin = encoded['direction'].unbind(1)
-        every = self.config.steps_per_block
-        ends = encoded['base'][..., every - 1 :: every, :].detach()
-        x, _, y, _ = self.curves.offsets(encoded['raw'].detach(), cos, sin)
+        raw = encoded['raw'].detach()
+        ends = base.at_ends.transpose(1, 2)
+        x, _, y, _ = self.curves.offsets(raw, cos, sin)
         x, y = x + ends[..., 0], y + ends[..., 1]
         still = x[..., :1] * 0.0
         x_now, y_now = torch.cat([still, x[..., :-1]], -1), torch.cat([still, y[..., :-1]], -1)
-        block_s = every * self.config.sizes.step_s
+        block_s = self.config.steps_per_block * self.config.sizes.step_s
         speed = torch.sqrt((x - x_now) ** 2 + (y - y_now) ** 2 + 1e-6) / block_s
         cos_now = torch.cat([still + 1.0, cos[..., :-1]], dim=-1)
         sin_now = torch.cat([still, sin[..., :-1]], dim=-1)
-        x0, y0, cos0, sin0 = (pose[:, :, i, None, None] for i in range(4))
+        x0, y0, cos0, sin0 = (pose[:, None, :, i, None] for i in range(4))
         x_view, y_view = turned(x_now, y_now, cos0, sin0)
         heading = turned(cos_now, sin_now, cos0, sin0)
-        logit = encoded['raw'][:, 7].detach().sum(dim=-1) + encoded['log_weight']
-        return {
-            'at': torch.stack([x_view + x0, y_view + y0, *heading, speed], dim=1),
-            'weight': torch.softmax(logit, dim=-1),
-        }
+        at = torch.stack([x_view + x0, y_view + y0, *heading, speed], dim=1)
+        logit = raw[:, 7].sum(dim=-1) + encoded['log_weight'].transpose(1, 2)
+        # Nearly the likeliest alone: a mean of left and right would be nowhere.
+        likeliest = torch.softmax(20.0 * logit, dim=1)[:, None, ..., None]
+        return {'at': at, 'likely_at': (at * likeliest).sum(dim=2)}
 
 
 class Decoder(nn.Module):
@@ -140,8 +142,7 @@ class Decoder(nn.Module):
         """Plans (N, K, 5) in N scenes, or in one scene (leading axis 1) -> OUTPUTS with N."""
         raw = encoded['raw']
         if self.reaction is not None and plan is not None and plan_valid is not None:
-            names = ('ego', 'at', 'hidden', 'context', 'heed', 'weight')
-            raw = raw + self.reaction(*(encoded[name] for name in names), plan, plan_valid)
+            raw = raw + self.reaction(encoded, plan, plan_valid)
         cos, sin = encoded['direction'].unbind(1)
         offsets = self.curves.offsets(raw, cos, sin)
         return {

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from prediction_node.domain.tensors import Sizes
 from prediction_node.network.config import NetworkConfig
 from prediction_node.network.layers import FeedForward, asinh, turned
 from prediction_node.network.raster import Looks
@@ -27,37 +28,41 @@ class Base:
     """Where each mode would go without the network, in the own frame of its agent."""
 
     path: Tensor  # (B, A, M, T, 2) m
-    yaw: Tensor  # (B, A, M, T)
+    at_ends: Tensor  # (B, A, M, K, 2) m, of it at the ends of blocks
+    yaw: Tensor  # (B, A, M, K) direction there
     log_weight: Tensor  # (B, A, M)
     spare: Tensor  # (B, A, M) 1: no proposal stands behind it
 
 
-def base_of_proposals(proposal: Tensor, log_weight: Tensor) -> Base:
+def base_of_proposals(proposal: Tensor, log_weight: Tensor, per_block: int) -> Base:
     """Kinematic futures (B, A, M, T, 3). What it left unused starts as a copy of its likeliest."""
     used = (log_weight > UNUSED_LOG_WEIGHT).to(proposal.dtype)
     likeliest = torch.softmax(1e4 * torch.clamp(log_weight, min=-50.0), dim=-1)
     best = torch.einsum('bam,bamtd->batd', likeliest, proposal)[:, :, None]
     filled = best + used[..., None, None] * (proposal - best)
     weight = torch.where(used > 0.5, log_weight, torch.full_like(log_weight, SPARE_LOG_WEIGHT))
-    return Base(filled[..., :2], filled[..., 2], weight, 1.0 - used)
+    path, ends = filled[..., :2], filled[:, :, :, per_block - 1 :: per_block]
+    return Base(path, ends[..., :2], ends[..., 2], weight, 1.0 - used)
 
 
-def base_of_velocity(state: Tensor, modes: int, steps: int, step_s: float) -> Base:
+def base_of_velocity(state: Tensor, sizes: Sizes) -> Base:
     """Everyone keeps the velocity of `actor_state` (B, A, S), in every mode."""
-    t = step_s * torch.arange(1, steps + 1, dtype=state.dtype, device=state.device)
+    t = sizes.step_s * torch.arange(1, sizes.steps + 1, dtype=state.dtype, device=state.device)
     path = state[:, :, None, None, SPEED : SLIP + 1] * t[:, None]
-    path = path.expand(-1, -1, modes, -1, -1)
-    still = path[..., 0] * 0.0
+    path = path.expand(-1, -1, sizes.modes, -1, -1)
+    per_block = sizes.steps // sizes.blocks
+    ends = path[:, :, :, per_block - 1 :: per_block]
+    still = ends[..., 0] * 0.0
     none = still[..., 0]
-    return Base(path, still, none, none + 1.0)
+    return Base(path, ends, still, none, none + 1.0)
 
 
 @dataclass(frozen=True)
 class Modes:
     """What the encoder knows of the modes."""
 
-    raw: Tensor  # (B, RAW, A, M, K)
-    hidden: Tensor  # (B, relation_width, A, M, K) for the decoder
+    raw: Tensor  # (B, RAW, M, A, K)
+    hidden: Tensor  # (B, relation_width, M, A, K) for the decoder
     start_velocity: Tensor  # (B, A, M, 2) m/s: of the correction, now
 
 
@@ -70,12 +75,11 @@ class ModeTokens(nn.Module):
         self.blocks, self.per_block = sizes.blocks, config.steps_per_block
         self.scale_m = config.length_scale_m
         self.block_s = self.per_block * sizes.step_s
-        self.looks = Looks(config) if sizes.channels else None
         every = max(1, sizes.blocks // LOOKS)
         self.look_at = slice(every - 1, None, every)
-        looked = len(range(every - 1, sizes.blocks, every))
-        wide = 6 * sizes.blocks + 2 + (2 * config.raster_width * looked if self.looks else 0)
-        self.of_path = nn.Linear(wide, width)
+        places = len(range(every - 1, sizes.blocks, every))
+        self.looks = Looks(config, places) if sizes.channels else None
+        self.of_path = nn.Linear(6 * sizes.blocks + 2, width)
         self.of_actor = nn.Linear(width, width)
         self.embedding = nn.Parameter((0.1 if config.use_proposals else 1.0) * _table(config))
         self.second = nn.Linear(width, width)
@@ -105,40 +109,41 @@ class ModeTokens(nn.Module):
             torch.clamp(base.log_weight, min=-10.0)[..., None],
             base.spare[..., None],
         ]
-        if self.looks is not None and maps is not None:
-            batch, agents, modes = base.log_weight.shape
-            at = self._in_view(base.path[:, :, :, self.per_block - 1 :: self.per_block], pose)
-            at = at[:, :, :, self.look_at].flatten(1, 3)
-            seen = self.looks(maps, at)
-            features.append(seen.reshape(batch, agents, modes, -1))
         x = self.of_path(torch.cat(features, dim=-1)) + self.of_actor(actors)[:, :, None]
+        if self.looks is not None and maps is not None:
+            seen = self.looks(maps, *self._places(base.at_ends, pose))
+            x = x + seen.unflatten(1, x.shape[1:3])
         x = self.second(torch.relu(x + self.embedding))
         others = torch.cat([x.amax(dim=2, keepdim=True), x.mean(dim=2, keepdim=True)], dim=-1)
         x = self.feed_forward(x + actors[:, :, None] + self.of_others(others))
         x = self.norm(x)
         hidden = self.to_knots(x).unflatten(3, (self.blocks, -1)) + self.knot_of_path(knots)
         hidden = torch.relu(hidden)
-        raw = self.to_raw(hidden).permute(0, 4, 1, 2, 3)
-        along = raw[:, :2] + self.spare_anchor * base.spare[:, None, ..., None]
+        raw = self.to_raw(hidden).permute(0, 4, 2, 1, 3)
+        spare = base.spare.transpose(1, 2)[:, None, :, :, None]
+        along = raw[:, :2] + self.spare_anchor * spare
         raw = torch.cat([along, raw[:, 2:]], dim=1)
         kept = hidden if self.to_decoder is None else self.to_decoder(hidden)
-        return Modes(raw, kept.permute(0, 4, 1, 2, 3), self.start(x))
+        return Modes(raw, kept.permute(0, 4, 2, 1, 3), self.start(x))
 
     def _at_knots(self, base: Base) -> Tensor:
         """(B, A, M, K, 6): position, mean velocity over the block, direction."""
-        at = base.path[:, :, :, self.per_block - 1 :: self.per_block]
+        at = base.at_ends
         before = torch.cat([at[:, :, :, :1] * 0.0, at[:, :, :, :-1]], dim=3)
         velocity = (at - before) / (self.block_s * self.scale_m)
-        yaw = base.yaw[:, :, :, self.per_block - 1 :: self.per_block, None]
+        yaw = base.yaw[..., None]
         position = asinh(at / self.scale_m)
         return torch.cat([position, velocity, torch.cos(yaw), torch.sin(yaw)], dim=-1)
 
-    @staticmethod
-    def _in_view(point: Tensor, pose: Tensor) -> Tensor:
-        """Points (B, A, M, K, 2) of own frames in the view frame of poses (B, A, 4)."""
+    def _places(self, ends: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
+        """Ends of blocks (B, A, M, K, 2) in own frames, poses (B, A, 4) in the view -> x and y in
+        the view where the feature maps are looked at, (B, LOOKS, A M).
+        """
         x0, y0, cos, sin = (pose[:, :, i, None, None] for i in range(4))
-        x, y = turned(point[..., 0], point[..., 1], cos, sin)
-        return torch.stack([x + x0, y + y0], dim=-1)
+        at = ends[:, :, :, self.look_at]
+        x, y = turned(at[..., 0], at[..., 1], cos, sin)
+        x, y = (each.permute(0, 3, 1, 2).flatten(2) for each in (x + x0, y + y0))
+        return x, y
 
 
 def _table(config: NetworkConfig) -> Tensor:
@@ -146,11 +151,11 @@ def _table(config: NetworkConfig) -> Tensor:
 
 
 def _fan(config: NetworkConfig) -> Tensor:
-    """(2, 1, M, K): modes that no proposal stands behind begin fanned out, slower to faster and
+    """(2, M, 1, K): modes that no proposal stands behind begin fanned out, slower to faster and
     to either side, in units of `offset_scale_mps`.
     """
     modes = config.sizes.modes
     angle = 2.4 * torch.arange(modes)  # the golden angle, nearly: no two alike
     radius = torch.sqrt(torch.arange(modes) / modes) * (0.5 if config.use_proposals else 1.0)
     fan = torch.stack([radius * torch.cos(angle), 0.5 * radius * torch.sin(angle)])
-    return fan[:, None, :, None].repeat(1, 1, 1, config.sizes.blocks)
+    return fan[:, :, None, None].repeat(1, 1, 1, config.sizes.blocks)

@@ -88,21 +88,24 @@ def doubled(x: Tensor) -> Tensor:
 
 
 class Looks(nn.Module):
-    """What the feature maps hold at points of the view frame."""
+    """What the feature maps hold at places of the view frame, through a linear layer."""
 
-    def __init__(self, config: NetworkConfig) -> None:
+    def __init__(self, config: NetworkConfig, places: int) -> None:
         super().__init__()
         half = [0.5 * config.sizes.cells * cell for cell in config.cells_m]
         self.register_buffer('inverse_half', -1.0 / torch.tensor(half), persistent=False)
+        self.linear = nn.Linear(2 * places * config.raster_width, config.width, bias=False)
 
-    def forward(self, maps: Tensor, point: Tensor) -> Tensor:
-        """Features (2 B, F, S', S') at points (B, Q, 2) in metres -> (B, Q, 2 F): near and far;
-        zero outside.
+    def forward(self, maps: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        """Features (2 B, F, S', S') at L places (B, L, Q) in metres -> (B, Q, width): near and far
+        in all places of one; zero outside.
         """
         # Rows run against x, columns against y.
-        grid = point.flip(-1) * self.inverse_half[:, None, None, None]
+        grid = torch.stack([y, x], dim=-1).flatten(1, 2) * self.inverse_half[:, None, None, None]
         found = functional.grid_sample(
             maps, grid.flatten(0, 1)[:, :, None], mode='bilinear', align_corners=False
         )
-        found = found.squeeze(3).unflatten(0, (2, -1))
-        return cast(Tensor, found.permute(1, 3, 0, 2).flatten(2))
+        # (2 B, F, L Q, 1) -> (B, 2 L F, Q): whole rows move, the rest is the product's business.
+        found = found.reshape(2, x.shape[0], maps.shape[1], x.shape[1], x.shape[2])
+        found = found.permute(1, 0, 3, 2, 4).flatten(1, 3)
+        return cast(Tensor, self.linear(found.transpose(1, 2)))

@@ -7,6 +7,8 @@ correction is exactly zero.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -19,59 +21,55 @@ RELATION_FEATURES = 10
 
 
 class Reaction(nn.Module):
-    """Corrections (N, RAW, A, M, K) that a plan makes."""
+    """Corrections (N, RAW, M, A, K) that a plan makes."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         sizes, width = config.sizes, config.reaction_width
         self.scale_m = config.length_scale_m
         self.block_s = config.steps_per_block * sizes.step_s
-        self.of_plan = ChannelLinear(PLAN_FEATURES, width)
-        self.of_relation = ChannelLinear(RELATION_FEATURES, config.relation_width)
-        self.of_pooled = ChannelLinear(config.relation_width, width)
-        self.layers = nn.ModuleList(Mixing(config) for _ in range(2))
-        self.to_mode = ChannelLinear(width, config.relation_width, bias=False)
-        self.relation_to_mode = ChannelLinear(
-            config.relation_width, config.relation_width, bias=False
-        )
-        self.out = ChannelLinear(config.relation_width, RAW)
+        self.to_token = ChannelLinear(PLAN_FEATURES + RELATION_FEATURES, width, bias=False)
+        self.first = Mixing(config)
+        self.second = Mixing(config)
+        self.relation_to_mode = ChannelLinear(RELATION_FEATURES, config.relation_width, bias=False)
+        self.token_to_mode = ChannelLinear(width, config.relation_width, bias=False)
+        self.out = ChannelLinear(config.relation_width, RAW, bias=False)
         nn.init.zeros_(self.out.weight)
         earlier = torch.tril(torch.ones(sizes.blocks, sizes.blocks), diagonal=-1)
         self.register_buffer('earlier', earlier.T.contiguous(), persistent=False)
         begins_s = self.block_s * torch.arange(sizes.blocks)
         self.register_buffer('begins_s', begins_s, persistent=False)
 
-    def forward(
-        self,
-        ego: Tensor,
-        at: Tensor,
-        hidden: Tensor,
-        context: Tensor,
-        heed: Tensor,
-        weight: Tensor,
-        plan: Tensor,
-        plan_valid: Tensor,
-    ) -> Tensor:
-        """The robotaxi now (E, 5) as in PLAN_NAMES; where modes are at the beginnings of blocks
-        (E, 5, A, M, K), same order; the encoder's tokens of modes (E, R, A, M, K) and agents
-        (E, D, A), who heeds whom (E, heads, A, A), weights (E, A, M); plans (N, K, 5), (N, K).
-        E is 1 or N.
+    def forward(self, encoded: Mapping[str, Tensor], plan: Tensor, plan_valid: Tensor) -> Tensor:
+        """Of `encoded`, with a leading axis of 1 or N: `ego` (5,) as in PLAN_NAMES, `at`
+        (5, M, A, K) and `likely_at` (5, A, K) where modes and the likeliest of them are at the
+        beginnings of blocks, same order; tokens `hidden` (R, M, A, K) and `context` (D, A, K);
+        `heed` (heads, A, A) who heeds whom. Plans (N, K, 5), (N, K).
         """
         # Known at the beginning of a block: the plan at the end of the one before.
+        ego = encoded['ego']
         planned = (plan * plan_valid[..., None])[:, :-1]
         now = ego[:, None].expand(plan.shape[0], -1, -1)
         known = torch.cat([now, planned], dim=1).transpose(1, 2)
-        valid = torch.cat([plan_valid[:, :1] * 0.0, plan_valid[:, :-1]], dim=1)[:, None]
+        valid = torch.cat([plan_valid[:, :1] * 0.0, plan_valid[:, :-1]], dim=1)
         begun = torch.clamp(torch.matmul(plan_valid, self.earlier), max=1.0)
-        relation = torch.relu(self.of_relation(self._relation(known, at)))
-        relation = relation * valid[:, :, None, None]
-        pooled = (relation * weight[:, None, :, :, None]).sum(dim=3)
-        tokens = self.of_pooled(pooled) + context[..., None]
-        tokens = torch.relu(tokens + self.of_plan(self._plan(known, ego, valid))[:, :, None])
-        for layer in self.layers:
-            tokens = layer(tokens, heed)
-        x = self.relation_to_mode(relation) + self.to_mode(tokens)[:, :, :, None]
-        raw: Tensor = self.out(torch.relu(x + hidden))
+
+        likely = self._relation(known[:, :, None], encoded['likely_at'], valid[:, None, None])
+        of_plan = self._plan(known, ego, valid[:, None])[:, :, None]
+        of_plan = of_plan.expand(-1, -1, likely.shape[2], -1)
+        tokens = self.to_token(torch.cat([likely, of_plan], dim=1)) + encoded['context']
+        tokens = self.first(torch.relu(tokens))
+        # What the others do about the plan, in the same block.
+        split = tokens.unflatten(1, (REACTION_HEADS, -1))
+        others = torch.matmul(encoded['heed'][:, :, None], split).reshape(tokens.shape)
+        tokens = self.second(tokens + others)
+
+        relation = self._relation(
+            known[:, :, None, None], encoded['at'], valid[:, None, None, None]
+        )
+        x = self.relation_to_mode(relation) + encoded['hidden']
+        x = torch.relu(x + self.token_to_mode(tokens)[:, :, None])
+        raw: Tensor = self.out(x)
         return raw * begun[:, None, None, None]
 
     def _plan(self, known: Tensor, ego: Tensor, valid: Tensor) -> Tensor:
@@ -95,10 +93,12 @@ class Reaction(nn.Module):
         )
         return features * valid
 
-    def _relation(self, known: Tensor, at: Tensor) -> Tensor:
-        """(N, 10, A, M, K): the robotaxi as each mode has it before it at the same instant."""
+    def _relation(self, known: Tensor, at: Tensor, valid: Tensor) -> Tensor:
+        """(N, 10, ..., K): the robotaxi as seen from (N, 5, ..., K) at the same instant; zero where
+        nothing is planned.
+        """
         x, y, cos, sin, speed = (at[:, i] for i in range(5))
-        xp, yp, cos_p, sin_p, speed_p = (known[:, i, None, None] for i in range(5))
+        xp, yp, cos_p, sin_p, speed_p = (known[:, i] for i in range(5))
         dx, dy = turned(xp - x, yp - y, cos, -sin)
         heading_x, heading_y = turned(cos_p, sin_p, cos, -sin)
         distance = torch.sqrt(dx * dx + dy * dy + 1e-2)
@@ -106,7 +106,7 @@ class Reaction(nn.Module):
         vx, vy = speed_p * heading_x - speed, speed_p * heading_y
         closing = -(dx * vx + dy * vy) / distance
         scale = 0.5 / self.scale_m
-        return torch.stack(
+        features = torch.stack(
             [
                 dx * near,
                 dy * near,
@@ -121,6 +121,7 @@ class Reaction(nn.Module):
             ],
             dim=1,
         )
+        return features * valid
 
 
 def soft(x: Tensor, scale: float) -> Tensor:
@@ -129,7 +130,7 @@ def soft(x: Tensor, scale: float) -> Tensor:
 
 
 class Mixing(nn.Module):
-    """Tokens (N, D, A, K) with earlier ones of the same agent and others of the same block."""
+    """Tokens (N, D, A, K) with earlier ones of the same agent."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -142,11 +143,9 @@ class Mixing(nn.Module):
         past = past / past.sum(dim=2, keepdim=True)
         self.over_time = nn.Parameter(past.transpose(1, 2).contiguous())
         self.register_buffer('causal', (age.T >= 0).to(torch.float32), persistent=False)
-        self.linear = ChannelLinear(2 * width, width)
+        self.linear = ChannelLinear(width, width)
 
-    def forward(self, tokens: Tensor, heed: Tensor) -> Tensor:
-        split = tokens.unflatten(1, (REACTION_HEADS, -1))
-        earlier = torch.matmul(split.flatten(2, 3), self.over_time * self.causal)
-        others = torch.matmul(heed[:, :, None], split)
-        mixed = torch.cat([earlier.reshape(tokens.shape), others.flatten(1, 2)], dim=1)
-        return tokens + torch.relu(self.linear(mixed))
+    def forward(self, tokens: Tensor) -> Tensor:
+        split = tokens.unflatten(1, (REACTION_HEADS, -1)).flatten(2, 3)
+        earlier = torch.matmul(split, self.over_time * self.causal)
+        return tokens + torch.relu(self.linear(earlier.reshape(tokens.shape)))
