@@ -35,8 +35,8 @@ _LIMITS: dict[ObjectClass, Limits] = {
     ObjectClass.TRAILER: Limits(40.0, 4.0, 8.0, 4.0, 0.24, 5.0, 1.0, True),
     ObjectClass.MOTORCYCLE: Limits(70.0, 9.0, 10.0, 2.0, 0.5, 9.0, 2.0, True),
     ObjectClass.BICYCLE: Limits(20.0, 4.0, 7.0, 2.0, 0.8, 7.0, 2.5, True),
-    ObjectClass.PEDESTRIAN: Limits(4.5, 5.0, 5.0, 4.5, 10.0, 5.0, 5.0, False),
-    ObjectClass.ANIMAL: Limits(15.0, 10.0, 10.0, 15.0, 10.0, 10.0, 8.0, False),
+    ObjectClass.PEDESTRIAN: Limits(4.5, 6.0, 6.0, 4.5, 10.0, 6.0, 5.0, False),
+    ObjectClass.ANIMAL: Limits(15.0, 12.0, 12.0, 15.0, 10.0, 12.0, 8.0, False),
 }
 # Something unknown that is so fast is some vehicle.
 UNKNOWN_STEERS_MPS = 4.0

@@ -18,6 +18,7 @@ CATCH_UP = 0.5
 MOST_CATCH_UP_RAD = 0.5
 # Angles of one step stay below it: their sines have a short series.
 MOST_TURN_RAD = 0.3
+NEGLIGIBLE_M = 1e-9
 # A path that moves back by less than this in a step does not reverse.
 STILL_M = 1e-3
 # From this speed on walkers fully turn to where they go.
@@ -47,6 +48,15 @@ def sine(x: float) -> float:
 
 
 @compiled
+def caught_up(error_m: float, bound_m: float) -> float:
+    """How much of an error to undo in one step: all, or its square root in units of `bound_m`."""
+    if abs(error_m) <= bound_m:
+        return error_m
+    reach = math.sqrt(bound_m * abs(error_m))
+    return limited(error_m, -reach, reach)
+
+
+@compiled
 def follow_steering(
     mean: np.ndarray,
     speed_mps: float,
@@ -68,57 +78,49 @@ def follow_steering(
     before_x, before_y = 0.0, 0.0
     top, reverse = limit[SPEED], limit[REVERSE]
     speed = limited(speed_mps, -reverse, top)
-    most_step = limit[TURN] * dt_s
+    rate, dt2, most_turn = 1.0 / dt_s, dt_s * dt_s, limit[TURN] * dt_s
+    catch_up_m = 2.0 * CATCH_UP * limit[ACCELERATION] * dt2
     for k in range(len(mean)):
         step_x, step_y = mean[k, 0] - before_x, mean[k, 1] - before_y
         error_x, error_y = before_x - x, before_y - y
         before_x, before_y = mean[k, 0], mean[k, 1]
         along, aside = ux * step_x + uy * step_y, ux * step_y - uy * step_x
         behind, beside = ux * error_x + uy * error_y, ux * error_y - uy * error_x
-        slack = free_speed_mps if k == 0 else 0.0
-        reach = math.sqrt(2.0 * CATCH_UP * limit[ACCELERATION] * abs(behind)) * dt_s
-        wanted = along + limited(behind, -reach, reach)
-        angle = math.sqrt(2.0 * CATCH_UP * limit[CURVATURE] * abs(beside))
-        reach = abs(along) * min(angle, MOST_CATCH_UP_RAD)
-        aside += limited(beside, -reach, reach)
+        slack, spin = (free_speed_mps, free_turn_rad) if k == 0 else (0.0, 0.0)
+        wanted = along + caught_up(behind, catch_up_m)
+        if abs(beside) > NEGLIGIBLE_M:
+            angle = math.sqrt(2.0 * CATCH_UP * limit[CURVATURE] * abs(beside))
+            reach = abs(along) * min(angle, MOST_CATCH_UP_RAD)
+            aside += limited(beside, -reach, reach)
         if wanted < 0.0 and along > -STILL_M:
             wanted = 0.0
-        sign = -1.0 if wanted < 0.0 else 1.0
         # As far as it may turn on the way it wants to go.
         length = math.sqrt(wanted * wanted + aside * aside)
-        fastest = max(length / dt_s, 1e-3)
-        curvature = min(limit[CURVATURE], limit[LATERAL] / (fastest * fastest))
-        most = min(length * curvature, most_step)
-        if k == 0:
-            most += free_turn_rad
-        most = min(most, MOST_TURN_RAD)
-        bound = sine(most)
-        turn = 0.0
-        if length > 1e-9:
-            turn = sign * aside / length
-            turn = limited(turn, -bound, bound)
-        cos = math.sqrt(1.0 - turn * turn)
-        next_speed = (wanted * cos + aside * turn) / dt_s
+        turn, cos, goal = 0.0, 1.0, 0.0
+        if length > NEGLIGIBLE_M:
+            per_m = 1.0 / length
+            most = min(length * limit[CURVATURE], limit[LATERAL] * dt2 * per_m)
+            bound = sine(min(min(most, most_turn) + spin, MOST_TURN_RAD))
+            sign = -1.0 if wanted < 0.0 else 1.0
+            turn, cos, goal = sign * aside * per_m, sign * wanted * per_m, sign * length * rate
+            if abs(turn) > bound:
+                turn = limited(turn, -bound, bound)
+                cos = math.sqrt(1.0 - turn * turn)
+                goal = (wanted * cos + aside * turn) * rate
         faster = (limit[ACCELERATION] if speed >= 0.0 else limit[BRAKING]) * dt_s + slack
         slower = (limit[BRAKING] if speed > 0.0 else limit[ACCELERATION]) * dt_s + slack
-        next_speed = limited(next_speed, speed - slower, speed + faster)
-        next_speed = limited(next_speed, -reverse, top)
-        # Who cannot go as fast, or brake as hard, as it wants turns as the real step allows.
-        step = abs(next_speed) * dt_s
-        most = step * min(limit[CURVATURE], limit[LATERAL] / max(next_speed * next_speed, 1e-6))
-        most = min(most, most_step)
-        if k == 0:
-            most += free_turn_rad
-        bound = sine(min(most, MOST_TURN_RAD))
-        if abs(turn) > bound:
-            turn = limited(turn, -bound, bound)
-            cos = math.sqrt(1.0 - turn * turn)
+        speed = limited(limited(goal, speed - slower, speed + faster), -reverse, top)
+        if speed != goal:
+            # Who cannot go as fast, or brake as hard, as it wants turns as the real step allows.
+            step = abs(speed) * dt_s
+            most = min(step * limit[CURVATURE], limit[LATERAL] * dt2 / max(step, NEGLIGIBLE_M))
+            bound = sine(min(min(most, most_turn) + spin, MOST_TURN_RAD))
+            if abs(turn) > bound:
+                turn = limited(turn, -bound, bound)
+                cos = math.sqrt(1.0 - turn * turn)
         ux, uy = ux * cos - uy * turn, uy * cos + ux * turn
-        norm = 1.0 / math.sqrt(ux * ux + uy * uy)
-        ux, uy = ux * norm, uy * norm
         turned = arc_sine(turn)
         yaw += turned
-        speed = next_speed
         x, y = x + speed * dt_s * ux, y + speed * dt_s * uy
         out[k, 0], out[k, 1] = x, y
         # The step's heading is that of its middle: half a turn later it has arrived.
@@ -142,16 +144,14 @@ def follow_freely(
     x, y, yaw, ux, uy = 0.0, 0.0, 0.0, 1.0, 0.0
     before_x, before_y = 0.0, 0.0
     top = limit[SPEED]
+    catch_up_m = 2.0 * CATCH_UP * limit[ACCELERATION] * dt_s * dt_s
     speed = math.sqrt(vx_mps * vx_mps + vy_mps * vy_mps)
     share = min(top / max(speed, 1e-9), 1.0)
     vx, vy = vx_mps * share, vy_mps * share
     for k in range(len(mean)):
         error_x, error_y = before_x - x, before_y - y
         lost = math.sqrt(error_x * error_x + error_y * error_y)
-        share = 1.0
-        if lost > 1e-9:
-            reach = math.sqrt(2.0 * CATCH_UP * limit[ACCELERATION] * lost) * dt_s
-            share = min(reach / lost, 1.0)
+        share = caught_up(lost, catch_up_m) / lost if lost > catch_up_m else 1.0
         wanted_x = (mean[k, 0] - before_x + share * error_x) / dt_s
         wanted_y = (mean[k, 1] - before_y + share * error_y) / dt_s
         before_x, before_y = mean[k, 0], mean[k, 1]
@@ -173,8 +173,6 @@ def follow_freely(
             turn = limited(turn, -bound, bound)
             cos = math.sqrt(1.0 - turn * turn)
             ux, uy = ux * cos - uy * turn, uy * cos + ux * turn
-            norm = 1.0 / math.sqrt(ux * ux + uy * uy)
-            ux, uy = ux * norm, uy * norm
             yaw += arc_sine(turn)
         out[k, 0], out[k, 1], out[k, 2] = x, y, yaw
 
