@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 import numpy as np
 
+from prediction_node.compiled import compiled
 from prediction_node.domain.agents import Agents
-from prediction_node.domain.kinds import (
-    ATTRIBUTE_COUNT,
-    CLASS_COUNT,
-    FRONT_WHEEL_ANGLE,
-    ObjectClass,
-)
+from prediction_node.domain.kinds import CLASS_COUNT, FRONT_WHEEL_ANGLE, ObjectClass
 from prediction_node.raster.manifest import CHANNELS, INDEX
 
-# The smallest body that is drawn, to each side.
-MIN_SIZE_M = 0.2
 CLASS_CHANNEL = INDEX['car']
 VALUE_CHANNEL = INDEX['velocity_x']
 VALUES = INDEX['seen_by_thermal'] + 1 - VALUE_CHANNEL
-_SEEN_FADES_AFTER_S = 1.0
-_GAIN = np.array([1.0 / c.scale for c in CHANNELS[VALUE_CHANNEL : VALUE_CHANNEL + VALUES]])
-_LOW = -np.array([float(c.offset) for c in CHANNELS[VALUE_CHANNEL : VALUE_CHANNEL + VALUES]])
-
-_CLASS_OF: dict[int, str] = {
+_SCALE = np.array([channel.scale for channel in CHANNELS[VALUE_CHANNEL:][:VALUES]])
+_LOW = -np.array([channel.offset for channel in CHANNELS[VALUE_CHANNEL:][:VALUES]], np.float64)
+_CLASS_NAME: dict[int, str] = {
     ObjectClass.UNKNOWN: 'unknown',
     ObjectClass.CAR: 'car',
     ObjectClass.TRUCK: 'heavy',
@@ -33,76 +28,137 @@ _CLASS_OF: dict[int, str] = {
     ObjectClass.PEDESTRIAN: 'pedestrian',
     ObjectClass.ANIMAL: 'animal',
 }
-_PAST_OF: dict[int, str] = {
+_PAST_NAME: dict[int, str] = {
     **dict.fromkeys(ObjectClass, 'past_motor'),
     **dict.fromkeys((ObjectClass.MOTORCYCLE, ObjectClass.BICYCLE), 'past_two_wheeler'),
     **dict.fromkeys((ObjectClass.PEDESTRIAN, ObjectClass.ANIMAL), 'past_walker'),
 }
-_CLASSES = 7
-_CLASS_SUM = np.zeros((CLASS_COUNT, _CLASSES))
-for _label, _name in _CLASS_OF.items():
-    _CLASS_SUM[_label, INDEX[_name] - CLASS_CHANNEL] = 1.0
-_PAST_CHANNEL = np.array([INDEX[_PAST_OF[label]] for label in range(CLASS_COUNT)])
+CLASSES = len(set(_CLASS_NAME.values()))
+_CLASS_COLUMN = np.array([INDEX[_CLASS_NAME[c]] - CLASS_CHANNEL for c in range(CLASS_COUNT)])
+_PAST_CHANNEL = np.array([INDEX[_PAST_NAME[c]] for c in range(CLASS_COUNT)])
 
 
-def poses(agents: Agents, origin: np.ndarray) -> np.ndarray:
-    """(N, 4) x, y, cosine and sine of the heading in the view, whose pose in the map is `origin`
-    (x, y, cosine, sine).
-    """
-    dx = agents.position_m[:, 0] - origin[0]
-    dy = agents.position_m[:, 1] - origin[1]
-    cos, sin = np.cos(agents.yaw_rad), np.sin(agents.yaw_rad)
-    return np.column_stack([*_turned(dx, dy, origin), *_turned(cos, sin, origin)])
+@dataclass(frozen=True, slots=True, eq=False)
+class Bodies:
+    """N agents as the painting kernels want them; poses in the view frame."""
+
+    pose: np.ndarray  # (N, 4) x, y, cosine and sine of the heading
+    size_m: np.ndarray  # (N, 2) length and width, at least what can be drawn
+    share: np.ndarray  # (N, CLASSES) int32 bytes: probability times existence
+    value: np.ndarray  # (N, VALUES) int32: channels from `velocity_x` on, without their offset
+    past: np.ndarray  # (N,) int64 channel of its past
+
+    @classmethod
+    def of(cls, agents: Agents, origin: np.ndarray) -> Bodies:
+        """As seen from `origin`: x, y, cosine and sine of the view's pose in the map frame."""
+        n = len(agents)
+        bodies = cls(
+            pose=np.empty((n, 4)),
+            size_m=np.empty((n, 2)),
+            share=np.empty((n, CLASSES), np.int32),
+            value=np.empty((n, VALUES), np.int32),
+            past=np.empty(n, np.int64),
+        )
+        _describe(
+            _table(agents.position_m),
+            _table(agents.yaw_rad),
+            _table(agents.velocity_mps),
+            _table(agents.covariance),
+            _table(agents.size_m),
+            _table(agents.class_probabilities),
+            _table(agents.existence),
+            _table(agents.attributes),
+            np.ascontiguousarray(agents.has_attribute),
+            _table(agents.modality_age_s),
+            origin,
+            FRONT_WHEEL_ANGLE,
+            _CLASS_COLUMN,
+            _PAST_CHANNEL,
+            _SCALE,
+            _LOW,
+            bodies.pose,
+            bodies.size_m,
+            bodies.share,
+            bodies.value,
+            bodies.past,
+        )
+        return bodies
 
 
-def sizes(agents: Agents) -> np.ndarray:
-    """(N, 2) length and width, at least what can be drawn."""
-    return np.ascontiguousarray(np.maximum(agents.size_m[:, :2], MIN_SIZE_M))
+def _table(values: np.ndarray) -> np.ndarray:
+    """`values` as kernels take them: float64, C-contiguous, writeable."""
+    values = np.ascontiguousarray(values, np.float64)
+    return values if values.flags.writeable else values.copy()
 
 
-def shares(agents: Agents) -> np.ndarray:
-    """(N, 7) int32 bytes of the class channels: probability times existence."""
-    probability = agents.class_probabilities @ _CLASS_SUM * agents.existence[:, None]
-    byte: np.ndarray = np.round(255.0 * np.clip(probability, 0.0, 1.0)).astype(np.int32)
-    return byte
+# The smallest body that is drawn, to each side.
+_MIN_SIZE_M = 0.2
+_SEEN_FADES_AFTER_S = 1.0
 
 
-def values(agents: Agents, pose: np.ndarray, origin: np.ndarray) -> np.ndarray:
-    """(N, VALUES) int32: what the channels from `velocity_x` on hold of every agent, without their
-    offset.
-    """
-    variance = agents.covariance[:, (0, 1, 3), (0, 1, 3)]
-    table = np.zeros((len(agents), VALUES))
-    columns = [
-        *_turned(agents.velocity_mps[:, 0], agents.velocity_mps[:, 1], origin),
-        pose[:, 2],
-        pose[:, 3],
-        agents.size_m[:, 0],
-        agents.size_m[:, 1],
-        np.sqrt(np.maximum(0.5 * (variance[:, 0] + variance[:, 1]), 0.0)),
-        np.sqrt(np.maximum(variance[:, 2], 0.0)),
-    ]
-    count = len(columns)
-    table[:, :count] = np.column_stack(columns)
-    # Half of what an attribute may be stands for not knowing.
-    known = np.where(agents.has_attribute, agents.attributes, 0.5)
-    table[:, count : count + ATTRIBUTE_COUNT] = 2.0 * known - 1.0
-    wheel = count + FRONT_WHEEL_ANGLE
-    reported = agents.has_attribute[:, FRONT_WHEEL_ANGLE]
-    table[:, wheel] = np.where(reported, agents.attributes[:, FRONT_WHEEL_ANGLE], 0.0)
-    table[:, wheel + 1] = reported
-    table[:, wheel + 2 :] = np.exp(-agents.modality_age_s / _SEEN_FADES_AFTER_S)
-    table *= _GAIN
-    return np.round(np.clip(table, _LOW, _LOW + 255.0)).astype(np.int32)
-
-
-def past_channels(agents: Agents) -> np.ndarray:
-    """(N,) int64 channel of every agent's past; negative for what hardly exists."""
-    channel: np.ndarray = _PAST_CHANNEL[agents.label]
-    return np.where(agents.existence > 0.0, channel, -1)
-
-
-def _turned(x: np.ndarray, y: np.ndarray, origin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors of the map frame in the view."""
+@compiled
+def _describe(
+    position_m: np.ndarray,
+    yaw_rad: np.ndarray,
+    velocity_mps: np.ndarray,
+    covariance: np.ndarray,
+    body_m: np.ndarray,
+    probability: np.ndarray,
+    existence: np.ndarray,
+    attribute: np.ndarray,
+    has_attribute: np.ndarray,
+    age_s: np.ndarray,
+    origin: np.ndarray,
+    wheel_angle: int,
+    class_column: np.ndarray,
+    past_channel: np.ndarray,
+    scale: np.ndarray,
+    low: np.ndarray,
+    pose: np.ndarray,
+    size_m: np.ndarray,
+    share: np.ndarray,
+    value: np.ndarray,
+    past: np.ndarray,
+) -> None:
+    """Fill the last five arrays, those of `Bodies`, from the fields of `Agents`."""
     cos, sin = origin[2], origin[3]
-    return cos * x + sin * y, cos * y - sin * x
+    row = np.empty(value.shape[1])
+    total = np.empty(share.shape[1])
+    for i in range(len(position_m)):
+        dx, dy = position_m[i, 0] - origin[0], position_m[i, 1] - origin[1]
+        hx, hy = math.cos(yaw_rad[i]), math.sin(yaw_rad[i])
+        pose[i, 0], pose[i, 1] = cos * dx + sin * dy, cos * dy - sin * dx
+        pose[i, 2], pose[i, 3] = cos * hx + sin * hy, cos * hy - sin * hx
+        for k in range(2):
+            size_m[i, k] = max(body_m[i, k], _MIN_SIZE_M)
+        total[:] = 0.0
+        likeliest = 0
+        for k in range(probability.shape[1]):
+            total[class_column[k]] += probability[i, k]
+            if probability[i, k] > probability[i, likeliest]:
+                likeliest = k
+        past[i] = past_channel[likeliest]
+        for k in range(share.shape[1]):
+            part = min(max(total[k] * existence[i], 0.0), 1.0)
+            share[i, k] = math.floor(255.0 * part + 0.5)
+        vx, vy = velocity_mps[i, 0], velocity_mps[i, 1]
+        row[0], row[1] = cos * vx + sin * vy, cos * vy - sin * vx
+        row[2], row[3] = pose[i, 2], pose[i, 3]
+        row[4], row[5] = body_m[i, 0], body_m[i, 1]
+        row[6] = math.sqrt(max(0.5 * (covariance[i, 0, 0] + covariance[i, 1, 1]), 0.0))
+        row[7] = math.sqrt(max(covariance[i, 3, 3], 0.0))
+        at = 8
+        for k in range(attribute.shape[1]):
+            known = has_attribute[i, k]
+            # Half of what a probability may be stands for not knowing.
+            row[at] = 2.0 * attribute[i, k] - 1.0 if known else 0.0
+            if k == wheel_angle:
+                row[at] = attribute[i, k] if known else 0.0
+                row[at + 1] = 1.0 if known else 0.0
+                at += 1
+            at += 1
+        for k in range(age_s.shape[1]):
+            row[at + k] = math.exp(-age_s[i, k] / _SEEN_FADES_AFTER_S)
+        for k in range(value.shape[1]):
+            number = min(max(row[k] / scale[k], low[k]), low[k] + 255.0)
+            value[i, k] = math.floor(number + 0.5)

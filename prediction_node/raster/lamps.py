@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from prediction_node.compiled import compiled
 from prediction_node.domain.lane_map import LaneMap, Relation, Turn
 from prediction_node.domain.lights import ARROW_TURNS, LightColour, LightShape, LightStates
 from prediction_node.domain.stamps import NS_PER_S
@@ -13,82 +14,118 @@ from prediction_node.raster.manifest import CHANNELS, INDEX
 
 # Red, amber, green, unknown, age: channels from `light_red` on.
 VALUES = 5
-_COLUMN = np.full(max(LightColour) + 1, 3)
+_COLUMN = np.full(max(LightColour) + 1, 3, np.int64)
 _COLUMN[[LightColour.RED, LightColour.AMBER, LightColour.GREEN]] = 0, 1, 2
-_AGE = 4
-_AGE_SCALE_S = CHANNELS[INDEX['light_age']].scale
+_AGE_SCALE_NS = CHANNELS[INDEX['light_age']].scale * NS_PER_S
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lit:
     """What is ruled right now."""
 
-    lanes: np.ndarray  # (M,) rows of the map
+    lanes: np.ndarray  # (M,) rows of the map, rising
     lane_value: np.ndarray  # (M, VALUES) in bytes, not yet rounded
     stop_lines: np.ndarray  # (K,)
     stop_line_value: np.ndarray  # (K, VALUES)
 
 
 class Lamps:
-    """Which lamp says what to which lane: an arrow to the turns it points to, before any disc."""
+    """Which lamp says what to which lane: an arrow to the turns it points to, before any disc.
+
+    Where several say something, the largest value of each channel stays. A stop line shows whatever
+    its group says to anyone. Groups that the map does not know are left out.
+    """
 
     def __init__(self, lane_map: LaneMap) -> None:
-        self._lane_map = lane_map
-        self._order = np.argsort(lane_map.light_group_id, kind='stable')
-        self._sorted = lane_map.light_group_id[self._order]
-        points = np.zeros((max(LightShape) + 1, len(Turn)), bool)
+        self._groups = {int(group): row for row, group in enumerate(lane_map.light_group_id)}
+        self._lanes = lane_map.light_lanes
+        self._stop_lines = lane_map.light_stop_line
+        self._turn = lane_map.turn.astype(np.int64)
+        self._points = np.zeros((max(LightShape) + 1, len(Turn)), bool)
         for shape, turns in ARROW_TURNS.items():
-            points[shape, list(turns)] = True
-        self._points = points
-        self._is_arrow = np.asarray(points.any(axis=1))
+            self._points[shape, list(turns)] = True
+        self._lane_value = np.zeros((len(lane_map), VALUES))
+        self._line_value = np.zeros((len(lane_map.stop_lines), VALUES))
+        self._pointed = np.zeros(len(lane_map), bool)
+        self._is_lit = np.zeros(len(lane_map), bool)
+        self._line_is_lit = np.zeros(len(lane_map.stop_lines), bool)
 
     def lit(self, lights: LightStates, stamp_ns: int) -> Lit:
-        """Lamps of groups that the map does not know, and from the future, are left out or new."""
-        lane_map = self._lane_map
-        lamp, group = self._known(lights)
-        if not len(lamp):
-            none = np.zeros(0, np.int64)
-            return Lit(none, np.zeros((0, VALUES)), none, np.zeros((0, VALUES)))
-        value = np.zeros((len(lamp), VALUES))
-        colour = np.clip(lights.colour[lamp].astype(np.int64), 0, len(_COLUMN) - 1)
-        value[np.arange(len(lamp)), _COLUMN[colour]] = 255.0 * np.clip(
-            lights.confidence[lamp], 0.0, 1.0
+        """All that the lamps say at `stamp_ns`; a state from the future counts as new."""
+        row = [self._groups.get(group, -1) for group in lights.group_id.tolist()]
+        age_ns = np.maximum(stamp_ns - lights.stamp_ns, 0)
+        _light(
+            np.array(row, np.int64),
+            _COLUMN[np.clip(lights.colour, 0, len(_COLUMN) - 1)],
+            np.clip(lights.shape, 0, len(self._points) - 1).astype(np.int64),
+            255.0 * np.clip(lights.confidence, 0.0, 1.0),
+            np.minimum(np.round(age_ns / _AGE_SCALE_NS), 255.0),
+            *_arrays(self._lanes),
+            *_arrays(self._stop_lines),
+            self._turn,
+            self._points,
+            self._pointed,
+            self._is_lit,
+            self._line_is_lit,
+            self._lane_value,
+            self._line_value,
         )
-        age_s = np.maximum(stamp_ns - lights.stamp_ns[lamp], 0) / NS_PER_S
-        value[:, _AGE] = np.minimum(np.round(age_s / _AGE_SCALE_S), 255.0)
-        pair, lanes = _targets(lane_map.light_lanes, group)
-        shape = np.clip(lights.shape[lamp].astype(np.int64), 0, len(self._points) - 1)[pair]
-        points = self._points[shape, lane_map.turn[lanes]]
-        pointed = np.zeros(len(lane_map), bool)
-        pointed[lanes[points]] = True
-        says = points | (~self._is_arrow[shape] & ~pointed[lanes])
-        rows, lane_value = _strongest(lanes[says], value[pair[says]])
-        # A stop line shows whatever its lanes are told.
-        pair, lines = _targets(lane_map.light_stop_line, group)
-        line_rows, line_value = _strongest(lines, value[pair])
-        return Lit(rows, lane_value, line_rows, line_value)
-
-    def _known(self, lights: LightStates) -> tuple[np.ndarray, np.ndarray]:
-        """Lamps whose group the map knows, and the group's row."""
-        if not len(self._sorted) or not len(lights):
-            return np.zeros(0, np.int64), np.zeros(0, np.int64)
-        at = np.minimum(np.searchsorted(self._sorted, lights.group_id), len(self._sorted) - 1)
-        lamp = np.flatnonzero(self._sorted[at] == lights.group_id)
-        return lamp, self._order[at[lamp]]
+        lanes, lines = np.flatnonzero(self._is_lit), np.flatnonzero(self._line_is_lit)
+        return Lit(lanes, self._lane_value[lanes], lines, self._line_value[lines])
 
 
-def _targets(relation: Relation, sources: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """All targets of the sources, each with the index of its source in `sources`."""
-    first = relation.offsets[sources]
-    count = relation.offsets[sources + 1] - first
-    pair = np.repeat(np.arange(len(sources)), count)
-    inside = np.arange(len(pair)) - np.repeat(np.cumsum(count) - count, count)
-    return pair, relation.targets[first[pair] + inside]
+def _arrays(relation: Relation) -> tuple[np.ndarray, np.ndarray]:
+    return relation.targets, relation.offsets
 
 
-def _strongest(rows: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct rows and the largest values of each."""
-    distinct, place = np.unique(rows, return_inverse=True)
-    most = np.zeros((len(distinct), VALUES))
-    np.maximum.at(most, place, value)
-    return distinct, most
+@compiled
+def _light(
+    row: np.ndarray,
+    column: np.ndarray,
+    shape: np.ndarray,
+    strength: np.ndarray,
+    age: np.ndarray,
+    lane: np.ndarray,
+    lane_offset: np.ndarray,
+    line: np.ndarray,
+    line_offset: np.ndarray,
+    turn: np.ndarray,
+    points: np.ndarray,
+    pointed: np.ndarray,
+    is_lit: np.ndarray,
+    line_is_lit: np.ndarray,
+    lane_value: np.ndarray,
+    line_value: np.ndarray,
+) -> None:
+    """Write what E lamps say to the last four arrays.
+
+    row (E,) of the group, negative: unknown; column (E,) of its colour; points (shapes, turns):
+    where an arrow points, nowhere for a disc; group g rules lane[lane_offset[g]:...].
+    """
+    pointed[:], is_lit[:], line_is_lit[:] = False, False, False
+    for e in range(len(row)):
+        if row[e] >= 0:
+            for k in range(lane_offset[row[e]], lane_offset[row[e] + 1]):
+                if points[shape[e], turn[lane[k]]]:
+                    pointed[lane[k]] = True
+    for e in range(len(row)):
+        if row[e] < 0:
+            continue
+        arrow = False
+        for t in range(points.shape[1]):
+            arrow = arrow or points[shape[e], t]
+        for k in range(lane_offset[row[e]], lane_offset[row[e] + 1]):
+            i = lane[k]
+            if points[shape[e], turn[i]] or not (arrow or pointed[i]):
+                if not is_lit[i]:
+                    is_lit[i] = True
+                    lane_value[i] = 0.0
+                lane_value[i, column[e]] = max(lane_value[i, column[e]], strength[e])
+                lane_value[i, 4] = max(lane_value[i, 4], age[e])
+        for k in range(line_offset[row[e]], line_offset[row[e] + 1]):
+            i = line[k]
+            if not line_is_lit[i]:
+                line_is_lit[i] = True
+                line_value[i] = 0.0
+            line_value[i, column[e]] = max(line_value[i, column[e]], strength[e])
+            line_value[i, 4] = max(line_value[i, 4], age[e])

@@ -11,7 +11,8 @@ from prediction_node.domain.agents import Ego
 from prediction_node.domain.frames import Transform
 from prediction_node.domain.lane_map import LaneMap
 from prediction_node.domain.scene import Scene
-from prediction_node.raster import bodies, fill
+from prediction_node.raster import fill
+from prediction_node.raster.bodies import CLASS_CHANNEL, CLASSES, VALUE_CHANNEL, VALUES, Bodies
 from prediction_node.raster.lamps import Lamps, Lit
 from prediction_node.raster.manifest import CELLS, CHANNELS, FAR_CELL_M, INDEX, NEAR_CELL_M
 from prediction_node.raster.parameters import RasterParameters
@@ -19,12 +20,12 @@ from prediction_node.raster.shapes import MapShapes, Shapes, map_shapes
 from prediction_node.raster.tiles import Texture, Tiles
 from prediction_node.raster.warp import clear, warp
 
-_EMPTY = np.array([channel.offset for channel in CHANNELS], np.uint8)
+_EMPTY = np.array([channel.offset for channel in CHANNELS], np.uint8).view(np.uint64)
 _OFFSET = np.array([float(channel.offset) for channel in CHANNELS])
 _DIRECTION = INDEX['direction_x']
 _LIGHT = INDEX['light_red']
 _EGO, _PAST_EGO = INDEX['ego'], INDEX['past_ego']
-_SUMS = bodies.VALUES + 9  # of a cell: seven classes, what is covered, the values, which cell
+_SUMS = CLASSES + VALUES + 2  # of a cell: classes, what is covered, the values, which cell
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,23 +95,19 @@ class Rasterizer:
         origin = np.array([x_m, y_m, np.cos(view.yaw_rad), np.sin(view.yaw_rad)])
         if scene.lane_map is None:
             for _, picture in layers:
-                clear(picture, _EMPTY)
+                clear(_EMPTY, picture.view(np.uint64))
         else:
             self._draw_map(scene, self._map(scene.lane_map), view, raster)
-        agents = scene.agents
-        pose = bodies.poses(agents, origin)
-        size_m, share = bodies.sizes(agents), bodies.shares(agents)
-        value = bodies.values(agents, pose, origin)
-        past = bodies.past_channels(agents)
+        bodies = Bodies.of(scene.agents, origin)
         for layer, picture in layers:
-            self._draw_pasts(scene, past, size_m, origin, layer, picture)
+            self._draw_pasts(scene, bodies, origin, layer, picture)
             fill.paint_agents(
-                pose,
-                size_m,
-                share,
-                value,
-                bodies.CLASS_CHANNEL,
-                bodies.VALUE_CHANNEL,
+                bodies.pose,
+                bodies.size_m,
+                bodies.share,
+                bodies.value,
+                CLASS_CHANNEL,
+                VALUE_CHANNEL,
                 _OFFSET,
                 layer.cell_m,
                 self._local,
@@ -154,7 +151,15 @@ class Rasterizer:
             (self._far, ready.far, shapes.far, raster.far),
         ):
             layer.texture.cover(tiles, float(origin[0]), float(origin[1]))
-            warp(layer.texture.texel, origin, layer.cell_m, _DIRECTION, _EMPTY, picture)
+            warp(
+                layer.texture.texel,
+                origin,
+                layer.cell_m,
+                _DIRECTION,
+                _EMPTY,
+                picture,
+                picture.view(np.uint64),
+            )
             self._draw_lights(lit, shapes, scale, origin, layer, picture)
         if ego.present and self._parameters.tiles_ahead:
             moved = ego.map_from_base.rotation_2d @ ego.velocity_mps * self._parameters.ahead_s
@@ -191,17 +196,15 @@ class Rasterizer:
     def _draw_pasts(
         self,
         scene: Scene,
-        channel: np.ndarray,
-        size_m: np.ndarray,
+        bodies: Bodies,
         origin: np.ndarray,
         layer: _Layer,
         picture: np.ndarray,
     ) -> None:
-        own = np.array([_PAST_EGO])
-        own_width = scene.ego.size_m[1:2].astype(np.float64)
-        pasts = [(scene.history, size_m[:, 1].copy(), channel)]
+        pasts = [(scene.history, bodies.size_m[:, 1].copy(), bodies.past)]
         if scene.ego.present and scene.ego_history is not None:
-            pasts.append((scene.ego_history, own_width, own))
+            width_m = scene.ego.size_m[1:2].astype(np.float64)
+            pasts.append((scene.ego_history, width_m, np.array([_PAST_EGO])))
         for history, width_m, channels in pasts:
             fill.paint_pasts(
                 history.position_m,

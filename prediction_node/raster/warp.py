@@ -13,12 +13,12 @@ from prediction_node.compiled import compiled
 
 
 @compiled
-def clear(picture: np.ndarray, empty: np.ndarray) -> None:
-    """Write the cell `empty` (C,) all over the picture (S, S, C)."""
-    for r in range(picture.shape[0]):
-        for c in range(picture.shape[1]):
-            for q in range(picture.shape[2]):
-                picture[r, c, q] = empty[q]
+def clear(empty: np.ndarray, words: np.ndarray) -> None:
+    """Write the cell `empty` (K,) uint64 all over the picture, words (S, S, K)."""
+    for r in range(words.shape[0]):
+        for c in range(words.shape[1]):
+            for k in range(words.shape[2]):
+                words[r, c, k] = empty[k]
 
 
 @compiled
@@ -29,19 +29,21 @@ def warp(
     direction: int,
     empty: np.ndarray,
     picture: np.ndarray,
+    words: np.ndarray,
 ) -> None:
-    """Write every cell of the picture (S, S, 64): the map, and `empty` (64,) in later channels.
+    """Write every cell of the picture (S, S, 64): the map, and `empty` in channels 32 to 63.
 
     texture (W, W, 32) holds the map in cells of the same size, rows along x and columns along y of
-    the map's own frame, cell (i, j) at [i % W, j % W], W a power of two, all 32 channels to be
-    written. Bilinear, in steps of 1/256 of a cell. origin: x, y, cosine, sine of the view's pose in
-    the map's own frame. Channels `direction` and the one after it are a vector in that frame, 128
-    is zero: it is turned into the view.
+    the map's own frame, cell (i, j) at [i % W, j % W], W a power of two. Bilinear. origin: x, y,
+    cosine, sine of the view's pose in the map's own frame. Channels `direction` and the one after
+    it are a vector in that frame, 128 is zero: it is turned into the view. words (S, S, 8) is the
+    picture's memory as uint64, empty (8,) a cell of it: whole words are faster to write.
     """
     size = picture.shape[0]
     last = texture.shape[0] - 1
     cos, sin = origin[2], origin[3]
     middle = 0.5 * (size - 1)
+    empty_4, empty_5, empty_6, empty_7 = empty[4], empty[5], empty[6], empty[7]
     for r in range(size):
         ahead = middle - r
         # Texel centres lie half a cell from its corners.
@@ -51,23 +53,26 @@ def warp(
             aside = middle - c
             u, v = u_row - sin * aside, v_row + cos * aside
             u_cell, v_cell = math.floor(u), math.floor(v)
-            fu, fv = int((u - u_cell) * 256.0 + 0.5), int((v - v_cell) * 256.0 + 0.5)
+            fu, fv = np.float32(u - u_cell), np.float32(v - v_cell)
             i0, j0 = int(u_cell) & last, int(v_cell) & last
             i1, j1 = (i0 + 1) & last, (j0 + 1) & last
-            w11 = (fu * fv + 128) >> 8
+            w11 = fu * fv
             w10, w01 = fu - w11, fv - w11
-            w00 = 256 - fu - fv + w11
+            w00 = np.float32(1.0) - fu - fv + w11
+            a, b = texture[i0, j0], texture[i1, j0]
+            e, f = texture[i0, j1], texture[i1, j1]
+            cell = picture[r, c]
             for q in range(32):
-                picture[r, c, q] = (
-                    texture[i0, j0, q] * w00
-                    + texture[i1, j0, q] * w10
-                    + texture[i0, j1, q] * w01
-                    + texture[i1, j1, q] * w11
-                    + 128
-                ) >> 8
-            for q in range(32, 64):
-                picture[r, c, q] = empty[q]
-            x, y = int(picture[r, c, direction]) - 128, int(picture[r, c, direction + 1]) - 128
+                cell[q] = np.uint8(
+                    np.float32(a[q]) * w00
+                    + np.float32(b[q]) * w10
+                    + np.float32(e[q]) * w01
+                    + np.float32(f[q]) * w11
+                    + np.float32(0.5)
+                )
+            words[r, c, 4], words[r, c, 5] = empty_4, empty_5
+            words[r, c, 6], words[r, c, 7] = empty_6, empty_7
+            x, y = int(cell[direction]) - 128, int(cell[direction + 1]) - 128
             if x != 0 or y != 0:
-                picture[r, c, direction] = min(math.floor(128.5 + cos * x + sin * y), 255)
-                picture[r, c, direction + 1] = min(math.floor(128.5 + cos * y - sin * x), 255)
+                cell[direction] = min(math.floor(128.5 + cos * x + sin * y), 255)
+                cell[direction + 1] = min(math.floor(128.5 + cos * y - sin * x), 255)
