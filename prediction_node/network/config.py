@@ -24,10 +24,11 @@ class NetworkConfig:
     heads: int = 8
     layers: int = 3  # of attention
     edge_width: int = 16  # of what lies between two tokens
-    knot_width: int = 48  # of a mode's token in one block
-    reaction_width: int = 64  # of an actor's token in one block, plan known
-    relation_width: int = 32  # of what lies between a mode and the plan in one block
-    raster_width: int = 24  # of the finest feature map
+    knot_width: int = 32  # of a mode's token in one block
+    reaction_width: int = 48  # of an actor's token in one block, plan known
+    relation_width: int = 24  # of what lies between a mode and the plan in one block
+    raster_widths: tuple[int, int, int] = (32, 48, 64)  # of features of 4, 8 and 16 cells
+    look_width: int = 16  # of the feature map that is looked at
     raster_offset: tuple[int, ...] = ()  # byte that means zero, by channel
     cells_m: tuple[float, float] = (0.5, 1.4)  # near, far
     speed_scale_mps: float = 10.0  # typical speed; lengths are scaled by one second of it
@@ -39,7 +40,7 @@ class NetworkConfig:
     def __post_init__(self) -> None:
         if isinstance(self.sizes, Mapping):
             object.__setattr__(self, 'sizes', Sizes(**self.sizes))
-        for name in ('raster_offset', 'cells_m', 'sigma_start_m', 'sigma_range_m'):
+        for name in ('raster_offset', 'raster_widths', 'cells_m', 'sigma_start_m', 'sigma_range_m'):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         if self.width % self.heads:
             raise ValueError(f'width must be divisible by {self.heads} heads, got {self.width}')

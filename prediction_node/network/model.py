@@ -67,7 +67,7 @@ class Encoder(nn.Module):
         tokens, heed = self.graph(tokens, map_tokens, edges, valid)
         base = self._base(batch)
         modes = self.modes(tokens[:, 1:], base, pose[:, 1:], maps)
-        yaw = base.yaw.transpose(1, 2)
+        yaw = base.yaw
         sigma = state[:, 1:, SIGMA_ALONG : SIGMA_ALONG + 2]
         encoded = {
             'base': base.path + self.curves.start_path(modes.start_velocity),
@@ -109,7 +109,7 @@ class Encoder(nn.Module):
         """
         cos, sin = encoded['direction'].unbind(1)
         raw = encoded['raw'].detach()
-        ends = base.at_ends.transpose(1, 2)
+        ends = base.at_ends
         x, _, y, _ = self.curves.offsets(raw, cos, sin)
         x, y = x + ends[..., 0], y + ends[..., 1]
         still = x[..., :1] * 0.0

@@ -28,10 +28,10 @@ class Base:
     """Where each mode would go without the network, in the own frame of its agent."""
 
     path: Tensor  # (B, A, M, T, 2) m
-    at_ends: Tensor  # (B, A, M, K, 2) m, of it at the ends of blocks
-    yaw: Tensor  # (B, A, M, K) direction there
+    at_ends: Tensor  # (B, M, A, K, 2) m, of it at the ends of blocks
+    yaw: Tensor  # (B, M, A, K) direction there
     log_weight: Tensor  # (B, A, M)
-    spare: Tensor  # (B, A, M) 1: no proposal stands behind it
+    spare: Tensor  # (B, M, A) 1: no proposal stands behind it
 
 
 def base_of_proposals(proposal: Tensor, log_weight: Tensor, per_block: int) -> Base:
@@ -41,8 +41,8 @@ def base_of_proposals(proposal: Tensor, log_weight: Tensor, per_block: int) -> B
     best = torch.einsum('bam,bamtd->batd', likeliest, proposal)[:, :, None]
     filled = best + used[..., None, None] * (proposal - best)
     weight = torch.where(used > 0.5, log_weight, torch.full_like(log_weight, SPARE_LOG_WEIGHT))
-    path, ends = filled[..., :2], filled[:, :, :, per_block - 1 :: per_block]
-    return Base(path, ends[..., :2], ends[..., 2], weight, 1.0 - used)
+    path, ends = filled[..., :2], filled[:, :, :, per_block - 1 :: per_block].transpose(1, 2)
+    return Base(path, ends[..., :2], ends[..., 2], weight, 1.0 - used.transpose(1, 2))
 
 
 def base_of_velocity(state: Tensor, sizes: Sizes) -> Base:
@@ -51,10 +51,10 @@ def base_of_velocity(state: Tensor, sizes: Sizes) -> Base:
     path = state[:, :, None, None, SPEED : SLIP + 1] * t[:, None]
     path = path.expand(-1, -1, sizes.modes, -1, -1)
     per_block = sizes.steps // sizes.blocks
-    ends = path[:, :, :, per_block - 1 :: per_block]
+    ends = path[:, :, :, per_block - 1 :: per_block].transpose(1, 2)
     still = ends[..., 0] * 0.0
     none = still[..., 0]
-    return Base(path, ends, still, none, none + 1.0)
+    return Base(path, ends, still, none.transpose(1, 2), none + 1.0)
 
 
 @dataclass(frozen=True)
@@ -106,28 +106,27 @@ class ModeTokens(nn.Module):
         knots = self._at_knots(base)
         features = [
             knots.flatten(3),
-            torch.clamp(base.log_weight, min=-10.0)[..., None],
+            torch.clamp(base.log_weight, min=-10.0).transpose(1, 2)[..., None],
             base.spare[..., None],
         ]
-        x = self.of_path(torch.cat(features, dim=-1)) + self.of_actor(actors)[:, :, None]
+        x = self.of_path(torch.cat(features, dim=-1)) + self.of_actor(actors)[:, None]
         if self.looks is not None and maps is not None:
             seen = self.looks(maps, *self._places(base.at_ends, pose))
             x = x + seen.unflatten(1, x.shape[1:3])
-        x = self.second(torch.relu(x + self.embedding))
-        others = torch.cat([x.amax(dim=2, keepdim=True), x.mean(dim=2, keepdim=True)], dim=-1)
-        x = self.feed_forward(x + actors[:, :, None] + self.of_others(others))
+        x = self.second(torch.relu(x + self.embedding[:, None]))
+        others = torch.cat([x.amax(dim=1, keepdim=True), x.mean(dim=1, keepdim=True)], dim=-1)
+        x = self.feed_forward(x + actors[:, None] + self.of_others(others))
         x = self.norm(x)
         hidden = self.to_knots(x).unflatten(3, (self.blocks, -1)) + self.knot_of_path(knots)
         hidden = torch.relu(hidden)
-        raw = self.to_raw(hidden).permute(0, 4, 2, 1, 3)
-        spare = base.spare.transpose(1, 2)[:, None, :, :, None]
-        along = raw[:, :2] + self.spare_anchor * spare
+        raw = features_first(self.to_raw, hidden)
+        along = raw[:, :2] + self.spare_anchor * base.spare[:, None, :, :, None]
         raw = torch.cat([along, raw[:, 2:]], dim=1)
-        kept = hidden if self.to_decoder is None else self.to_decoder(hidden)
-        return Modes(raw, kept.permute(0, 4, 2, 1, 3), self.start(x))
+        kept = hidden if self.to_decoder is None else features_first(self.to_decoder, hidden)
+        return Modes(raw, kept, self.start(x).transpose(1, 2))
 
     def _at_knots(self, base: Base) -> Tensor:
-        """(B, A, M, K, 6): position, mean velocity over the block, direction."""
+        """(B, M, A, K, 6): position, mean velocity over the block, direction."""
         at = base.at_ends
         before = torch.cat([at[:, :, :, :1] * 0.0, at[:, :, :, :-1]], dim=3)
         velocity = (at - before) / (self.block_s * self.scale_m)
@@ -136,14 +135,22 @@ class ModeTokens(nn.Module):
         return torch.cat([position, velocity, torch.cos(yaw), torch.sin(yaw)], dim=-1)
 
     def _places(self, ends: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
-        """Ends of blocks (B, A, M, K, 2) in own frames, poses (B, A, 4) in the view -> x and y in
-        the view where the feature maps are looked at, (B, LOOKS, A M).
+        """Ends of blocks (B, M, A, K, 2) in own frames, poses (B, A, 4) in the view -> x and y in
+        the view where the feature maps are looked at, (B, LOOKS, M A).
         """
-        x0, y0, cos, sin = (pose[:, :, i, None, None] for i in range(4))
+        x0, y0, cos, sin = (pose[:, None, :, i, None] for i in range(4))
         at = ends[:, :, :, self.look_at]
         x, y = turned(at[..., 0], at[..., 1], cos, sin)
         x, y = (each.permute(0, 3, 1, 2).flatten(2) for each in (x + x0, y + y0))
         return x, y
+
+
+def features_first(linear: nn.Linear, x: Tensor) -> Tensor:
+    """A linear layer of (B, M, A, K, wide) that lays its features out before everything:
+    (B, out, M, A, K), in one product.
+    """
+    y = torch.matmul(linear.weight, x.flatten(1, 3).transpose(1, 2)) + linear.bias[:, None]
+    return y.unflatten(2, x.shape[1:4])
 
 
 def _table(config: NetworkConfig) -> Tensor:

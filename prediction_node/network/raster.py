@@ -57,21 +57,22 @@ class Residual(nn.Module):
 
 
 class RasterPyramid(nn.Module):
-    """Both scales through the same convolutions: (B, S, S, C) twice -> (2 B, width, S/4, S/4),
+    """Both scales through the same convolutions: (B, S, S, C) twice -> (2 B, look_width, S/4, S/4),
     near before far.
     """
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        width = config.raster_width
-        self.stem = Stem(config.raster_offset, width)
-        self.scale_embedding = nn.Parameter(0.1 * torch.randn(2, 1, width, 1, 1))
-        self.down = nn.Conv2d(width, 2 * width, 3, stride=2, padding=1)
-        self.middle = Residual(2 * width)
-        self.down_again = nn.Conv2d(2 * width, 3 * width, 3, stride=2, padding=1)
-        self.coarse = Residual(3 * width)
-        self.from_coarse = nn.Conv2d(3 * width, 2 * width, 1)
-        self.from_middle = nn.Conv2d(2 * width, width, 1)
+        fine, middle, coarse = config.raster_widths
+        self.stem = Stem(config.raster_offset, fine)
+        self.scale_embedding = nn.Parameter(0.1 * torch.randn(2, 1, fine, 1, 1))
+        self.down = nn.Conv2d(fine, middle, 3, stride=2, padding=1)
+        self.middle = Residual(middle)
+        self.down_again = nn.Conv2d(middle, coarse, 3, stride=2, padding=1)
+        self.coarse = Residual(coarse)
+        self.from_coarse = nn.Conv2d(coarse, middle, 1)
+        self.from_middle = nn.Conv2d(middle, config.look_width, 1)
+        self.from_fine = nn.Conv2d(fine, config.look_width, 1)
 
     def forward(self, near: Tensor, far: Tensor) -> Tensor:
         stem = torch.stack([self.stem(near), self.stem(far)]) + self.scale_embedding
@@ -79,7 +80,7 @@ class RasterPyramid(nn.Module):
         middle = self.middle(torch.relu(self.down(fine)))
         coarse = self.coarse(torch.relu(self.down_again(middle)))
         middle = torch.relu(middle + doubled(self.from_coarse(coarse)))
-        return fine + doubled(self.from_middle(middle))
+        return cast(Tensor, self.from_fine(fine) + doubled(self.from_middle(middle)))
 
 
 def doubled(x: Tensor) -> Tensor:
@@ -94,7 +95,7 @@ class Looks(nn.Module):
         super().__init__()
         half = [0.5 * config.sizes.cells * cell for cell in config.cells_m]
         self.register_buffer('inverse_half', -1.0 / torch.tensor(half), persistent=False)
-        self.linear = nn.Linear(2 * places * config.raster_width, config.width, bias=False)
+        self.linear = nn.Linear(2 * places * config.look_width, config.width, bias=False)
 
     def forward(self, maps: Tensor, x: Tensor, y: Tensor) -> Tensor:
         """Features (2 B, F, S', S') at L places (B, L, Q) in metres -> (B, Q, width): near and far
