@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,7 @@ def augmented(
     there: labels stay true. `steps` is how long plans are.
     """
     view = _view(scene, parameters, rng)
-    changes = {
+    changes: dict[str, Any] = {
         'agents': _agents(scene.agents, parameters, rng),
         'history': _history(scene.history, parameters, rng),
     }
@@ -58,11 +59,11 @@ def _view(scene: Scene, parameters: AugmentationParameters, rng: np.random.Gener
 
 def _agents(agents: Agents, parameters: AugmentationParameters, rng: np.random.Generator) -> Agents:
     age = agents.modality_age_s.copy()
-    blind = rng.random(age.shape[1]) < parameters.no_modality
+    blind: np.ndarray = np.less(rng.random(age.shape[1]), parameters.no_modality)
     if blind.all():
         blind[rng.integers(len(blind))] = False
     age[:, blind] = np.inf
-    unknown = rng.random(agents.has_attribute.shape) < parameters.no_attribute
+    unknown: np.ndarray = np.less(rng.random(agents.has_attribute.shape), parameters.no_attribute)
     if rng.random() < parameters.no_attributes:
         unknown[:] = True
     return dataclasses.replace(
@@ -76,10 +77,10 @@ def _history(
     n, columns = history.valid.shape
     column = np.arange(columns)
     # The present column stays: agents are there now.
-    first = rng.integers(0, columns, n)
+    first: np.ndarray = np.asarray(rng.integers(0, columns, n))
     first[rng.random(n) >= parameters.short_history] = 0
-    start = rng.integers(0, columns, n)
-    length = rng.integers(1, MAX_GAP_STEPS + 1, n)
+    start: np.ndarray = np.asarray(rng.integers(0, columns, n))
+    length: np.ndarray = np.asarray(rng.integers(1, MAX_GAP_STEPS + 1, n))
     length[rng.random(n) >= parameters.gap] = 0
     gap = (column >= start[:, None]) & (column < (start + length)[:, None])
     kept = (column >= first[:, None]) & ~gap

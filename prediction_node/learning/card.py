@@ -34,8 +34,10 @@ def card(
         '',
         '## Model',
         '',
-        f'- {sizes["modes"]} modes, {sizes["steps"]} steps of {sizes["step_s"]:g} s, contract '
-        f'version {record["contract"]}',
+        (
+            f'- {sizes["modes"]} modes, {sizes["steps"]} steps of {sizes["step_s"]:g} s, contract '
+            f'version {record["contract"]}'
+        ),
         '- reads '
         + ', '.join(
             name
@@ -48,8 +50,10 @@ def card(
             )
             if there
         ),
-        f'- averaged weights of step {step}, chosen by `{parameters.run.monitor}` on the '
-        'validation groups alone',
+        (
+            f'- averaged weights of step {step}, chosen by `{parameters.run.monitor}` on the '
+            'validation groups alone'
+        ),
         f'- code {record["code"]}, data SHA-256 `{record["digest"]}`, seed {parameters.run.seed}',
         '- probabilities (temperature) and spreads calibrated by class on the validation groups',
         '',
@@ -59,19 +63,25 @@ def card(
         '',
         '## Figures of the validation groups',
         '',
-        'Metres; in brackets the kinematic proposals on the same samples. The weights were chosen '
-        'and calibrated on these groups: figures of groups that had no say are in '
-        'docs/evaluation.md.',
+        (
+            'Metres; in brackets the kinematic proposals on the same samples. The weights were '
+            'chosen and calibrated on these groups: figures of groups that had no say are in '
+            'docs/evaluation.md.'
+        ),
         '',
         *_table(figures),
         '',
         '## Limits',
         '',
         '- Places, sensors and behaviour unlike the data above have not been seen.',
-        '- Validation figures are of samples like those it learned from; simulated agents behave '
-        'more regularly than people do.',
-        '- In the vehicle it runs behind a guard: what is not finite or not normalised is '
-        "replaced by the kinematic engine's answer in the same cycle.",
+        (
+            '- Validation figures are of samples like those it learned from; simulated agents '
+            'behave more regularly than people do.'
+        ),
+        (
+            '- In the vehicle it runs behind a guard: what is not finite or not normalised is '
+            "replaced by the kinematic engine's answer in the same cycle."
+        ),
         '',
     ]
     return '\n'.join(lines)

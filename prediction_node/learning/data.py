@@ -73,7 +73,7 @@ def training_loader(
     """Batches from step `start` on, without end."""
     return DataLoader(
         _Drawn(data.train),
-        batch_sampler=Batches(order, start=start, rank=rank, processes=processes),  # type: ignore[arg-type]
+        batch_sampler=Batches(order, start=start, rank=rank, processes=processes),
         num_workers=workers,
         collate_fn=collate,
         prefetch_factor=4 if workers else None,
@@ -91,7 +91,7 @@ def validation_loader(
     batches = [mine[k : k + batch_size] for k in range(0, len(mine), batch_size)]
     return DataLoader(
         _Drawn(examples),
-        batch_sampler=batches,  # type: ignore[arg-type]
+        batch_sampler=batches,
         num_workers=workers,
         collate_fn=collate,
     )

@@ -182,9 +182,7 @@ def open_samples(parameters: TrainParameters, sizes: Sizes) -> TrainingData:
     times = np.array([int(repeats.get(origin[row], 1)) for row in train])
     train = np.repeat(train, times)
 
-    def examples(
-        rows: np.ndarray, augmentation: AugmentationParameters | None
-    ) -> SceneExamples:
+    def examples(rows: np.ndarray, augmentation: AugmentationParameters | None) -> SceneExamples:
         return SceneExamples(
             stores,
             rows,

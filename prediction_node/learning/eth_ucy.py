@@ -95,9 +95,7 @@ def vary(window: CrowdWindow, options: CrowdOptions, rng: np.random.Generator) -
     )
 
 
-def _picked(
-    window: CrowdWindow, options: CrowdOptions, rng: np.random.Generator
-) -> np.ndarray:
+def _picked(window: CrowdWindow, options: CrowdOptions, rng: np.random.Generator) -> np.ndarray:
     """Rows of a window that stay, in their order: those nearest to one who is judged."""
     centre = int(rng.integers(window.judged))
     away = np.linalg.norm(window.history_m[:, -1] - window.history_m[centre, -1], axis=1)
@@ -113,7 +111,9 @@ def open_data(options: Mapping[str, Any], sizes: Sizes) -> TrainingData:
     """
     known = {field.name for field in dataclasses.fields(CrowdOptions)}
     if set(options) - known:
-        raise ParameterError(f'data.options are {sorted(known)}, got {sorted(set(options) - known)}')
+        raise ParameterError(
+            f'data.options are {sorted(known)}, got {sorted(set(options) - known)}'
+        )
     chosen = CrowdOptions(**options)
     _check_sizes(sizes)
     folder = Path(chosen.folder)

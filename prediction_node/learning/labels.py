@@ -38,7 +38,7 @@ def label_arrays(
     weight = np.where(gone_m > STANDING_M, weight, weight * parameters.standing_weight)
     # Of a glimpse of the future little is learned, and by chance: a second of it counts whole.
     weight *= np.minimum(1.0, known.sum(-1) / 10.0)
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         'future': np.zeros((agents, steps, 2), np.float32),
         'future_valid': np.zeros((agents, steps), np.float32),
         'weight': np.zeros(agents, np.float32),

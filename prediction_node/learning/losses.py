@@ -76,17 +76,13 @@ def losses(
     share = weight / weight.sum().clamp(min=1e-6)
 
     distance = distances(mean, future)
-    best = closest_mode(
-        distance.detach(), valid, parameters.final_share, parameters.first_radius_m
-    )
+    best = closest_mode(distance.detach(), valid, parameters.final_share, parameters.first_radius_m)
     huber = _pseudo_huber(distance, parameters.huber_m)
     regression = _over_time(_pick(huber, best), valid)
     if parameters.others:
         everywhere = _over_time(huber.mean(2), valid)
         regression = (1.0 - parameters.others) * regression + parameters.others * everywhere
-    likelihood = _over_time(
-        gaussian_nll(_pick(mean, best) - future, _pick(spread, best)), valid
-    )
+    likelihood = _over_time(gaussian_nll(_pick(mean, best) - future, _pick(spread, best)), valid)
     at = instants(mean.shape[-2], logit.shape[-1])
     known = valid[..., at]
     nearest = _nearest(distance.detach()[..., at], parameters.first_radius_m)
@@ -103,9 +99,7 @@ def losses(
         terms['first'] = _over_time(huber[:, :, 0], valid)
     if parameters.mixture:
         nll = gaussian_nll((mean - future[:, :, None])[..., at, :], spread[..., at, :])
-        terms['mixture'] = _over_time(
-            -torch.logsumexp(logit.log_softmax(2) - nll, dim=2), known
-        )
+        terms['mixture'] = _over_time(-torch.logsumexp(logit.log_softmax(2) - nll, dim=2), known)
     named = {name: (share * term).sum() for name, term in terms.items()}
     ramp = min(1.0, step / parameters.warm_up_steps) if parameters.warm_up_steps else 1.0
     scale = {name: getattr(parameters, name) for name in terms}

@@ -78,9 +78,9 @@ class Learner(pl.LightningModule):
         if run.minutes:
             elapsed_s = self.elapsed_s
             if self.trainer.world_size > 1:
-                elapsed_s = self.trainer.strategy.broadcast(elapsed_s)
+                elapsed_s = float(self.trainer.strategy.broadcast(elapsed_s))
             done = max(done, elapsed_s / (60.0 * run.minutes))
-        return done
+        return float(done)
 
     def on_train_batch_start(self, batch: Mapping[str, Tensor], batch_idx: int) -> None:
         done = self.progress()
@@ -173,7 +173,11 @@ class Learner(pl.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         found = checkpoint.get(RECORD, {})
-        for key, what in (('digest', 'data'), ('network', 'network'), ('order', 'order of samples')):
+        for key, what in (
+            ('digest', 'data'),
+            ('network', 'network'),
+            ('order', 'order of samples'),
+        ):
             if found.get(key) != self._record.get(key):
                 raise ParameterError(
                     f'the checkpoint was made with another {what}: {found.get(key)!r:.80}, now '

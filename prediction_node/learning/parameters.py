@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -55,7 +56,9 @@ class DataParameters:
     def __post_init__(self) -> None:
         check(self, 'data.')
         if self.folds and self.fold >= self.folds:
-            raise ParameterError(f'data.fold must be below data.folds {self.folds}, got {self.fold}')
+            raise ParameterError(
+                f'data.fold must be below data.folds {self.folds}, got {self.fold}'
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,10 @@ class LossParameters:
         0.0, 'Mode 0 counts as the best one if it comes this near.', unit='m', low=0.0
     )
     final_share: float = parameter(
-        0.5, 'The best mode is the one with least (1 - s) x average + s x last error.', low=0, high=1
+        0.5,
+        'The best mode is the one with least (1 - s) x average + s x last error.',
+        low=0,
+        high=1,
     )
     huber_m: float = parameter(
         1.0, 'Distance at which the regression turns from square to line.', unit='m', low=0.01
@@ -263,10 +269,8 @@ def _override(document: dict[str, Any], override: str) -> None:
         raise ParameterError(f'{override!r}: the value is not YAML') from None
     # YAML 1.1 wants a point in 1e-4; nobody who types it means a string.
     if isinstance(value, str):
-        try:
+        with contextlib.suppress(ValueError):
             value = float(value)
-        except ValueError:
-            pass
     place[leaf] = value
 
 

@@ -1,4 +1,4 @@
-"""What a training shows on the terminal: a bar where there is one, a line now and then elsewhere."""
+"""What a training shows on the terminal: a bar, or a line now and then where it goes to a file."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from rich.console import Console
 
 from prediction_node.domain.errors import DataError, ParameterError
-from prediction_node.domain.tensors import VERSION
+from prediction_node.domain.tensors import VERSION, Sizes
 from prediction_node.learning.best import FILE as BEST
 from prediction_node.learning.best import Best, adopt_weights
 from prediction_node.learning.checkpoint import (
@@ -34,6 +34,7 @@ from prediction_node.learning.data import (
     training_loader,
     validation_loader,
 )
+from prediction_node.learning.memory import keep_large_blocks
 from prediction_node.learning.module import Learner
 from prediction_node.learning.open_data import open_data
 from prediction_node.learning.order import Order
@@ -57,15 +58,14 @@ class Trained:
     first_process: bool
 
 
-def train(
-    parameters: TrainParameters, folder: Path, *, resume: bool, console: Console
-) -> Trained:
+def train(parameters: TrainParameters, folder: Path, *, resume: bool, console: Console) -> Trained:
     """Train into `folder`, from the start or (`resume`) from where an earlier run was stopped.
 
     Raises DataError or ParameterError for data and parameters that do not fit, `checkpoint.Stopped`
     when SIGTERM came.
     """
     run = parameters.run
+    keep_large_blocks()
     threads = run.threads or os.cpu_count() or 1
     torch.set_num_threads(max(1, threads // run.devices) if run.accelerator == 'cpu' else threads)
     pl.seed_everything(run.seed, verbose=False)
@@ -158,7 +158,7 @@ def network_config(parameters: TrainParameters) -> NetworkConfig:
         sizes.setdefault('channels', len(CHANNELS))
         values.setdefault('raster_offset', tuple(channel.offset for channel in CHANNELS))
     try:
-        return NetworkConfig(sizes=sizes, **values)  # type: ignore[arg-type]
+        return NetworkConfig(sizes=Sizes(**sizes), **values)
     except (TypeError, ValueError) as problem:
         raise ParameterError(f'network: {problem}') from None
 
@@ -187,7 +187,7 @@ def _trainer(
         devices=run.devices,
         num_nodes=run.machines,
         strategy=strategy,
-        precision=run.precision,  # type: ignore[arg-type]
+        precision=run.precision,
         max_steps=run.steps,
         max_epochs=-1,
         val_check_interval=run.validate_every,
@@ -251,4 +251,7 @@ def _quieten() -> None:
     """Leave out what Lightning says about itself; what it warns about the user's set-up stays."""
     logging.getLogger('lightning.pytorch').setLevel(logging.WARNING)
     warnings.filterwarnings('ignore', message='.*does not have many workers.*')
+    # The averaged weights never train.
+    warnings.filterwarnings('ignore', message='.*in eval mode at the start of training.*')
+    warnings.filterwarnings('ignore', message='.*LeafSpec.*is deprecated.*')
     warnings.filterwarnings('ignore', message='.*find_unused_parameters=True was specified.*')

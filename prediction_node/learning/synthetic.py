@@ -40,9 +40,7 @@ class SyntheticExamples:
     def example(self, index: int, draw: int | None) -> Example:
         sizes = self.sizes
         rng = np.random.default_rng([self.seed, index])
-        shapes = encoder_inputs(sizes) | {
-            name: DECODER_INPUTS[name] for name in ('plan', 'plan_valid')
-        }
+        shapes = {**encoder_inputs(sizes), **DECODER_INPUTS}
         one = {n: np.zeros(t.shape(sizes), t.dtype) for n, t in shapes.items()}
         one['plan'], one['plan_valid'] = one['plan'][0], one['plan_valid'][0]
         n = int(rng.integers(1, sizes.agents + 1))
