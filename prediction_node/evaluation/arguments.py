@@ -39,6 +39,14 @@ def add_engine(parser: argparse.ArgumentParser, *, folds: bool) -> None:
         )
 
 
+def positive(text: str) -> int:
+    """A whole number above 0, for argparse."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f'must be at least 1, got {text}')
+    return value
+
+
 def add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--json', type=Path, metavar='FILE', help='write all figures to this file')
 

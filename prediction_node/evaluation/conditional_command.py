@@ -10,6 +10,7 @@ from prediction_node.evaluation.arguments import (
     add_engine,
     add_output,
     chosen_engine,
+    positive,
     progress_bar,
     table_console,
     write_json,
@@ -44,7 +45,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         '--data', type=Path, required=True, metavar='DIR', help='folder of the data'
     )
-    parser.add_argument('--limit', type=int, metavar='N', help='only N samples, evenly spread')
+    parser.add_argument('--limit', type=positive, metavar='N', help='only N samples, evenly spread')
     add_engine(parser, folds=True)
     add_output(parser)
     parser.set_defaults(run=run)

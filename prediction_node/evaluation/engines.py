@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prediction_node.domain.errors import DataError
+from prediction_node.evaluation.masks import Masked
 from prediction_node.evaluation.views import Viewed
 from prediction_node.inference.constant_velocity import ConstantVelocityEngine
 from prediction_node.inference.guard import Engine
@@ -25,9 +26,20 @@ class EngineSpec:
 
     name: str
     model: Path | None = None  # of a learned engine
+    mask: str = ''  # a name of masks.MASKS: what is hidden from it
+    title: str = ''
+
+    @property
+    def key(self) -> str:
+        """What its figures are filed under."""
+        return self.title or (f'{self.name} without {self.mask}' if self.mask else self.name)
+
+    @property
+    def unmasked(self) -> EngineSpec:
+        return EngineSpec(self.name, self.model)
 
     def build(self) -> Engine:
-        """The engine as it runs in the vehicle, scenes of any size included."""
+        """The engine as it runs in the vehicle, scenes of any size included; hides nothing yet."""
         engine = self.build_bare()
         return engine if self.model is None else Viewed(engine)
 
@@ -86,11 +98,13 @@ class Garage:
         self._built: dict[EngineSpec, Engine] = {}
 
     def engine(self, spec: EngineSpec) -> Engine:
-        if spec not in self._built:
+        """Of the spec; engines that differ in what is hidden from them are one."""
+        bare = spec.unmasked
+        if bare not in self._built:
             while len(self._built) >= self._most:
                 self._built.pop(next(iter(self._built)))
-            self._built[spec] = spec.build()
-        return self._built[spec]
+            self._built[bare] = bare.build()
+        return Masked(self._built[bare], spec.mask) if spec.mask else self._built[bare]
 
 
 def baselines_of(name: str) -> Sequence[EngineSpec]:

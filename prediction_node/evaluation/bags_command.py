@@ -1,0 +1,141 @@
+"""`python -m prediction_node evaluate bags`: engines beside each other, by class and horizon."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prediction_node.evaluation.arguments import (
+    add_engine,
+    add_output,
+    chosen_engine,
+    positive,
+    progress_bar,
+    table_console,
+    write_json,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from prediction_node.evaluation.engines import EngineSpec
+    from prediction_node.learning.samples import SampleStore
+
+EPILOG = """\
+DIR is a folder of samples (of `extract`), or of bags or other recordings that `extract` reads: bags
+pass through observation and fusion first, as in a replay, one scene a second. The engine, the
+kinematic predictor and constant velocity are asked about the same agents. With --out the tables,
+the calibration curve, errors by class and horizon, and the worst cases as pictures make a page.
+
+examples:
+  python -m prediction_node evaluate bags --data samples/test --model models/product --out report
+  python -m prediction_node evaluate bags --data bags/test --map city.osm --json bags.json
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        'bags',
+        help='prediction on bags or samples by class and horizon, beside its baselines',
+        description='Scores an engine, the kinematic predictor and constant velocity on samples.',
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('--data', type=Path, required=True, metavar='DIR', help='bags or samples')
+    parser.add_argument(
+        '--map', type=Path, metavar='FILE', help='Lanelet2 map of bags that have none beside them'
+    )
+    add_engine(parser, folds=False)
+    parser.add_argument('--limit', type=positive, metavar='N', help='only N samples, evenly spread')
+    parser.add_argument('--jobs', type=positive, default=1, metavar='J', help='processes (1)')
+    parser.add_argument('--out', type=Path, metavar='DIR', help='for the page with its pictures')
+    add_output(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate, print the tables, write the files."""
+    from prediction_node.evaluation.bags import evaluate_bags
+    from prediction_node.evaluation.engines import Same, baselines_of
+    from prediction_node.evaluation.stores import open_store
+
+    choice = chosen_engine(args)
+    assert isinstance(choice, Same)  # no folds are offered
+    specs = [choice.spec, *baselines_of(choice.spec.name)]
+    with ExitStack() as stack:
+        progress = stack.enter_context(progress_bar())
+        if args.out is not None:
+            args.out.mkdir(parents=True, exist_ok=True)
+            samples = args.out / 'samples'
+        else:
+            samples = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        store = open_store(args.data, samples, args.map, args.jobs)
+        result, _ = evaluate_bags(store, specs, args.limit, args.jobs, progress)
+        if args.out is not None:
+            write_report(args.out, args.data.name, result, store, choice.spec)
+    print_tables(result, table_console())
+    write_json(args.json, result)
+    return 0
+
+
+def write_report(
+    folder: Path, name: str, result: dict[str, Any], store: SampleStore, spec: EngineSpec
+) -> None:
+    """index.html, calibration.png, errors.png and a picture per worst case."""
+    from prediction_node.evaluation.page import write_page
+    from prediction_node.evaluation.pictures import draw_case
+    from prediction_node.evaluation.plots import plot_calibration, plot_errors
+    from prediction_node.evaluation.sample_windows import window_of
+
+    engines = [result['engine'], *result['baselines']]
+    overall = result['all_classes']
+    plot_calibration({n: overall[n]['calibration'] for n in engines}, folder / 'calibration.png')
+    plot_errors(result['classes'], engines, folder / 'errors.png')
+    pictures = [
+        ('errors.png', 'errors by class and horizon'),
+        ('calibration.png', 'how often modes of a claimed probability end closest to the truth'),
+    ]
+    engine = spec.build()
+    for rank, case in enumerate(result['worst'], start=1):
+        window = window_of(store[case['sample']])
+        title = (
+            f'{case["class"]} of {case["recording"]}: {case["fde"]:.1f} m off at 5 s, '
+            f'best mode {case["min_fde"]:.1f} m'
+        )
+        file = f'worst_{rank}.png'
+        draw_case(window, engine.predict(window.scene), case['agent'], title, folder / file)
+        pictures.append((file, title))
+    write_page(folder / 'index.html', f'{engines[0]} on {name}', result, pictures)
+
+
+def print_tables(result: dict[str, Any], console: Console) -> None:
+    """Moving agents by class, at 3, 5 and 8 s."""
+    from rich.table import Table
+
+    from prediction_node.evaluation.tables import metres, percent
+
+    engine = result['engine']
+    table = Table(title=f'{result["samples"]} samples, moving agents: FDE of the likeliest mode')
+    for heading in ('class', 'horizon', 'windows', engine, 'best of 6'):
+        table.add_column(heading, justify='right')
+    for baseline in result['baselines']:
+        table.add_column(baseline.replace('_', ' '), justify='right')
+        table.add_column('gain over it', justify='right')
+    for name, entry in {'all': result['all_classes'], **result['classes']}.items():
+        for horizon in ('3s', '5s', '8s'):
+            cell = entry[engine]['moving'][horizon]
+            if not cell['windows']:
+                continue
+            others: list[str] = []
+            for baseline in result['baselines']:
+                gain = entry['gain_over'][baseline][horizon]
+                others.append(metres(entry[baseline]['moving'][horizon]['fde']))
+                others.append(percent(gain and gain['fde']))
+            table.add_row(
+                name, horizon, str(cell['windows']), metres(cell['fde']), metres(cell['min_fde']),
+                *others,
+            )  # fmt: skip
+    console.print(table)
