@@ -17,6 +17,7 @@ MAX_SPEED_LIMIT_MPS = 60.0
 _NEIGHBOURS = 24
 _OPPOSITE_COS = -0.7
 _BESIDE_GAP_M = 1.0
+_TOUCH_M = 1e-3
 _WALKED = (LaneKind.WALKWAY, LaneKind.CROSSWALK)
 _DRIVEN = (LaneKind.ROAD, LaneKind.BICYCLE, LaneKind.SHOULDER)
 _TURN_NAMES = {
@@ -273,7 +274,8 @@ def _oncoming(kind: np.ndarray, pieces: Pieces, count: int) -> Edges:
     across = np.abs(away[:, 0] * direction[source, 1] - away[:, 1] * direction[source, 0])
     half = pieces.half_width_m
     near_by = across <= half[source] + half[target] + _BESIDE_GAP_M
-    near_by &= along <= 0.5 * (pieces.length_m[source] + pieces.length_m[target])
+    # Lanes cut alike often touch at their ends: rounding must not choose.
+    near_by &= along <= 0.5 * (pieces.length_m[source] + pieces.length_m[target]) + _TOUCH_M
     return Edges.of(count, source[near_by], target[near_by])
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from prediction_node.compiled import compiled
 
-# Nodes farther than this from the box around all actors are not looked at.
+# Nodes farther than this from all actors, and from where they go, say nothing.
 REACH_M = 120.0
 # What an actor reaches in this time is as near as the actor itself.
 LOOK_AHEAD_S = 4.0
@@ -68,19 +68,22 @@ def choose_nodes(
     found = np.empty(count, np.int64)
     score = np.empty(count)
     total = 0
+    around = REACH_M + MAX_LOOK_AHEAD_M
     for q in range(count):
         x, y = xy_m[q, 0], xy_m[q, 1]
-        if not (low_x - REACH_M <= x <= high_x + REACH_M):
+        # Boxes turn with the axes of the map: only what is surely out of reach is left out here.
+        if not (low_x - around <= x <= high_x + around and low_y - around <= y <= high_y + around):
             continue
-        if not (low_y - REACH_M <= y <= high_y + REACH_M):
-            continue
-        best = 1e18
+        best, nearest = 1e18, 1e18
         for a in range(actors):
             dx, dy = x - actor_xy_m[a, 0], y - actor_xy_m[a, 1]
             along = ux[a] * dx + uy[a] * dy
             across = ux[a] * dy - uy[a] * dx
             past = max(max(-along, along - ahead[a]), 0.0)
-            best = min(best, math.sqrt(past * past + across * across) + penalty[a])
+            away = math.sqrt(past * past + across * across)
+            nearest, best = min(nearest, away), min(best, away + penalty[a])
+        if nearest > REACH_M:
+            continue
         found[total] = q
         score[total] = np.rint((best - 0.5 * length_m[q]) * DISTANCE_UNITS_PER_M)
         total += 1
