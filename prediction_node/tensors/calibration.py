@@ -47,7 +47,7 @@ class Calibration:
                 raise DataError(f'calibration.{name} is unknown or no table by class')
             factor = np.ones(CLASS_COUNT)
             for label, value in by_class.items():
-                if label not in CLASS_NAMES or isinstance(value, bool | str):
+                if label not in CLASS_NAMES or not isinstance(value, int | float):
                     raise DataError(f'calibration.{name}.{label} is unknown or no number')
                 factor[CLASS_NAMES.index(label)] = value
             found[name] = factor

@@ -23,6 +23,8 @@ NEGLIGIBLE_M = 1e-9
 STILL_M = 1e-3
 # From this speed on walkers fully turn to where they go.
 FACING_MPS = 0.5
+# Slower than this they may also step back.
+BACKING_MPS = 0.8
 MIN_SIGMA_M, MAX_SIGMA_M = 0.02, 1.0e3
 MIN_PRESENT_SIGMA_M = 0.05
 MAX_CORRELATION = 0.999
@@ -96,22 +98,23 @@ def follow_steering(
             wanted = 0.0
         # As far as it may turn on the way it wants to go.
         length = math.sqrt(wanted * wanted + aside * aside)
-        turn, cos, goal = 0.0, 1.0, 0.0
+        turn, cos, goal, sharp = 0.0, 1.0, 0.0, False
         if length > NEGLIGIBLE_M:
             per_m = 1.0 / length
             most = min(length * limit[CURVATURE], limit[LATERAL] * dt2 * per_m)
             bound = sine(min(min(most, most_turn) + spin, MOST_TURN_RAD))
             sign = -1.0 if wanted < 0.0 else 1.0
             turn, cos, goal = sign * aside * per_m, sign * wanted * per_m, sign * length * rate
-            if abs(turn) > bound:
+            sharp = abs(turn) > bound
+            if sharp:
                 turn = limited(turn, -bound, bound)
                 cos = math.sqrt(1.0 - turn * turn)
                 goal = (wanted * cos + aside * turn) * rate
         faster = (limit[ACCELERATION] if speed >= 0.0 else limit[BRAKING]) * dt_s + slack
         slower = (limit[BRAKING] if speed > 0.0 else limit[ACCELERATION]) * dt_s + slack
         speed = limited(limited(goal, speed - slower, speed + faster), -reverse, top)
-        if speed != goal:
-            # Who cannot go as fast, or brake as hard, as it wants turns as the real step allows.
+        if sharp or speed != goal:
+            # Who cannot turn, go or brake as it wants turns as the step that it takes allows.
             step = abs(speed) * dt_s
             most = min(step * limit[CURVATURE], limit[LATERAL] * dt2 / max(step, NEGLIGIBLE_M))
             bound = sine(min(min(most, most_turn) + spin, MOST_TURN_RAD))
@@ -164,11 +167,12 @@ def follow_freely(
         share = min(top / max(speed, 1e-9), 1.0)
         vx, vy, speed = vx * share, vy * share, speed * share
         x, y = x + vx * dt_s, y + vy * dt_s
-        if speed > 1e-6:
+        ahead = ux * vx + uy * vy
+        if speed > 1e-6 and (ahead > 0.0 or speed > BACKING_MPS):
             most = limit[TURN] * dt_s * min(speed / FACING_MPS, 1.0)
             bound = sine(min(most, MOST_TURN_RAD))
             turn = (ux * vy - uy * vx) / speed
-            if ux * vx + uy * vy < 0.0:
+            if ahead < 0.0:
                 turn = bound if turn >= 0.0 else -bound
             turn = limited(turn, -bound, bound)
             cos = math.sqrt(1.0 - turn * turn)
