@@ -82,23 +82,24 @@ def _turned_rad(window: Window) -> np.ndarray:
 def _turned_wheels(window: Window) -> np.ndarray:
     angle = np.abs(_reported(window, 'front_wheel_angle_rad')) > WHEELS_RAD
     standing = np.abs(window.scene.agents.speed_mps[window.judged]) < STANDING_MPS
-    return _MOTOR[window.label] & standing & angle & (_displacement_m(window) > PULLS_OUT_M)
+    goes = _displacement_m(window) > PULLS_OUT_M
+    return np.asarray(_MOTOR[window.label] & standing & angle & goes)
 
 
 def _signalling(window: Window) -> np.ndarray:
     turn = _turned_rad(window)
     left = (_reported(window, 'turn_left') > 0.5) & (turn > TURN_RAD)
     right = (_reported(window, 'turn_right') > 0.5) & (turn < -TURN_RAD)
-    return _LANE_USER[window.label] & (left | right)
+    return np.asarray(_LANE_USER[window.label] & (left | right))
 
 
 def _on_the_phone(window: Window) -> np.ndarray:
-    return _WALKER[window.label] & (_reported(window, 'phone_in_hand') > 0.5)
+    return np.asarray(_WALKER[window.label] & (_reported(window, 'phone_in_hand') > 0.5))
 
 
 def _braking(window: Window) -> np.ndarray:
     moving = np.abs(window.scene.agents.speed_mps[window.judged]) > 2.0
-    return _LANE_USER[window.label] & moving & (_reported(window, 'brake') > 0.5)
+    return np.asarray(_LANE_USER[window.label] & moving & (_reported(window, 'brake') > 0.5))
 
 
 def _before_red(window: Window) -> np.ndarray:
@@ -122,7 +123,7 @@ def _before_red(window: Window) -> np.ndarray:
             across = points[-1] - points[0]
             squarely = np.abs(heading @ across) < 0.5 * float(np.hypot(*across))
             found |= (ahead > 2.0) & (ahead < NEAR_STOP_LINE_M) & (side < half) & squarely
-    return _LANE_USER[window.label] & found & (agents.speed_mps[rows] > 2.0)
+    return np.asarray(_LANE_USER[window.label] & found & (agents.speed_mps[rows] > 2.0))
 
 
 def _hide(*attributes: str) -> Change:
