@@ -38,6 +38,7 @@ from prediction_node.observation.parameters import (
     SourceParameters,
 )
 from prediction_node.scene.parameters import SceneParameters
+from prediction_node.scorecard.parameters import ScorecardParameters
 
 NODE_NAME = 'prediction'
 
@@ -119,6 +120,7 @@ class Config:
     cycle: CycleParameters = field(default_factory=CycleParameters)
     engine: EngineParameters = field(default_factory=EngineParameters)
     conditioned: ConditionedParameters = field(default_factory=ConditionedParameters)
+    scorecard: ScorecardParameters = field(default_factory=ScorecardParameters)
     map: MapParameters = field(default_factory=MapParameters)
     observation: ObservationParameters = field(default_factory=ObservationParameters)
     fusion: FusionParameters = field(default_factory=FusionParameters)

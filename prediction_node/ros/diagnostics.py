@@ -12,13 +12,14 @@ from prediction_node.observation.health import InputHealth, State
 from prediction_node.pipeline import LOST, NOMINAL, Pipeline, Release
 from prediction_node.ros.boundary import ErrorBoundary
 from prediction_node.ros.statistics import CycleStatistics
+from prediction_node.scorecard.scorecard import Scorecard
 
 _OK, _WARN, _ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
 
 class Diagnostics:
-    """Publishes one status for the cycle, one per source, one for the map, and one for the
-    planner's requests once there are any.
+    """Publishes one status for the cycle, one per source, one for the map, one for the planner's
+    requests once there are any, and one for the node's score of itself.
     """
 
     def __init__(self, node: Node) -> None:
@@ -35,6 +36,7 @@ class Diagnostics:
         pipeline: Pipeline,
         statistics: CycleStatistics,
         boundary: ErrorBoundary,
+        scorecard: Scorecard | None = None,
     ) -> None:
         statuses = [_cycle(release, pipeline, statistics, boundary)]
         health = release.health
@@ -44,6 +46,8 @@ class Diagnostics:
         statuses.append(_map(pipeline))
         if pipeline.desk.requests:
             statuses.append(_conditional(pipeline.desk))
+        if scorecard is not None:
+            statuses.append(_scorecard(scorecard))
         self._publish(statuses)
 
     def _publish(self, statuses: list[DiagnosticStatus]) -> None:
@@ -146,3 +150,22 @@ def _conditional(desk: Desk) -> DiagnosticStatus:
         return _status('conditional', _OK, 'ok', values)
     text = f'{desk.newest_refused} of the newest refused: {desk.last_refusal}'
     return _status('conditional', _WARN, text, values)
+
+
+def _scorecard(scorecard: Scorecard) -> DiagnosticStatus:
+    """Means by class and horizon, e.g. `car.3s.fde_m`; always OK: figures judge nothing."""
+    values: dict[str, Any] = {'scored': scorecard.predictions.total}
+    named = {'all': scorecard.predictions.overall(), **scorecard.predictions.figures()}
+    for prefix, figures in (*named.items(), ('conditional', scorecard.conditional.overall())):
+        for horizon, cell in figures.items():
+            values |= {f'{prefix}.{horizon}.{name}': value for name, value in cell.items()}
+    three = named['all'].get('3s')
+    text = (
+        'nothing scored yet'
+        if three is None
+        else (
+            f'{three["fde_m"]:.2f} m off after 3 s, constant velocity '
+            f'{three["constant_velocity_fde_m"]:.2f} m'
+        )
+    )
+    return _status('scorecard', _OK, text, values)

@@ -43,6 +43,8 @@ from prediction_node.ros.catch_up import take_what_waits
 from prediction_node.ros.diagnostics import Diagnostics
 from prediction_node.ros.map_loader import MapLoader
 from prediction_node.ros.outputs import Outputs
+from prediction_node.ros.questions import answer_in_time, questions_understood
+from prediction_node.ros.self_assessment import SelfAssessment
 from prediction_node.ros.simulated_clock import SimulatedClock
 from prediction_node.ros.statistics import CycleStatistics
 from prediction_node.ros.transitions import answer_impossible_ones
@@ -52,7 +54,6 @@ _SHOWN_WARNINGS = 10
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 _DIAGNOSTICS_PERIOD_NS = 500_000_000
 _WATCH_PERIOD_S = 0.025  # who falls silent between two releases is named before the next
-_LONGEST_WAIT_MS = 80.0  # an answer that takes longer than this makes its release late, and is told
 _STALL_NS = 50_000_000  # a timer this late: messages wait as well
 
 
@@ -74,6 +75,7 @@ class PredictionNode(LifecycleNode):
         self._config: Config | None = None
         self._pipeline: Pipeline | None = None
         self._outputs: Outputs | None = None
+        self._assessment: SelfAssessment | None = None
         self._schedule: ReleaseSchedule | None = None
         self._subscribed: list[Any] = []
         self._timer: Any = None
@@ -99,9 +101,12 @@ class PredictionNode(LifecycleNode):
             lane_map = self._load_map(config)
             classes = [quality.message_class(i.type) for i in inputs(config)]
             pipeline = Pipeline(config, lane_map)
-            answers = self._can_answer(pipeline)
+            answers = questions_understood(self, pipeline)
             self._rehearse(pipeline)
             self._outputs = Outputs(self, config, answers=answers)
+            if config.scorecard.enabled:
+                simulated = self._simulated is not None
+                self._assessment = SelfAssessment(self, config, simulated=simulated)
         except (PredictionNodeError, ImportError) as error:
             self._release_all()
             self.get_logger().error(f'configure failed: {error}')
@@ -134,15 +139,6 @@ class PredictionNode(LifecycleNode):
         gc.collect()
         gc.freeze()  # what configure made stays: the collector need not walk it in every cycle
         return _SUCCESS
-
-    def _can_answer(self, pipeline: Pipeline) -> bool:
-        """Whether the messages for questions of a planner are installed; tells their layout."""
-        try:
-            pipeline.desk.turn_indicators = quality.has_turn_indicators()
-        except ImportError as error:
-            self.get_logger().warning(f'candidate trajectories get no answers: {error}')
-            return False
-        return True
 
     def _rehearse(self, pipeline: Pipeline) -> None:
         start_ns, before = time.monotonic_ns(), compilations()
@@ -217,6 +213,9 @@ class PredictionNode(LifecycleNode):
         self._subscribed.clear()
         if self._outputs is not None:
             self._outputs.destroy()
+        if self._assessment is not None:
+            self._assessment.destroy()
+        self._assessment = None
         self._outputs = self._pipeline = self._schedule = self._config = None
         gc.unfreeze()
 
@@ -257,7 +256,10 @@ class PredictionNode(LifecycleNode):
     def _receiver(self, name: str) -> Callable[[bytes], None]:
         def receive(data: bytes) -> None:
             if self._pipeline is not None:
-                self._pipeline.receive(name, data, self._now_ns())
+                now_ns = self._now_ns()
+                self._pipeline.receive(name, data, now_ns)
+                if self._assessment is not None:
+                    self._assessment.witness.hear(name, data, now_ns)
                 if name == ODOMETRY and self._schedule is None and self._active:
                     self._schedule = ReleaseSchedule(first_aligned_ns(self._now_ns()))
 
@@ -267,6 +269,8 @@ class PredictionNode(LifecycleNode):
         # Reading a city takes seconds: another process does it, the cycle picks it up when it is
         # there.
         assert self._config is not None
+        if self._assessment is not None:
+            self._assessment.witness.hear(VECTOR_MAP, data, self._now_ns())
         self._map_loader.start(data, self._config.map, self._config.kinematic)
 
     def _on_candidates(self, data: bytes) -> None:
@@ -279,15 +283,12 @@ class PredictionNode(LifecycleNode):
         pipeline, outputs, schedule = self._pipeline, self._outputs, self._schedule
         if not self._active or pipeline is None or outputs is None or not pipeline.desk.ready:
             return
-        start_ns = time.monotonic_ns()
+        next_ns = None
         if self._simulated is None and schedule is not None:
-            left_ms = (schedule.next_ns - start_ns) / 1e6
-            if left_ms < min(pipeline.desk.took_ms, _LONGEST_WAIT_MS):
-                return
-        answers = pipeline.answer_candidates()
-        if answers is not None:
-            outputs.publish_answers(answers)
-            pipeline.desk.took_ms = (time.monotonic_ns() - start_ns) / 1e6
+            next_ns = schedule.next_ns
+        answers = answer_in_time(pipeline, outputs, next_ns)
+        if answers is not None and self._assessment is not None:
+            self._assessment.see_answers(answers)
 
     def _now_ns(self) -> int:
         return time.monotonic_ns() if self._simulated is None else self._simulated.now_ns()
@@ -328,6 +329,8 @@ class PredictionNode(LifecycleNode):
         self._pipeline.fit_to_budget(response_ns / 1e6, len(release.prediction.agents))
         self._outputs.publish_debug(release, processing_ns / 1e6, response_ns / 1e6)
         self._report(release)
+        if self._assessment is not None:
+            self._assessment.see(release)
         self._answer_candidates()  # who asked too late to be answered before
 
     def _take_map(self) -> None:
@@ -364,7 +367,7 @@ class PredictionNode(LifecycleNode):
             or now_ns - self._last_diagnostics_ns >= _DIAGNOSTICS_PERIOD_NS
         ):
             self._last_state, self._last_diagnostics_ns = state, now_ns
-            self._diagnostics.publish(release, self._pipeline, self._statistics, self._boundary)
+            self._publish_diagnostics(release)
         self._last_release = release
         self._told_silent = self._pipeline.silent_inputs(release.release_ns)
 
@@ -378,4 +381,11 @@ class PredictionNode(LifecycleNode):
             return
         self._told_silent = silent
         known = dataclasses.replace(release, health=pipeline.health(now_ns))
-        self._diagnostics.publish(known, pipeline, self._statistics, self._boundary)
+        self._publish_diagnostics(known)
+
+    def _publish_diagnostics(self, release: Release) -> None:
+        assert self._pipeline is not None
+        scorecard = None if self._assessment is None else self._assessment.witness.scorecard
+        self._diagnostics.publish(
+            release, self._pipeline, self._statistics, self._boundary, scorecard
+        )

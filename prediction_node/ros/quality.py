@@ -36,9 +36,18 @@ def message_class(type_name: str) -> Any:
 
     Raises ImportError naming the package that is not installed.
     """
+    return _class_of(type_name, 'msg')
+
+
+def service_class(type_name: str) -> Any:
+    """The Python class of 'package/srv/Name'. Raises ImportError as `message_class` does."""
+    return _class_of(type_name, 'srv')
+
+
+def _class_of(type_name: str, kind: str) -> Any:
     package, name = type_name.split('/')[0], type_name.split('/')[-1]
     try:
-        return getattr(importlib.import_module(f'{package}.msg'), name)
+        return getattr(importlib.import_module(f'{package}.{kind}'), name)
     except ModuleNotFoundError:
         raise ImportError(
             f'message package {package} is not installed (needed for {type_name}); install it with '

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from prediction_node import cdr
+from prediction_node.bags.reader import BagReader
 from prediction_node.domain.message_arrays import CandidateTrajectoriesArrays, TrajectoryArrays
 from prediction_node.resources import share_path
 
@@ -102,3 +105,45 @@ def test_candidates_are_answered_in_their_cycle_and_bad_ones_refused(
     )
     assert node.child.poll() is None
     assert 'Traceback' not in node.output, node.output
+
+
+def test_the_node_scores_itself_and_saves_its_worst_moments(
+    listener: Any, start_node: Callable[..., Any], play: Callable[..., Any], tmp_path: Path
+) -> None:
+    from std_srvs.srv import Trigger
+
+    texts = listener.hear('/prediction/debug/scorecard', 'std_msgs/msg/String', raw=False)
+    diagnostics = listener.hear('/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', raw=False)
+    node = start_node(
+        map__path=MAP, scorecard__folder=str(tmp_path / 'worst'), scorecard__lead_s=1.0
+    )
+    play('--loops', '1')
+    listener.until(lambda: bool(texts) and json.loads(texts[-1].data)['scored'] > 300, 60, 'scores')
+    figures = json.loads(texts[-1].data)
+    assert figures['classes']['car']['1s']['fde_m'] < 5.0
+
+    def status() -> Any:
+        named = [s for a in diagnostics for s in a.status if s.name == 'prediction: scorecard']
+        return named[-1] if named else None
+
+    listener.until(
+        lambda: (
+            status() is not None and any(pair.key == 'car.1s.fde_m' for pair in status().values)
+        ),
+        10,
+        'the figures in diagnostics',
+    )
+    listener.until(
+        lambda: bool(json.loads(texts[-1].data)['worst_moments']), 60, 'a moment with its future'
+    )
+    reply = listener.call(Trigger, '/prediction/save_worst_moments', Trigger.Request())
+    assert reply.success, reply.message
+    assert str(tmp_path / 'worst') in reply.message
+    listener.until(
+        lambda: bool(list((tmp_path / 'worst').glob('moment_*/metadata.yaml'))), 30, 'a bag'
+    )
+    assert 'Traceback' not in node.output, node.output
+    folder = next((tmp_path / 'worst').glob('moment_*'))
+    with BagReader(folder) as bag:
+        topics = {message.topic for message in bag.messages()}
+    assert {'/localization/odometry', '/perception/lidar/tracks'} <= topics

@@ -1,0 +1,1 @@
+"""The node knows itself: what it predicted some seconds ago against what it sees now."""
