@@ -21,8 +21,8 @@ LAYERS: Mapping[str, frozenset[str]] = {
     'places': frozenset({'compiled', 'resources'}),
     # Each does one thing to values and knows of no other.
     'stages': frozenset(
-        {'allocator', 'bags', 'cdr', 'fusion', 'inference', 'lanelet', 'markers', 'middleware'}
-        | {'network', 'observation', 'output', 'priority', 'raster', 'scene'}
+        {'allocator', 'bags', 'cdr', 'crowds', 'fusion', 'inference', 'lanelet', 'markers'}
+        | {'middleware', 'network', 'observation', 'output', 'priority', 'raster', 'scene'}
         | {'schedule', 'simulation', 'tensors'}
     ),
     # Joins stages.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from prediction_node.crowds.arrays import encode_crowd, encode_labels
-from prediction_node.crowds.files import SCENES, STEP_S, read_crowd, split_files
+from prediction_node.crowds.files import SCENES, STEP_S, fold_digest, read_crowd, split_files
 from prediction_node.crowds.windows import OBSERVED, PREDICTED, CrowdWindow, windows
 from prediction_node.domain.errors import ParameterError
 from prediction_node.domain.parameter import check, parameter
@@ -117,14 +116,11 @@ def open_data(options: Mapping[str, Any], sizes: Sizes) -> TrainingData:
     chosen = CrowdOptions(**options)
     _check_sizes(sizes)
     folder = Path(chosen.folder)
-    digest = hashlib.sha256()
     found: dict[str, list[CrowdWindow]] = {}
     for split in ('train', 'val'):
         found[split] = []
         for path in split_files(folder, chosen.scene, split):
-            crowd = read_crowd(path)
-            digest.update(f'{split}/{path.name}:'.encode() + path.read_bytes())
-            found[split] += windows(crowd)
+            found[split] += windows(read_crowd(path))
     recordings = [window.recording for window in found['train']]
     people = {split: sum(w.judged for w in found[split]) for split in found}
     return TrainingData(
@@ -132,7 +128,7 @@ def open_data(options: Mapping[str, Any], sizes: Sizes) -> TrainingData:
         validation=CrowdExamples(found['val'], sizes, chosen),
         train_recording=recordings,
         sizes=sizes,
-        digest=digest.hexdigest(),
+        digest=fold_digest(folder, chosen.scene),
         sources={
             f'ETH/UCY without {chosen.scene}': {
                 'recordings': sorted(set(recordings)),
