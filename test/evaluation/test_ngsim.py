@@ -20,9 +20,16 @@ from prediction_node.domain.lights import LightStates
 from prediction_node.domain.recording import Recording
 from prediction_node.evaluation.bootstrap import relative_gain
 from prediction_node.evaluation.causal import observed_agents, unbroken_steps
-from prediction_node.evaluation.engines import CONSTANT_VELOCITY, EngineSpec, Same
+from prediction_node.evaluation.engines import (
+    CONSTANT_VELOCITY,
+    KINEMATIC,
+    EngineSpec,
+    Folded,
+    Same,
+)
 from prediction_node.evaluation.ngsim import evaluate_ngsim, split_groups
 from prediction_node.evaluation.windows import windows
+from prediction_node.learning.folds import Fold
 
 STEP_NS = 100_000_000
 
@@ -140,6 +147,43 @@ def test_the_folder_of_the_collection_will_do_as_well(tmp_path: Path) -> None:
     broken.write_text('not xml')
     with pytest.raises(DataError, match=r'broken\.xml'):
         evaluate_ngsim(tmp_path, Same(EngineSpec(CONSTANT_VELOCITY)))
+
+
+def test_cross_validation_asks_of_each_group_the_model_that_never_saw_it(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    names = ('USA_Lanker-2_4_T-1', 'USA_Lanker-2_10_T-1')
+    (tmp_path / 'Lankershim').mkdir()
+    for name in names:
+        source = shared_data / 'ngsim_commonroad' / 'Lankershim' / f'{name}.xml'
+        shutil.copy(source, tmp_path / 'Lankershim')
+    steady, hidden = EngineSpec(CONSTANT_VELOCITY), EngineSpec(CONSTANT_VELOCITY, mask='lights')
+    folds = (Fold(0, 2, names[:1]), Fold(1, 2, names[1:]))
+    whole = evaluate_ngsim(tmp_path, Same(steady))
+    made = evaluate_ngsim(tmp_path, Folded(folds, (steady, hidden)))
+    assert made['cross_validation'] == [[names[0]], [names[1]]]
+    assert whole['cross_validation'] is None
+    # Constant velocity does not look at lights: its figures are the same in both folds.
+    assert made['datasets'] == whole['datasets']
+    with pytest.raises(DataError, match='0 folds hold out'):
+        evaluate_ngsim(tmp_path, Folded((Fold(0, 2, names[:1]), Fold(1, 2, ('x',))), (steady,) * 2))
+
+
+def test_gains_over_both_baselines_are_of_the_same_windows(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / 'US101').mkdir()
+    shutil.copy(
+        shared_data / 'ngsim_commonroad' / 'US101' / 'USA_US101-23_1_T-1.xml', tmp_path / 'US101'
+    )
+    masked = EngineSpec(KINEMATIC, mask='map', title='kinematic')
+    result = evaluate_ngsim(tmp_path, Same(masked))
+    figures = result['datasets']['US101']['all_groups']
+    for baseline in result['baselines']:
+        cell, base = figures['kinematic']['moving']['5s'], figures[baseline]['moving']['5s']
+        assert cell['windows'] == base['windows'] > 10
+        gain = figures['gain_over'][baseline]['5s']['fde']['value']
+        assert gain == pytest.approx(1.0 - cell['fde'] / base['fde'])
 
 
 def test_the_command_writes_figures_that_show_the_gain(

@@ -5,11 +5,14 @@ else.
 from __future__ import annotations
 
 import dataclasses
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from prediction_node import cli
 from prediction_node.domain.kinds import ATTRIBUTE_COUNT, ATTRIBUTE_INDEX, CLASS_COUNT, ObjectClass
 from prediction_node.domain.lane_map import LaneMap
 from prediction_node.domain.lights import LightColour, LightStates
@@ -223,3 +226,19 @@ def test_a_mask_hides_one_thing_and_the_answer_names_the_agents_as_seen(
     assert found.agents is scene.agents
     with pytest.raises(KeyError):
         Masked(ConstantVelocityEngine(), 'gravity')
+
+
+def test_the_command_tells_what_inputs_and_signs_are_worth(
+    small_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / 'ablations.json'
+    arguments = ['evaluate', 'ablations', '--data', str(small_store), '--limit', '3']
+    assert cli.main([*arguments, '--json', str(file)]) == 0
+    assert 'kinematic without map' in capsys.readouterr().out
+    result = json.loads(file.read_text())
+    assert result['arms'] == ['kinematic', *(f'kinematic without {name}' for name in MASKS)]
+    assert set(result['hidden']['all_classes']['gain_over']) == set(result['arms'][1:])
+    # Nobody on open ground gives a sign.
+    assert {sign['agents'] for sign in result['signs']['kinematic'].values()} == {0}
+    assert cli.main([*arguments, '--arm', 'nameless']) == 2
+    assert 'NAME=DIR' in capsys.readouterr().err
