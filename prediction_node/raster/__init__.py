@@ -1,6 +1,8 @@
 """The scene as two small pictures of many channels, drawn alike in training and on the road."""
 
+from prediction_node.raster.montage import montage
 from prediction_node.raster.parameters import RasterParameters
 from prediction_node.raster.rasterizer import Raster, Rasterizer
+from prediction_node.raster.warm_up import warm_up
 
-__all__ = ['Raster', 'RasterParameters', 'Rasterizer']
+__all__ = ['Raster', 'RasterParameters', 'Rasterizer', 'montage', 'warm_up']

@@ -60,16 +60,16 @@ class Bodies:
             past=np.empty(n, np.int64),
         )
         _describe(
-            _table(agents.position_m),
-            _table(agents.yaw_rad),
-            _table(agents.velocity_mps),
-            _table(agents.covariance),
-            _table(agents.size_m),
-            _table(agents.class_probabilities),
-            _table(agents.existence),
-            _table(agents.attributes),
+            as_table(agents.position_m),
+            as_table(agents.yaw_rad),
+            as_table(agents.velocity_mps),
+            as_table(agents.covariance),
+            as_table(agents.size_m),
+            as_table(agents.class_probabilities),
+            as_table(agents.existence),
+            as_table(agents.attributes),
             np.ascontiguousarray(agents.has_attribute),
-            _table(agents.modality_age_s),
+            as_table(agents.modality_age_s),
             origin,
             FRONT_WHEEL_ANGLE,
             _CLASS_COLUMN,
@@ -85,7 +85,7 @@ class Bodies:
         return bodies
 
 
-def _table(values: np.ndarray) -> np.ndarray:
+def as_table(values: np.ndarray) -> np.ndarray:
     """`values` as kernels take them: float64, C-contiguous, writeable."""
     values = np.ascontiguousarray(values, np.float64)
     return values if values.flags.writeable else values.copy()

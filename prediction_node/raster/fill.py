@@ -20,6 +20,8 @@ _FADED_AFTER = 6.5  # pieces
 _MIN_MOVE_M = 0.1
 # Sums of an agent's values: seven classes, then what it covers, then everything else.
 _CLASSES = 7
+# A polygon with a point this many cells away, or with one that is no number, is not drawn.
+_ANYWHERE = 1e9
 # Where agents cover less than 16/255 of a cell, their values fade out.
 _FULL_VALUE = 16
 
@@ -69,7 +71,7 @@ def cover(
 
     points (P, 2) row, column in either sense of turning; scratch (rows, columns + 1) float64, its
     content is overwritten. Returns the window first row, last row, first column, last column
-    (exclusive) whose cells of `scratch` then hold shares in [0, 1]; all zero where nothing is.
+    (exclusive) whose cells of `scratch` then hold shares in [0, 1]; all zero: nothing is drawn.
 
     Each edge covers what lies to its right, counted up or down with its direction; of a closed
     polygon the inside remains. Areas of trapezoids are exact, so shares of neighbours add up.
@@ -77,6 +79,8 @@ def cover(
     rows, columns = scratch.shape[0], scratch.shape[1] - 1
     top, left, bottom, right = math.inf, math.inf, -math.inf, -math.inf
     for i in range(first, last):
+        if not (abs(points[i, 0]) < _ANYWHERE and abs(points[i, 1]) < _ANYWHERE):
+            return 0, 0, 0, 0
         top, bottom = min(top, points[i, 0]), max(bottom, points[i, 0])
         left, right = min(left, points[i, 1]), max(right, points[i, 1])
     if not (bottom > 0.0 and top < rows and right > 0.0 and left < columns):
@@ -191,18 +195,13 @@ def paint_marks(
     y, cosine and sine of the view's pose in the frame of the points.
     """
     half = 0.5 * picture.shape[0]
-    reach_m = 1.5 * half * cell_m
     for m in range(len(rows)):
         first, last = offsets[rows[m]], offsets[rows[m] + 1]
-        near = False
         for k in range(last - first):
             dx, dy = points_m[first + k, 0] - origin[0], points_m[first + k, 1] - origin[1]
             x = origin[2] * dx + origin[3] * dy
             y = origin[2] * dy - origin[3] * dx
-            near = near or (abs(x) < reach_m and abs(y) < reach_m)
             local[k, 0], local[k, 1] = half - x / cell_m, half - y / cell_m
-        if not near:
-            continue
         r0, r1, c0, c1 = cover(local, 0, last - first, scratch)
         for r in range(r0, r1):
             for c in range(c0, c1):

@@ -12,7 +12,14 @@ from prediction_node.domain.frames import Transform
 from prediction_node.domain.lane_map import LaneMap
 from prediction_node.domain.scene import Scene
 from prediction_node.raster import fill
-from prediction_node.raster.bodies import CLASS_CHANNEL, CLASSES, VALUE_CHANNEL, VALUES, Bodies
+from prediction_node.raster.bodies import (
+    CLASS_CHANNEL,
+    CLASSES,
+    VALUE_CHANNEL,
+    VALUES,
+    Bodies,
+    as_table,
+)
 from prediction_node.raster.lamps import Lamps, Lit
 from prediction_node.raster.manifest import CELLS, CHANNELS, FAR_CELL_M, INDEX, NEAR_CELL_M
 from prediction_node.raster.parameters import RasterParameters
@@ -207,9 +214,9 @@ class Rasterizer:
             pasts.append((scene.ego_history, width_m, np.array([_PAST_EGO])))
         for history, width_m, channels in pasts:
             fill.paint_pasts(
-                history.position_m,
-                history.yaw_rad,
-                history.valid,
+                as_table(history.position_m),
+                as_table(history.yaw_rad),
+                np.ascontiguousarray(history.valid),
                 width_m,
                 channels,
                 origin,
