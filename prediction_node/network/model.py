@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from prediction_node.domain.tensors import STATE_NAMES
+from prediction_node.domain.tensors import STATE_NAMES, encoder_inputs
 from prediction_node.network.config import REACTION_HEADS, NetworkConfig
 from prediction_node.network.graph import Graph
 from prediction_node.network.knots import Curves
@@ -86,6 +86,13 @@ class Encoder(nn.Module):
                 **self._whereabouts(base, encoded, pose[:, 1:]),
             }
         return encoded
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Those of ENCODER_INPUTS that it reads."""
+        names = encoder_inputs(self.config.sizes)
+        refines = self.config.use_proposals
+        return tuple(name for name in names if refines or not name.startswith('proposal'))
 
     def _base(self, batch: Batch) -> Base:
         if self.config.use_proposals:

@@ -1,0 +1,113 @@
+"""A network in ONNX Runtime: the vehicle's engine where there is no GPU."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from prediction_node.domain.model_folder import DECODER, ENCODER, ModelError, ModelFolder
+from prediction_node.domain.tensors import (
+    DECODER_INPUTS,
+    OUTPUTS,
+    Arrays,
+    Sizes,
+    check_arrays,
+    encoder_inputs,
+)
+
+THREADS = 2
+PROVIDER = 'CPUExecutionProvider'
+
+
+class OnnxModel:
+    """Implements inference.model.Model. The numbers of agents and map nodes are pinned when it is
+    made; calls from several threads must not overlap.
+    """
+
+    def __init__(
+        self,
+        folder: ModelFolder,
+        *,
+        agents: int | None = None,
+        map_nodes: int | None = None,
+        threads: int = THREADS,
+        spin: bool = True,
+    ) -> None:
+        """`agents` and `map_nodes`: other sizes than the model was trained with. `spin`: threads
+        wait for work awake, which is faster and costs the core. Raises ModelError.
+        """
+        trained = folder.sizes
+        self.sizes: Sizes = dataclasses.replace(
+            trained,
+            agents=trained.agents if agents is None else agents,
+            map_nodes=map_nodes
+            if map_nodes is not None and trained.map_nodes
+            else trained.map_nodes,
+        )
+        options = _options(self.sizes, threads, spin)
+        self._encoder = _open(folder, ENCODER, options)
+        self._decoder = _open(folder, DECODER, options)
+        self._names = folder.encoded
+        inputs = encoder_inputs(self.sizes)
+        asked = [each.name for each in self._encoder.get_inputs()]
+        unknown = sorted(set(asked) - set(inputs))
+        if unknown:
+            raise ModelError(f'{folder.path / ENCODER}: input {unknown[0]} is not in the contract')
+        self._inputs = {name: inputs[name] for name in asked}
+        self._reads_plan = 'plan' in {each.name for each in self._decoder.get_inputs()}
+
+    def encode(self, arrays: Arrays) -> tuple[Any, ...]:
+        """What the encoder makes of a scene, in its own memory."""
+        check_arrays(arrays, self._inputs, self.sizes)
+        binding = self._encoder.io_binding()
+        for name in self._inputs:
+            binding.bind_cpu_input(name, np.ascontiguousarray(arrays[name]))
+        for name in self._names:
+            binding.bind_output(name)
+        self._encoder.run_with_iobinding(binding)
+        return tuple(binding.get_outputs())
+
+    def decode(
+        self, encoded: tuple[Any, ...], plan: np.ndarray, plan_valid: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """OUTPUTS for (C, K, 5), (C, K); a network that reads no plan answers once (C = 1)."""
+        binding = self._decoder.io_binding()
+        for name, value in zip(self._names, encoded, strict=True):
+            binding.bind_ortvalue_input(name, value)
+        if self._reads_plan:
+            asked = {'plan': plan, 'plan_valid': plan_valid}
+            sizes = dataclasses.replace(self.sizes, candidates=len(plan))
+            check_arrays(asked, DECODER_INPUTS, sizes)
+            for name, array in asked.items():
+                binding.bind_cpu_input(name, np.ascontiguousarray(array))
+        for name in OUTPUTS:
+            binding.bind_output(name)
+        self._decoder.run_with_iobinding(binding)
+        return dict(zip(OUTPUTS, (value.numpy() for value in binding.get_outputs()), strict=True))
+
+
+def _options(sizes: Sizes, threads: int, spin: bool) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = 3
+    options.add_session_config_entry('session.intra_op.allow_spinning', '1' if spin else '0')
+    # Numbers too small for float32's normal range would be slow, and mean nothing here.
+    options.add_session_config_entry('session.set_denormal_as_zero', '1')
+    options.add_free_dimension_override_by_name('agents', sizes.agents)
+    options.add_free_dimension_override_by_name('agents + 1', sizes.agents + 1)
+    options.add_free_dimension_override_by_name('map_nodes', sizes.map_nodes)
+    return options
+
+
+def _open(folder: ModelFolder, name: str, options: Any) -> Any:
+    path = folder.file(name)
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=[PROVIDER])
+    # ONNX Runtime raises classes of its own for every kind of bad file, all of this one.
+    except Exception as error:
+        reason = ' '.join(str(error).split())
+        raise ModelError(f'{path}: ONNX Runtime refuses it: {reason:.300}') from error

@@ -1,0 +1,227 @@
+"""From a trained network to a model folder: two ONNX files, weights and a description.
+
+Agents, map nodes and candidates stay symbolic under the names `agents`, `agents + 1`, `map_nodes`
+and `candidates`, so that one file serves scenes of any size; engines pin them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+
+from prediction_node.domain.model_folder import (
+    DECODER,
+    ENCODER,
+    WEIGHTS,
+    ModelError,
+    ModelFolder,
+    write_description,
+)
+from prediction_node.domain.tensors import DECODER_INPUTS, OUTPUTS, VERSION, Sizes, encoder_inputs
+from prediction_node.network.config import NetworkConfig
+from prediction_node.network.model import Decoder, Encoder, Network
+
+OPSET = 18  # ONNX Runtime 1.14 and TensorRT 10 and later know all of it
+# Of the example that is traced: no two alike, none one, so that no axis passes for another.
+TRACED = {'agents': 5, 'map_nodes': 7, 'candidates': 3}
+
+
+def export(network: Network, folder: Path, meta: Mapping[str, Any]) -> None:
+    """Write encoder.onnx, decoder.onnx, weights.safetensors and model.json. `meta` as in
+    `domain.model_folder.write_description`.
+    """
+    config = network.config
+    folder.mkdir(parents=True, exist_ok=True)
+    modes = {module: module.training for module in network.modules()}
+    network.eval()
+    try:
+        with torch.no_grad():
+            encoded = _export_encoder(network.encoder, config, folder / ENCODER)
+            if config.use_plan:
+                _export_decoder(network.decoder, config, encoded, folder / DECODER)
+            else:
+                _export_plain_decoder(network.decoder, encoded, folder / DECODER)
+    finally:
+        for module, training in modes.items():
+            module.training = training
+    for name in (ENCODER, DECODER):
+        _label(folder / name, meta)
+    save_weights(network, folder / WEIGHTS)
+    write_description(folder, config.as_dict(), tuple(encoded), meta)
+
+
+def save_weights(network: Network, path: Path) -> None:
+    """All parameters as safetensors, the configuration in the metadata."""
+    tensors = {name: t.detach().cpu().contiguous() for name, t in network.state_dict().items()}
+    metadata = {'network': json.dumps(network.config.as_dict())}
+    safetensors.torch.save_file(tensors, path, metadata=metadata)
+
+
+def load(folder: Path) -> Network:
+    """The network of a model folder, ready to answer. Raises ModelError naming what is wrong."""
+    described = ModelFolder.read(folder)
+    path = described.file(WEIGHTS)
+    network = Network(NetworkConfig.from_dict(described.network))
+    try:
+        network.load_state_dict(safetensors.torch.load_file(path))
+    except (RuntimeError, safetensors.SafetensorError) as error:
+        reason = ' '.join(str(error).split())
+        raise ModelError(f'{path}: weights of another network: {reason:.300}') from error
+    network.eval()
+    return network
+
+
+class _EncoderFile(nn.Module):
+    """Arrays of the contract, without a leading axis, to a tuple."""
+
+    def __init__(self, encoder: Encoder, names: Sequence[str]) -> None:
+        super().__init__()
+        self.encoder, self.names = encoder, names
+
+    def forward(self, *arrays: Tensor) -> tuple[Tensor, ...]:
+        batch = {name: array[None] for name, array in zip(self.names, arrays, strict=True)}
+        return tuple(self.encoder(batch).values())
+
+
+class _DecoderFile(nn.Module):
+    """What the encoder made, then plans if there are any, to a tuple."""
+
+    def __init__(self, decoder: Decoder, names: Sequence[str]) -> None:
+        super().__init__()
+        self.decoder, self.names = decoder, names
+
+    def forward(self, *arrays: Tensor) -> tuple[Tensor, ...]:
+        encoded = dict(zip(self.names, arrays, strict=False))
+        plan, plan_valid = arrays[len(self.names) :] or (None, None)
+        return tuple(self.decoder(encoded, plan, plan_valid).values())
+
+
+def _export_encoder(encoder: Encoder, config: NetworkConfig, path: Path) -> dict[str, Tensor]:
+    """Writes the file; returns what it makes of the example."""
+    free = {axis: size for axis, size in TRACED.items() if getattr(config.sizes, axis)}
+    sizes = Sizes(**{**config.as_dict()['sizes'], **free})
+    agents = Dim('agents', min=2, max=4096)
+    axes = {'agents': agents, 'actors': agents + 1, 'map_nodes': Dim('map_nodes', min=2, max=65536)}
+    arrays, dynamic = [], []
+    names = encoder.inputs
+    for name in names:
+        tensor = encoder_inputs(sizes)[name]
+        arrays.append(torch.from_numpy(np.zeros(tensor.shape(sizes), tensor.dtype)))
+        dynamic.append(
+            {
+                i: axes[axis]
+                for i, axis in enumerate(tensor.axes)
+                if isinstance(axis, str) and axis in axes
+            }
+        )
+    batch = {name: array[None] for name, array in zip(names, arrays, strict=True)}
+    encoded: dict[str, Tensor] = encoder(batch)
+    module = _EncoderFile(encoder, names)
+    _export(module, arrays, dynamic, names, list(encoded), path)
+    return encoded
+
+
+def _export_decoder(
+    decoder: Decoder, config: NetworkConfig, encoded: dict[str, Tensor], path: Path
+) -> None:
+    plans = []
+    for tensor in DECODER_INPUTS.values():
+        sizes = Sizes(**{**config.as_dict()['sizes'], 'candidates': TRACED['candidates']})
+        plans.append(torch.zeros(tensor.shape(sizes)))
+    candidates = Dim('candidates', min=1, max=1024)
+    dynamic = [*_agents_of(encoded), {0: candidates}, {0: candidates}]
+    names = [*encoded, *DECODER_INPUTS]
+    module = _DecoderFile(decoder, list(encoded))
+    _export(module, [*encoded.values(), *plans], dynamic, names, list(OUTPUTS), path)
+
+
+def _export_plain_decoder(decoder: Decoder, encoded: dict[str, Tensor], path: Path) -> None:
+    """Of a network that reads no plan."""
+    module = _DecoderFile(decoder, list(encoded))
+    dynamic = _agents_of(encoded)
+    _export(module, list(encoded.values()), dynamic, list(encoded), list(OUTPUTS), path)
+
+
+def _agents_of(encoded: dict[str, Tensor]) -> list[dict[int, Any]]:
+    """Which axes of what the encoder made count agents: those as long as the example has them."""
+    agents = Dim('agents', min=2, max=4096)
+    return [
+        {i: agents for i in AGENT_AXES[name] if tensor.shape[i] == TRACED['agents']}
+        for name, tensor in encoded.items()
+    ]
+
+
+# Of what `Encoder` returns.
+AGENT_AXES: Mapping[str, tuple[int, ...]] = {
+    'base': (1,),
+    'log_weight': (1,),
+    'direction': (3,),
+    'raw': (3,),
+    'variance': (2,),
+    'ego': (),
+    'hidden': (3,),
+    'context': (2,),
+    'heed': (2, 3),
+    'at': (3,),
+    'likely_at': (2,),
+}
+
+
+def _export(
+    module: nn.Module,
+    arrays: Sequence[Tensor],
+    dynamic: Sequence[dict[int, Any]],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    path: Path,
+) -> None:
+    # The exporter announces optional parts that it does not find and we do not use.
+    logger = logging.getLogger('torch.onnx')
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            torch.onnx.export(
+                module,
+                tuple(arrays),
+                str(path),
+                input_names=list(inputs),
+                output_names=list(outputs),
+                opset_version=OPSET,
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+                dynamic_shapes=(tuple(dynamic),),
+            )
+    finally:
+        logger.setLevel(level)
+
+
+def _label(path: Path, meta: Mapping[str, Any]) -> None:
+    """The contract's version and the raster's manifest travel inside the file as well."""
+    model = onnx.load(path)
+    labels = {'contract': str(VERSION)}
+    if meta.get('raster_manifest'):
+        labels['raster_manifest'] = str(meta['raster_manifest'])
+    onnx.helper.set_model_props(model, labels)
+    for node in model.graph.node:
+        # Where in the source a node comes from: paths of the machine that exported it.
+        del node.metadata_props[:]
+        node.doc_string = ''
+    del model.graph.metadata_props[:]
+    for value in (*model.graph.input, *model.graph.output, *model.graph.value_info):
+        del value.metadata_props[:]
+    onnx.save(model, path)
