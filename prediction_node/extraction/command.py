@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
     asking = Asking(stride_s=args.stride_s, egos=args.egos, noise=args.noise, seed=args.seed)
     units = with_groups(find_units(args.inputs, args.map))
     console = Console(file=sys.stderr)
-    with claimed(args.out):
+    with _ended_by_sigterm(), claimed(args.out):
         try:
             summary = _extract(args, units, asking, console)
         except KeyboardInterrupt:
@@ -105,6 +108,16 @@ def run(args: argparse.Namespace) -> int:
             raise
     _print(summary, args.out)
     return 1 if summary.failed else 0
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Asked to end, it ends as with Ctrl-C: its processes and half a shard go with it."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _extract(

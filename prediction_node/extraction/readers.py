@@ -16,7 +16,17 @@ from prediction_node.extraction.asking import Asking
 from prediction_node.extraction.groups import PLACE, SPAN
 from prediction_node.extraction.sight import Sight
 from prediction_node.extraction.truth_scenes import samples_of
-from prediction_node.extraction.units import AV2_LOG, BAG, COMMONROAD, SCENE, Unit
+from prediction_node.extraction.units import (
+    AV2_FORECASTING,
+    AV2_LOG,
+    BAG,
+    COMMONROAD,
+    DUT,
+    SCENE,
+    SDD,
+    VRU,
+    Unit,
+)
 from prediction_node.learning.samples.sample import Sample
 from prediction_node.map_source import map_from_file
 
@@ -116,6 +126,43 @@ def _av2_log(unit: Unit, asking: Asking) -> Opened:
     return Opened(recording.name, 'recorded', _each(samples))
 
 
+def _av2_forecasting(unit: Unit, asking: Asking) -> Opened:
+    from prediction_node.importers.av2_forecasting import read_av2_scenario
+
+    recording, lane_map = read_av2_scenario(unit.path)
+    samples = samples_of(recording, lane_map, asking, group=recording.name, origin='recorded')
+    return Opened(recording.name, 'recorded', _each(samples))
+
+
+def _sdd(unit: Unit, asking: Asking) -> Opened:
+    from prediction_node.importers.sdd import read_sdd
+
+    recording = read_sdd(unit.path)
+    samples = samples_of(recording, None, asking, group=recording.name, origin='recorded')
+    return Opened(recording.name, 'recorded', _each(samples))
+
+
+def _dut(unit: Unit, asking: Asking) -> Opened:
+    from prediction_node.importers.dut import read_dut
+
+    recording = read_dut(unit.path)
+    samples = samples_of(recording, None, asking, group=recording.name, origin='recorded')
+    return Opened(recording.name, 'recorded', _each(samples))
+
+
+def _vru(unit: Unit, asking: Asking) -> Opened:
+    from prediction_node.importers.vru import read_vru_folder
+
+    recordings, left_out = read_vru_folder(unit.path)
+    samples = (
+        sample
+        for recording in recordings
+        for sample in samples_of(recording, None, asking, group=VRU, origin='recorded')
+    )
+    # One intersection, and no file says when: whoever waits in one may move in another.
+    return Opened(VRU, 'recorded', _each(samples), {'left_out': left_out})
+
+
 def _each(samples: Iterable[Sample]) -> Callable[[Add], None]:
     def tell(add: Add) -> None:
         for sample in samples:
@@ -129,4 +176,8 @@ _READERS: Mapping[str, Callable[[Unit, Asking], Opened]] = {
     BAG: _bag,
     COMMONROAD: _commonroad,
     AV2_LOG: _av2_log,
+    AV2_FORECASTING: _av2_forecasting,
+    SDD: _sdd,
+    DUT: _dut,
+    VRU: _vru,
 }

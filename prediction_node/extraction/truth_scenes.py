@@ -58,14 +58,16 @@ def samples_of(
     instants = _wanted(recording, asking)
     if not instants:
         return
-    known = _perceive(recording, asking, sight, instants[-1])
+    perceived = _Perceived(recording, asking, sight)
     tracks = Tracks(
         recording.stamp_ns, recording.position_m[..., :2], recording.yaw_rad, recording.valid
     )
     course: _Course | None = None
     for now, ego in _turns(recording, instants, asking):
-        if course is None or course.ego != ego or not course.reaches(now):
-            course = _Course(recording, known, lane_map, config, ego, now)
+        begin = _begin_of_past(recording, now, config)
+        perceived.forget_before(begin)
+        if course is None or course.ego != ego or not begin <= course.next <= now:
+            course = _Course(recording, perceived, lane_map, config, ego, begin)
         scene, rows = course.at(now)
         future, yaw, valid = futures(tracks, rows, scene.stamp_ns)
         if not valid.any():
@@ -116,10 +118,37 @@ def _turns(
             yield now, None
 
 
-def _perceive(recording: Recording, asking: Asking, sight: Sight | None, last: int) -> list[_Known]:
-    """What is known at every instant up to `last`."""
-    distortion = Distortion(asking.generator(recording.name, 2)) if asking.noise else None
-    return [_at(recording, now, sight, distortion) for now in range(last + 1)]
+def _begin_of_past(recording: Recording, now: int, config: Config) -> int:
+    """The first instant that the history of a scene at `now` reaches back to."""
+    past_ns = nanoseconds(config.scene.history_s + config.scene.max_gap_s)
+    return int(np.searchsorted(recording.stamp_ns, int(recording.stamp_ns[now]) - past_ns))
+
+
+class _Perceived:
+    """What is known at every instant, made when first asked for, and soon forgotten: recordings
+    may be long.
+    """
+
+    def __init__(self, recording: Recording, asking: Asking, sight: Sight | None) -> None:
+        self._recording = recording
+        self._sight = sight
+        self._distortion = Distortion(asking.generator(recording.name, 2)) if asking.noise else None
+        self._known: dict[int, _Known] = {}
+        self._next = 0
+
+    def at(self, now: int) -> _Known:
+        """What is known at an instant that is not yet forgotten."""
+        while self._next <= now:
+            self._known[self._next] = _at(
+                self._recording, self._next, self._sight, self._distortion
+            )
+            self._next += 1
+        return self._known[now]
+
+    def forget_before(self, first: int) -> None:
+        """Nobody will ask for instants before this one."""
+        for k in [k for k in self._known if k < first]:
+            del self._known[k]
 
 
 def _at(
@@ -189,40 +218,32 @@ class _Course:
     def __init__(
         self,
         recording: Recording,
-        known: Sequence[_Known],
+        perceived: _Perceived,
         lane_map: LaneMap | None,
         config: Config,
         ego: int | None,
-        now: int,
+        begin: int,
     ) -> None:
-        """`now`: the first instant that is wanted; the course begins as long before as pasts reach
-        back.
-        """
+        """`begin`: the first instant that pasts are made of."""
         self.ego = ego
         self._recording = recording
-        self._known = known
+        self._perceived = perceived
         self._lane_map = lane_map
         self._limit = config.cycle.max_agents
         self._builder = SceneBuilder(config.scene)
-        past_ns = nanoseconds(config.scene.history_s + config.scene.max_gap_s)
-        begin_ns = int(recording.stamp_ns[now]) - past_ns
-        self._next = int(np.searchsorted(recording.stamp_ns, begin_ns))
-
-    def reaches(self, now: int) -> bool:
-        """Is this instant still to come?"""
-        return self._next <= now
+        self.next = begin
 
     def at(self, now: int) -> tuple[Scene, np.ndarray]:
         """The scene at an instant not before the last one asked for, and its agents' rows in the
         recording.
         """
-        while self._next < now:
+        while self.next < now:
             self._step()
         return self._step()
 
     def _step(self) -> tuple[Scene, np.ndarray]:
-        now, known = self._next, self._known[self._next]
-        self._next += 1
+        now, known = self.next, self._perceived.at(self.next)
+        self.next += 1
         is_ego = known.row == (-1 if self.ego is None else self.ego)
         others, rows = known.agents.select(~is_ego), known.row[~is_ego]
         ego = as_ego(known.agents, int(np.argmax(is_ego))) if is_ego.any() else nobody(others)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prediction_node.domain.errors import DataError
+from prediction_node.importers.vru import is_vru_folder
 from prediction_node.learning.samples.writer import file_name
 
 SCENE, BAG, COMMONROAD = 'scene', 'bag', 'commonroad'
@@ -36,6 +37,7 @@ class Unit:
     name: str  # of its files in the store
     map_path: Path | None = None  # of a bag: the map beside it
     group: str | None = None  # None: decided when it is read
+    others: tuple[Path, ...] = ()  # files beside `path` that belong to it
 
     @property
     def content(self) -> str:
@@ -43,6 +45,7 @@ class Unit:
         to be read twice.
         """
         files = sorted(self.path.rglob('*')) if self.path.is_dir() else [self.path]
+        files.extend(self.others)
         if self.map_path is not None:
             files.append(self.map_path)
         digest = hashlib.sha256(self.kind.encode())
@@ -105,7 +108,7 @@ def _kind_of_folder(path: Path) -> str | None:
         return AV2_LOG
     if any(n.startswith('scenario_') and n.endswith('.parquet') for n in names):
         return AV2_FORECASTING
-    return None
+    return VRU if is_vru_folder(path) else None
 
 
 def _unit_of_file(path: Path) -> Unit | None:
@@ -119,11 +122,10 @@ def _unit_of_file(path: Path) -> Unit | None:
     if path.name == 'annotations.txt':
         return Unit(SDD, path, _name_of(path.parent))
     if path.name.endswith(_DUT_ENDINGS):
-        # Vehicles and pedestrians of one clip are two files; one of them may be missing.
-        first = path.with_name(path.name.replace(_DUT_ENDINGS[1], _DUT_ENDINGS[0]))
-        if path.name.endswith(_DUT_ENDINGS[1]) and first.exists():
-            return None
-        return Unit(DUT, path, file_name(path.name[: -len(_DUT_ENDINGS[0])]))
+        # Vehicles and pedestrians of one clip are two files, either of which stands for both.
+        clip = path.name.removesuffix(_DUT_ENDINGS[0]).removesuffix(_DUT_ENDINGS[1])
+        there = [each for e in _DUT_ENDINGS if (each := path.with_name(clip + e)).exists()]
+        return Unit(DUT, there[0], file_name(clip), others=tuple(there[1:]))
     return None
 
 

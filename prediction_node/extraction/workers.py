@@ -12,11 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from prediction_node.extraction.asking import Asking
-from prediction_node.extraction.make import Failed, Outcome, extract
+from prediction_node.extraction.make import Done, Failed, Outcome, extract
 from prediction_node.extraction.units import Unit
 
 TRIES = 2  # of a recording
-Work = tuple[Unit, int]  # and which try it is
 
 
 class LocalWorkers:
@@ -29,47 +28,60 @@ class LocalWorkers:
 
     def outcomes(self, units: Sequence[Unit]) -> Generator[Outcome, None, None]:
         """One outcome per recording, in the order they come; failures have been tried again."""
-        waiting: list[Work] = [(unit, 1) for unit in reversed(units)]
-        while waiting:
-            yield from self._until_broken(waiting)
+        failed: list[Unit] = []
+        suspects: list[Unit] = []  # were in hand when a process died
+        for last, tried in ((False, units), (True, failed)):
+            for unit, outcome in self._pass(list(tried), self._jobs):
+                if outcome is None:
+                    suspects.append(unit)
+                elif isinstance(outcome, Done):
+                    yield outcome
+                elif last:
+                    yield replace(outcome, tries=TRIES)
+                else:
+                    failed.append(unit)
+        for suspect in suspects:  # one at a time, so that it is known whose fault it was
+            for unit, outcome in self._pass([suspect], 1):
+                if isinstance(outcome, Done):
+                    yield outcome
+                else:
+                    died = Failed(unit.name, str(unit.path), 'its process died')
+                    yield replace(outcome or died, tries=TRIES)
 
-    def _until_broken(self, waiting: list[Work]) -> Generator[Outcome, None, None]:
-        """Work until all is done, or until a process has died: then nobody knows whose fault it
-        was, and what was in hand goes back to `waiting`.
-        """
+    def _pass(
+        self, units: Sequence[Unit], jobs: int
+    ) -> Generator[tuple[Unit, Outcome | None], None, None]:
+        """Try each recording once; None: its process died, or another's did and took it along."""
+        waiting = list(reversed(units))
+        while waiting:
+            yield from self._until_broken(waiting, jobs)
+
+    def _until_broken(
+        self, waiting: list[Unit], jobs: int
+    ) -> Generator[tuple[Unit, Outcome | None], None, None]:
         # Spawned, not forked: no state of this process gets into samples.
-        pool = ProcessPoolExecutor(
-            self._jobs, multiprocessing.get_context('spawn'), initializer=_begin
-        )
-        running: dict[Future[Outcome], Work] = {}
+        context = multiprocessing.get_context('spawn')
+        others = set(multiprocessing.active_children())
+        pool = ProcessPoolExecutor(jobs, context, initializer=_begin)
+        running: dict[Future[Outcome], Unit] = {}
+        stopped = True
         try:
             while waiting or running:
-                while waiting and len(running) < self._jobs:
-                    unit, attempt = waiting.pop()
-                    future = pool.submit(extract, unit, self._asking, self._folder)
-                    running[future] = (unit, attempt)
+                while waiting and len(running) < jobs:
+                    future = pool.submit(extract, waiting[-1], self._asking, self._folder)
+                    running[future] = waiting.pop()
                 ready, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in ready:
-                    unit, attempt = running.pop(future)
-                    outcome = _result(future, unit)
-                    if isinstance(outcome, Failed) and attempt < TRIES:
-                        waiting.insert(0, (unit, attempt + 1))
-                    elif isinstance(outcome, Failed):
-                        yield replace(outcome, tries=attempt)
-                    else:
-                        yield outcome
+                    outcome = future.result()
+                    yield running.pop(future), outcome
+            stopped = False
         except BrokenProcessPool:
-            pass
+            yield from ((unit, None) for unit in running.values())
         finally:
-            waiting.extend(running.values())
+            if stopped:  # nobody waits for what they do
+                for process in set(multiprocessing.active_children()) - others:
+                    process.kill()
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _result(future: Future[Outcome], unit: Unit) -> Outcome:
-    try:
-        return future.result()
-    except BrokenProcessPool:
-        return Failed(unit.name, str(unit.path), 'its process died')
 
 
 def _begin() -> None:

@@ -59,11 +59,8 @@ class RayWorkers:
 
     def outcomes(self, requests: Sequence[SceneRequest]) -> Generator[Outcome, None, None]:
         """One outcome per request, in the order they come. Closing it cancels what runs."""
-        ray = _connect(self._address, self._jobs)
-        try:
+        with connected(self._address, self._jobs) as ray:
             yield from self._drive(ray, requests)
-        finally:
-            ray.shutdown()
 
     def _drive(self, ray: Any, requests: Sequence[SceneRequest]) -> Iterator[Outcome]:
         task = ray.remote(
@@ -137,6 +134,19 @@ def _refuse_deaf(address: str) -> None:
     except OSError as problem:
         reason = problem.strerror or problem
         raise DataError(f'no Ray answers at --ray {address}: {reason}') from problem
+
+
+@contextlib.contextmanager
+def connected(address: str, jobs: int) -> Iterator[Any]:
+    """The module `ray`, connected to a cluster, or to one of `jobs` workers that is started here.
+
+    Raises DataError if Ray is missing or nothing answers at `address`.
+    """
+    ray = _connect(address, jobs)
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
 
 
 def _connect(address: str, jobs: int) -> Any:
