@@ -26,6 +26,63 @@ class Futures:
     weight: np.ndarray  # (N, MODE_COUNT, W) at W instants that divide the horizon, rows sum to 1
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Bodies:
+    """What decoding needs of N agents, whatever the answers: found once for all candidates."""
+
+    agents: Agents
+    table: dict[str, np.ndarray]  # arguments of kernels.write_futures
+    temperature: np.ndarray  # (N,)
+
+    @classmethod
+    def of(cls, agents: Agents, calibration: Calibration) -> Bodies:
+        label = agents.label
+        values = {
+            'position_m': table(agents.position_m),
+            'yaw_rad': table(agents.yaw_rad),
+            'velocity_mps': table(agents.velocity_mps),
+            'covariance': table(agents.covariance),
+            'freedom': table(freedoms(agents)),
+            'limits': LIMIT_TABLE,
+            'limit_row': limit_rows(agents),
+            'sigma_scale': table(calibration.sigma_scale[label]),
+        }
+        return cls(agents, values, table(calibration.temperature[label]))
+
+    def decode(self, outputs: Arrays, engine: str, candidate: int = 0) -> Futures:
+        """What `outputs` (domain.tensors.OUTPUTS) say if the robotaxi does as in row `candidate`.
+
+        Rows of outputs beyond the agents are padding. Modes keep their places. Raises ValueError
+        where outputs are of other modes or steps, or hold a value that is not finite. May run in
+        several threads at once.
+        """
+        mean, spread = outputs['mean'][candidate], outputs['spread'][candidate]
+        logit = outputs['weight_logit'][candidate]
+        n, steps = len(self.agents), POSE_COUNT - 1
+        if mean.shape[0] < n or mean.shape[1:] != (MODE_COUNT, steps, 2):
+            raise ValueError(
+                f'mean must be at least {(n, MODE_COUNT, steps, 2)}, got {mean.shape} '
+                'for a candidate'
+            )
+        for name, value in (('mean', mean), ('spread', spread), ('weight_logit', logit)):
+            if not np.isfinite(value[:n]).all():
+                raise ValueError(f'output {name} is not finite')
+        weight = np.empty((n, MODE_COUNT, logit.shape[2]))
+        logit = np.ascontiguousarray(logit, np.float32)
+        kernels.write_weights(logit, self.temperature, LEAST_PROBABILITY, weight)
+        pose, sigma = np.empty((2, n, MODE_COUNT, POSE_COUNT, 3))
+        kernels.write_futures(
+            mean=np.ascontiguousarray(mean, np.float32),
+            spread=np.ascontiguousarray(spread, np.float32),
+            dt_s=STEP_S,
+            pose=pose,
+            sigma=sigma,
+            **self.table,
+        )
+        probability = np.ascontiguousarray(weight[:, :, -1])
+        return Futures(Prediction(self.agents, pose, sigma, probability, engine), weight)
+
+
 def decode(
     outputs: Arrays,
     agents: Agents,
@@ -33,46 +90,5 @@ def decode(
     engine: str,
     candidate: int = 0,
 ) -> Futures:
-    """What `outputs` (domain.tensors.OUTPUTS) say of `agents` if the robotaxi does as in the row
-    `candidate`.
-
-    Rows of outputs beyond the agents are padding. Modes keep their places. Raises ValueError where
-    outputs are of other modes or steps, or hold a value that is not finite.
-    """
-    mean, spread = outputs['mean'][candidate], outputs['spread'][candidate]
-    logit = outputs['weight_logit'][candidate]
-    n, steps = len(agents), POSE_COUNT - 1
-    if mean.shape[0] < n or mean.shape[1:] != (MODE_COUNT, steps, 2):
-        raise ValueError(
-            f'mean must be at least {(n, MODE_COUNT, steps, 2)}, got {mean.shape} for a candidate'
-        )
-    for name, value in (('mean', mean), ('spread', spread), ('weight_logit', logit)):
-        if not np.isfinite(value[:n]).all():
-            raise ValueError(f'output {name} is not finite')
-    label = agents.label
-    weight = np.empty((n, MODE_COUNT, logit.shape[2]))
-    kernels.write_weights(
-        np.ascontiguousarray(logit, np.float32),
-        table(calibration.temperature[label]),
-        LEAST_PROBABILITY,
-        weight,
-    )
-    pose, sigma = np.empty((2, n, MODE_COUNT, POSE_COUNT, 3))
-    kernels.write_futures(
-        np.ascontiguousarray(mean, np.float32),
-        np.ascontiguousarray(spread, np.float32),
-        np.arange(n),
-        table(agents.position_m),
-        table(agents.yaw_rad),
-        table(agents.velocity_mps),
-        table(agents.covariance),
-        table(freedoms(agents)),
-        LIMIT_TABLE,
-        limit_rows(agents),
-        table(calibration.sigma_scale[label]),
-        STEP_S,
-        pose,
-        sigma,
-    )
-    probability = np.ascontiguousarray(weight[:, :, -1])
-    return Futures(Prediction(agents, pose, sigma, probability, engine), weight)
+    """One answer for `agents`, see `Bodies.decode`."""
+    return Bodies.of(agents, calibration).decode(outputs, engine, candidate)

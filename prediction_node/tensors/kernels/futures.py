@@ -201,7 +201,6 @@ def write_spread(
 def write_futures(
     mean: np.ndarray,
     spread: np.ndarray,
-    row: np.ndarray,
     position_m: np.ndarray,
     yaw_rad: np.ndarray,
     velocity_mps: np.ndarray,
@@ -214,15 +213,14 @@ def write_futures(
     pose: np.ndarray,
     sigma: np.ndarray,
 ) -> None:
-    """Write poses and spreads (N, M, T + 1, 3) in the map frame of the agents `row` (R,) of N.
+    """Write poses and spreads (N, M, T + 1, 3) of N agents in the map frame.
 
     mean (A, M, T, 2) and spread (A, M, T, 3) in own frames. freedom (N, 2) as of `freedoms`, limits
     (., 8) and limit_row (N,) as of `limit_rows`, sigma_scale (N,). Pose 0 is the present.
     """
     modes, steps = mean.shape[1], mean.shape[2]
     path, straight = np.empty((steps, 3)), np.empty((steps, 2))
-    for r in range(len(row)):
-        i = row[r]
+    for i in range(len(yaw_rad)):
         cos, sin = math.cos(yaw_rad[i]), math.sin(yaw_rad[i])
         vx = cos * velocity_mps[i, 0] + sin * velocity_mps[i, 1]
         vy = cos * velocity_mps[i, 1] - sin * velocity_mps[i, 0]

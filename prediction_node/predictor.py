@@ -1,0 +1,263 @@
+"""The learned predictor: kinematic proposals, refined by a network that sees the whole scene, as
+futures that bodies can follow; with and without a plan of the robotaxi.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from prediction_node.config import Config
+from prediction_node.domain.conditional import Conditioned, EgoPlan
+from prediction_node.domain.errors import DataError
+from prediction_node.domain.lane_map import LaneMap
+from prediction_node.domain.model_folder import ModelError, ModelFolder
+from prediction_node.domain.prediction import MODE_COUNT, POSE_COUNT, STEP_S, Prediction
+from prediction_node.domain.scene import History, Scene
+from prediction_node.domain.tensors import Arrays
+from prediction_node.inference.kinematic.engine import KinematicEngine
+from prediction_node.inference.model import Model
+from prediction_node.inference.onnx_model import OnnxModel
+from prediction_node.priority import most_at_risk
+from prediction_node.raster import Raster, Rasterizer, manifest
+from prediction_node.raster.manifest import CELLS, CHANNELS
+from prediction_node.resources import share_directory
+from prediction_node.tensors.calibration import Calibration
+from prediction_node.tensors.collision import collision
+from prediction_node.tensors.decode import Bodies, Futures
+from prediction_node.tensors.encode import Encoder
+from prediction_node.tensors.plans import encode_plans, no_plan
+
+DEFAULT_MODEL = 'product'
+# A network that is opened for more agents takes longer, however few there are.
+MAP_NODES = {64: 192, 256: 384}
+AGENT_SIZES = tuple(MAP_NODES)
+_THREADS = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """A scene and what the network made of it."""
+
+    scene: Scene
+    proposals: Prediction  # of all agents
+    rows: np.ndarray  # of the scene's agents that the network saw
+    bodies: Bodies  # of those
+    model: Model
+    encoded: Any  # None where nobody was to be seen
+    futures: Futures  # of all agents
+
+
+class LearnedEngine:
+    """Implements inference.guard.AnsweringEngine with networks of one set of weights."""
+
+    name = 'onnx'
+
+    def __init__(
+        self,
+        model: Model,
+        kinematic: KinematicEngine,
+        rasterizer: Rasterizer,
+        calibration: Calibration,
+        larger: Sequence[Model] = (),
+    ) -> None:
+        """`larger` are for scenes of more agents than `model` takes. Beyond the largest, those of
+        least risk to the robotaxi keep their proposals.
+
+        Raises ModelError where a model answers in other modes or steps than planners get, or reads
+        another raster than is drawn.
+        """
+        self._models = sorted([model, *larger], key=lambda each: each.sizes.agents)
+        for each in self._models:
+            _check(each)
+        self._kinematic = kinematic
+        self._rasterizer = rasterizer
+        self._calibration = calibration
+        self._encoders = [Encoder(each.sizes) for each in self._models]
+        self._raster = Raster.blank() if model.sizes.channels else None
+        self._seen: _Seen | None = None
+        # Kernels let other threads run: answers to several plans are decoded side by side.
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix='answers')
+
+    @property
+    def raster(self) -> Raster | None:
+        """What the network saw last; None where it sees none. The next scene is drawn over it."""
+        return self._raster if self._seen is not None else None
+
+    def prepare(self, lane_map: LaneMap | None) -> None:
+        """Find the map's routes, nodes and pictures now rather than in the first cycle."""
+        self._kinematic.prepare(lane_map)
+        for encoder in self._encoders:
+            encoder.nodes_of(lane_map)
+        if self._raster is not None:
+            self._rasterizer.prepare(lane_map)
+
+    def predict(self, scene: Scene) -> Prediction:
+        """Futures of `scene.agents`, same order. Raises ValueError for an answer that is none."""
+        self._seen = None
+        proposals = self._kinematic.predict(scene)
+        size = self._size_for(len(scene.agents))
+        model = self._models[size]
+        rows = most_at_risk(scene.agents, scene.ego, model.sizes.agents)
+        shown = _cut(scene, rows)
+        encoded, outputs = None, None
+        if len(rows):
+            arrays = self._encoders[size].encode(shown, _rows_of(proposals, shown, rows))
+            encoded = model.encode(self._draw(shown, arrays))
+            outputs = model.decode(encoded, *no_plan(model.sizes))
+        bodies = Bodies.of(shown.agents, self._calibration)
+        futures = self._futures(outputs, 0, bodies, rows, proposals)
+        self._seen = _Seen(scene, proposals, rows, bodies, model, encoded, futures)
+        return futures.prediction
+
+    def condition(self, plans: tuple[EgoPlan, ...]) -> tuple[Conditioned, ...]:
+        """One answer per plan, in order, on the scene that `predict` saw last.
+
+        Raises RuntimeError before the first `predict`, ValueError for a plan that is not finite.
+        """
+        seen = self._seen
+        if seen is None:
+            raise RuntimeError(f'{self.name} has predicted no scene yet')
+        if not plans:
+            return ()
+        outputs = None
+        if seen.encoded is not None:
+            plan, valid = encode_plans(plans, seen.scene.ego, seen.model.sizes)
+            outputs = seen.model.decode(seen.encoded, plan, valid)
+
+        def answer(row: int) -> Conditioned:
+            futures = self._futures(outputs, row, seen.bodies, seen.rows, seen.proposals)
+            prediction = futures.prediction
+            return Conditioned(
+                prediction=prediction,
+                collision=collision(plans[row], seen.scene.ego, prediction, futures.weight),
+                reaction_m=reaction_m(prediction, seen.futures.prediction),
+            )
+
+        return tuple(self._threads.map(answer, range(len(plans))))
+
+    def _size_for(self, agents: int) -> int:
+        """Which model: the smallest that takes all of them, or the largest."""
+        for i, model in enumerate(self._models):
+            if agents <= model.sizes.agents:
+                return i
+        return len(self._models) - 1
+
+    def _draw(self, shown: Scene, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The arrays and, where the network looks at them, the rasters."""
+        if self._raster is not None:
+            raster = self._rasterizer.draw(shown, into=self._raster)
+            arrays = arrays | {'raster_near': raster.near, 'raster_far': raster.far}
+        return arrays
+
+    def _futures(
+        self,
+        outputs: Arrays | None,
+        candidate: int,
+        bodies: Bodies,
+        rows: np.ndarray,
+        proposals: Prediction,
+    ) -> Futures:
+        """Of all agents: those that the network did not see keep their proposals."""
+        n = len(proposals.agents)
+        if outputs is None:
+            return Futures(proposals, proposals.probability[:, :, None])
+        seen = bodies.decode(outputs, self.name, candidate)
+        if len(rows) == n:
+            return seen
+        pose, sigma = proposals.pose.copy(), proposals.sigma.copy()
+        instants = seen.weight.shape[2]
+        weight = np.repeat(proposals.probability[:, :, None], instants, axis=2)
+        pose[rows], sigma[rows] = seen.prediction.pose, seen.prediction.sigma
+        weight[rows] = seen.weight
+        probability = np.ascontiguousarray(weight[:, :, -1])
+        return Futures(Prediction(proposals.agents, pose, sigma, probability, self.name), weight)
+
+
+def load_engine(
+    model: Path | str, config: Config, kinematic: KinematicEngine | None = None
+) -> LearnedEngine:
+    """The learned engine of a model folder, or of a shipped model by its name ('': DEFAULT_MODEL).
+
+    `kinematic` makes the proposals; None: one of its own. Raises ModelError, or DataError for a
+    broken calibration, naming the file, where the model is missing, damaged, of another contract
+    or of another raster.
+    """
+    path = find_model(model)
+    folder = ModelFolder.read(path, raster_manifest=manifest.digest())
+    try:
+        calibration = Calibration.from_dict(folder.calibration)
+    except DataError as error:
+        raise ModelError(f'{path}: {error}') from error
+    most = config.cycle.max_agents
+    sizes = AGENT_SIZES[: 1 + sum(size < most for size in AGENT_SIZES[:-1])]
+    first, *larger = (OnnxModel(folder, agents=n, map_nodes=MAP_NODES[n]) for n in sizes)
+    kinematic = kinematic or KinematicEngine(config.kinematic)
+    return LearnedEngine(first, kinematic, Rasterizer(), calibration, larger)
+
+
+def find_model(model: Path | str) -> Path:
+    """A folder as it is, else the shipped model of that name. Raises ModelError if neither is."""
+    name = str(model) or DEFAULT_MODEL
+    if Path(name).is_dir():
+        return Path(name)
+    shipped = share_directory() / 'models'
+    # A plain name, so that no '..' leads out of the folder.
+    if Path(name).name == name and (shipped / name).is_dir():
+        return shipped / name
+    names = sorted(each.name for each in shipped.iterdir()) if shipped.is_dir() else []
+    raise ModelError(
+        f'{name}: neither a folder nor a shipped model ({", ".join(names) or "none is shipped"})'
+    )
+
+
+def reaction_m(answer: Prediction, unconditional: Prediction) -> np.ndarray:
+    """(N,) mean distance over the horizon between the likeliest futures of two predictions."""
+    rows = np.arange(len(answer.agents))
+    likeliest = np.argmax(answer.probability, axis=1)
+    before = np.argmax(unconditional.probability, axis=1)
+    apart = answer.pose[rows, likeliest, 1:, :2] - unconditional.pose[rows, before, 1:, :2]
+    return np.asarray(np.hypot(apart[..., 0], apart[..., 1]).mean(axis=1))
+
+
+def _check(model: Model) -> None:
+    sizes = model.sizes
+    expected = {
+        'modes': MODE_COUNT,
+        'steps': POSE_COUNT - 1,
+        'step_s': STEP_S,
+        'channels': len(CHANNELS) if sizes.channels else 0,
+        'cells': CELLS,
+    }
+    for name, value in expected.items():
+        if getattr(sizes, name) != value:
+            raise ModelError(f'model.sizes.{name} must be {value}, got {getattr(sizes, name)}')
+
+
+def _cut(scene: Scene, rows: np.ndarray) -> Scene:
+    """The scene with the agents `rows` only."""
+    if len(rows) == len(scene.agents):
+        return scene
+    past = scene.history
+    history = History(
+        past.position_m[rows], past.yaw_rad[rows], past.velocity_mps[rows], past.valid[rows]
+    )
+    return dataclasses.replace(scene, agents=scene.agents.select(rows), history=history)
+
+
+def _rows_of(prediction: Prediction, shown: Scene, rows: np.ndarray) -> Prediction:
+    if len(rows) == len(prediction.agents):
+        return prediction
+    return Prediction(
+        agents=shown.agents,
+        pose=prediction.pose[rows],
+        sigma=prediction.sigma[rows],
+        probability=prediction.probability[rows],
+        engine=prediction.engine,
+    )
