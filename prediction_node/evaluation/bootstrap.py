@@ -8,6 +8,7 @@ import numpy as np
 
 RESAMPLES = 10_000
 SEED = 20260101
+_NOTHING_M = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,13 @@ def relative_gain(error_m: np.ndarray, baseline_m: np.ndarray, group: np.ndarray
     error = np.bincount(member, error_m, len(names))
     baseline = np.bincount(member, baseline_m, len(names))
     picks = np.random.default_rng(SEED).integers(0, len(names), (RESAMPLES, len(names)))
-    gains = 1.0 - error[picks].sum(axis=1) / np.maximum(baseline[picks].sum(axis=1), 1e-12)
-    low, high = np.quantile(gains, [0.025, 0.975])
-    value = 1.0 - error.sum() / max(float(baseline.sum()), 1e-12)
-    return Interval(float(value), float(low), float(high))
+    low, high = np.quantile(_gain(error[picks], baseline[picks]), [0.025, 0.975])
+    return Interval(float(_gain(error, baseline)), float(low), float(high))
+
+
+def _gain(error_m: np.ndarray, baseline_m: np.ndarray) -> np.ndarray:
+    """Of sums over the last axis; 0 where there is neither error."""
+    gain: np.ndarray = 1.0 - (error_m.sum(axis=-1) + _NOTHING_M) / (
+        baseline_m.sum(axis=-1) + _NOTHING_M
+    )
+    return gain

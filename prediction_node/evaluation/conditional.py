@@ -112,44 +112,37 @@ def _errors(
 def site_arms(site: Site, engine: Choice, progress: Progress = silent) -> Arms:
     """All vehicles of a recorded site take their turns; each group by a model blind to it."""
     groups = [site.names(g) for g in range(len(site.members))]
-    placebos = placebos_of(
-        window
-        for files, names in zip(site.members, groups, strict=True)
-        for window in _site_turns(site, files, group_name(names))
-    )
+
+    def turns_of(files: Iterable[int], names: Sequence[str]) -> Iterator[Window]:
+        for file in files:
+            yield from turns(*site.recordings[file], group_name(names))
+
+    pairs = list(zip(site.members, groups, strict=True))
+    placebos = placebos_of(w for files, names in pairs for w in turns_of(files, names))
     bare, parts, done = _Bare(), [], 0
-    for files, names in zip(site.members, groups, strict=True):
+    for files, names in pairs:
         spec = engine.spec_for(names)
-        for window in _site_turns(site, files, group_name(names)):
+        for window in turns_of(files, names):
             progress(f'asking {site.name}', done, len(placebos))
             done += 1
-            arms = ask(bare.engine(spec), window, placebos.placebo(window))
-            parts.extend([] if arms is None else [arms])
+            if _affects_somebody(window):
+                arms = ask(bare.engine(spec), window, placebos.placebo(window))
+                parts.extend([] if arms is None else [arms])
     progress(f'asking {site.name}', done, len(placebos))
     return _joined(parts, site.name)
 
 
-def _site_turns(site: Site, files: Iterable[int], group: str) -> Iterator[Window]:
-    """Turns at which the vehicle has somebody within reach of its plan."""
-    for file in files:
-        for window in turns(*site.recordings[file], group):
-            if window.driven is not None and _somebody_near(window):
-                yield window
-
-
-def _somebody_near(window: Window) -> bool:
+def _affects_somebody(window: Window) -> bool:
+    """Others are compared in the same windows."""
     plan = window.driven
     if plan is None:
         return False
     scene, rows = window.scene, window.judged
+    agents = scene.agents
     found = relations(
-        scene.ego,
-        plan,
-        scene.agents.position_m[rows, :2],
-        scene.agents.yaw_rad[rows],
-        window.truth_m,
+        scene.ego, plan, agents.position_m[rows, :2], agents.yaw_rad[rows], window.truth_m
     )
-    return bool((found != Relation.FAR).any())
+    return bool(np.isin(found, [int(each) for each in AFFECTED]).any())
 
 
 def store_arms(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from prediction_node.domain.errors import DataError
 from prediction_node.evaluation.masks import Masked
-from prediction_node.evaluation.views import Viewed
+from prediction_node.evaluation.views import AGENTS, Viewed
 from prediction_node.inference.constant_velocity import ConstantVelocityEngine
 from prediction_node.inference.guard import Engine
 from prediction_node.inference.kinematic import KinematicEngine, KinematicParameters
@@ -56,7 +57,10 @@ class EngineSpec:
         from prediction_node.config import Config
         from prediction_node.predictor import load_engine
 
-        return load_engine(self.model, Config())
+        config = Config()
+        # Larger scenes come in views: the network for more agents would never be asked.
+        cycle = dataclasses.replace(config.cycle, max_agents=AGENTS)
+        return load_engine(self.model, dataclasses.replace(config, cycle=cycle))
 
 
 @dataclass(frozen=True, slots=True)
