@@ -28,25 +28,38 @@ class Answers:
     label: list[np.ndarray]  # (N,)
 
 
+# An answer of the network, and what of the batch it is judged by: rasters take too much memory.
+Judged = tuple[dict[str, Tensor], dict[str, Tensor]]
+_JUDGING = ('future', 'future_valid', 'weight', 'label', 'proposal', 'proposal_log_weight')
+
+
 @torch.no_grad()
-def gather(network: nn.Module, batches: Iterable[Mapping[str, Tensor]]) -> Answers:
-    """Ask the network about all batches."""
-    answers = Answers([], [], [], [])
+def ask(network: nn.Module, batches: Iterable[Mapping[str, Tensor]]) -> list[Judged]:
+    """What the network says of all batches."""
     device = next(network.parameters()).device
-    for host in batches:
-        batch = {name: value.to(device) for name, value in host.items()}
-        output = network(batch)
-        logit = output['weight_logit'].float()
+    answers = []
+    for batch in batches:
+        output = network({name: value.to(device) for name, value in batch.items()})
+        kept = {name: batch[name] for name in _JUDGING if name in batch}
+        answers.append(({name: value.float().cpu() for name, value in output.items()}, kept))
+    return answers
+
+
+def gather(judged: Iterable[Judged]) -> Answers:
+    """What calibration looks at."""
+    answers = Answers([], [], [], [])
+    for output, batch in judged:
+        logit = output['weight_logit']
         last = instants(output['mean'].shape[-2], logit.shape[-1])[-1]
         known = batch['future_valid']
         picked = (batch['weight'] > 0) & (known[..., last] > 0)
-        distance = distances(output['mean'].float(), batch['future'])
+        distance = distances(output['mean'], batch['future'])
         ends = distance[..., last].argmin(-1)
         best = closest_mode(distance, known, 0.5)[..., None, None, None]
-        error = output['mean'].float() - batch['future'][:, :, None]
+        error = output['mean'] - batch['future'][:, :, None]
         square = _mahalanobis(
             error.take_along_dim(best, 2)[:, :, 0],
-            output['spread'].float().take_along_dim(best, 2)[:, :, 0],
+            output['spread'].take_along_dim(best, 2)[:, :, 0],
         )
         square = (square * known).sum(-1) / known.sum(-1).clamp(min=1.0)
         for values, into in (
@@ -55,7 +68,7 @@ def gather(network: nn.Module, batches: Iterable[Mapping[str, Tensor]]) -> Answe
             (0.5 * square, answers.surprise),
             (batch['label'], answers.label),
         ):
-            into.append(values[picked].cpu().numpy())
+            into.append(values[picked].numpy())
     return answers
 
 

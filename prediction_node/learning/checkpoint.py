@@ -15,6 +15,7 @@ import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from prediction_node.domain.errors import DataError
+from prediction_node.learning.module import RECORD, Learner
 
 PATTERN = 'step_*.ckpt'
 KEPT = 2
@@ -58,8 +59,6 @@ def newest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]] | None:
 
     Raises DataError if there are some but none can be read.
     """
-    from prediction_node.learning.module import RECORD
-
     found = sorted(folder.glob(PATTERN), reverse=True)
     for path in found:
         try:
@@ -110,6 +109,8 @@ class SavePoints(pl.Callback):
             raise Stopped(f'stopped after step {trainer.global_step}; --resume goes on')
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, Learner)
+        pl_module.finished = True
         self._save(trainer)
         self._restore()
 

@@ -60,6 +60,7 @@ class Learner(pl.LightningModule):
         self._baseline: Tally | None = None
         self._loss = torch.zeros(2, dtype=torch.float64)
         self.figures: dict[str, float] = {}
+        self.finished = False
 
     # One step.
 
@@ -169,7 +170,11 @@ class Learner(pl.LightningModule):
     # Checkpoints.
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint[RECORD] = {**self._record, 'elapsed_s': self.elapsed_s}
+        checkpoint[RECORD] = {
+            **self._record,
+            'elapsed_s': self.elapsed_s,
+            'finished': self.finished,
+        }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         found = checkpoint.get(RECORD, {})
@@ -178,12 +183,19 @@ class Learner(pl.LightningModule):
             ('network', 'network'),
             ('order', 'order of samples'),
         ):
-            if found.get(key) != self._record.get(key):
+            if not _agree(found.get(key), self._record.get(key)):
                 raise ParameterError(
                     f'the checkpoint was made with another {what}: {found.get(key)!r:.80}, now '
                     f'{self._record.get(key)!r:.80}; train into another folder'
                 )
         self._elapsed_s = float(found.get('elapsed_s', 0.0))
+
+
+def _agree(before: Any, now: Any) -> bool:
+    """Equal, but for fields that only a newer version of the code knows."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        return all(before[name] == now[name] for name in before.keys() & now.keys())
+    return bool(before == now)
 
 
 def _losses(

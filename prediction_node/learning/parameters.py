@@ -154,7 +154,7 @@ class LossParameters:
 class OptimizerParameters:
     """AdamW with a linear warm-up and a cosine towards the last step."""
 
-    learning_rate: float = parameter(5e-4, 'At the end of the warm-up.', low=0.0, high=1.0)
+    learning_rate: float = parameter(1.5e-3, 'At the end of the warm-up.', low=0.0, high=1.0)
     final_share: float = parameter(0.02, 'Of it, at the last step.', low=0.0, high=1.0)
     weight_decay: float = parameter(0.01, 'Of matrices; vectors have none.', low=0.0)
     warm_up_steps: int = parameter(300, 'Steps to the full learning rate.', low=0)

@@ -95,7 +95,7 @@ class Display(pl.Callback):
 
 def validation_line(figures: dict[str, float]) -> str:
     """The figures of moving agents at the last instant in one line, kinematic ones in brackets."""
-    parts = [f'validation loss {figures.get("loss", float("nan")):.3f}']
+    parts = [f'validation loss {figures["loss"]:.3f}'] if 'loss' in figures else []
     last = sorted(
         (k for k in figures if k.startswith('moving/min_fde_') and k.endswith('s')),
         key=lambda k: float(k.removeprefix('moving/min_fde_').removesuffix('s')),

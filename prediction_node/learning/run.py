@@ -22,7 +22,7 @@ from rich.console import Console
 from prediction_node.domain.errors import DataError, ParameterError
 from prediction_node.domain.tensors import VERSION, Sizes
 from prediction_node.learning.best import FILE as BEST
-from prediction_node.learning.best import Best, adopt_weights
+from prediction_node.learning.best import Best, adopt_weights, read_weights
 from prediction_node.learning.checkpoint import (
     SavePoints,
     WholeFiles,
@@ -99,19 +99,21 @@ def train(parameters: TrainParameters, folder: Path, *, resume: bool, console: C
         open_recordings=parameters.data.open_recordings,
         seed=run.seed,
     )
-    module = _Feed(data, order, parameters)
-    trainer.fit(
-        learner,
-        datamodule=module,
-        ckpt_path=str(checkpoint[0]) if checkpoint else None,
-        weights_only=True,
-    )
+    if not _finished(checkpoint, record):
+        trainer.fit(
+            learner,
+            datamodule=_Feed(data, order, parameters),
+            ckpt_path=str(checkpoint[0]) if checkpoint else None,
+            weights_only=True,
+        )
+    step = 0
     if trainer.is_global_zero:
         if not (folder / BEST).is_file():
             raise DataError(f'{folder}: no validation gave a figure: no weights to keep')
         adopt_weights(network, folder / BEST)
+        step = json.loads(read_weights(folder / BEST)[1]['validation'])['step']
     network.eval()
-    return Trained(network, data, record, best.step, bool(trainer.is_global_zero))
+    return Trained(network, data, record, step, bool(trainer.is_global_zero))
 
 
 class _Feed(pl.LightningDataModule):
@@ -240,6 +242,14 @@ def _place(folder: Path, resume: bool) -> tuple[Path, dict[str, Any]] | None:
             'or choose another folder'
         )
     return found if resume else None
+
+
+def _finished(checkpoint: tuple[Path, dict[str, Any]] | None, record: dict[str, Any]) -> bool:
+    """Did the run that left the checkpoint come to its end, which has not been moved since?"""
+    if checkpoint is None or not checkpoint[1].get('finished'):
+        return False
+    before, now = checkpoint[1]['parameters']['run'], record['parameters']['run']
+    return all(before[name] == now[name] for name in ('steps', 'minutes', 'patience'))
 
 
 def _write_json(path: Path, content: Any) -> None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from rich.console import Console
 
-from prediction_node.learning.calibration import calibrate, gather
+from prediction_node.domain.tensors import Sizes
+from prediction_node.learning.calibration import Judged, ask, calibrate, gather
 from prediction_node.learning.card import card
 from prediction_node.learning.checkpoint import replacing
 from prediction_node.learning.data import validation_loader
 from prediction_node.learning.folds import write_fold
 from prediction_node.learning.parameters import TrainParameters
+from prediction_node.learning.progress import validation_line
 from prediction_node.learning.run import Trained
 from prediction_node.learning.tally import Tally
 from prediction_node.tensors.calibration import Calibration
@@ -29,18 +32,18 @@ def ship(
 ) -> None:
     """Write figures and (`export`) the model folder. Prints what came out."""
     console.print('validating and calibrating the best weights', highlight=False)
-    batches = list(
-        validation_loader(
-            trained.data.validation,
-            batch_size=parameters.run.batch_size,
-            limit=parameters.data.validation_limit,
-            rank=0,
-            processes=1,
-            workers=0,
-        )
+    batches = validation_loader(
+        trained.data.validation,
+        batch_size=parameters.run.batch_size,
+        limit=parameters.data.validation_limit,
+        rank=0,
+        processes=1,
+        workers=0,
     )
-    calibration = calibrate(gather(trained.network, batches))
-    figures = _figures(trained, batches, calibration)
+    judged = ask(trained.network, batches)
+    calibration = calibrate(gather(judged))
+    figures = figures_of(judged, calibration, trained.data.sizes)
+    console.print(f'step {trained.step}, calibrated: {validation_line(figures)}', highlight=False)
     content = {
         'step': trained.step,
         'calibration': calibration.as_dict(),
@@ -75,15 +78,14 @@ def ship(
     console.print(f'{model} is ready for engine.model_path', highlight=False)
 
 
-@torch.no_grad()
-def _figures(trained: Trained, batches: list[Any], calibration: Calibration) -> dict[str, float]:
+def figures_of(
+    judged: Sequence[Judged], calibration: Calibration, sizes: Sizes
+) -> dict[str, float]:
     """Figures of calibrated probabilities and spreads, and those of the kinematic proposals."""
     temperature = torch.tensor(calibration.temperature, dtype=torch.float32)
     scale = torch.tensor(calibration.sigma_scale, dtype=torch.float32)
-    sizes = trained.data.sizes
     ours, theirs = Tally(sizes.weights), Tally(sizes.weights)
-    for batch in batches:
-        output = trained.network(batch)
+    for output, batch in judged:
         label = batch['label']
         log_weight = (output['weight_logit'] / temperature[label][..., None, None]).log_softmax(2)
         factor = scale[label][..., None, None, None]

@@ -42,13 +42,13 @@ TINY: dict[str, Any] = {
 
 def tiny(**changes: dict[str, Any]) -> TrainParameters:
     """The tiny training with other values: tiny(run={'steps': 9})."""
-    document = {key: value for key, value in TINY.items()}
+    document = dict(TINY)
     for branch, values in changes.items():
         document[branch] = {**document.get(branch, {}), **values}
     return from_mapping(document, 'test')
 
 
-@pytest.fixture
+@pytest.fixture(scope='session')
 def tiny_parameters() -> Any:
     """The builder `tiny` as a fixture."""
     return tiny
