@@ -14,6 +14,7 @@ from prediction_node.domain.errors import PredictionNodeError
 # Imported when the program starts, each cheap: heavy libraries are imported by what a command runs.
 COMMANDS = (
     'prediction_node.replay.command',
+    'prediction_node.raster_view',
     'prediction_node.importers.command',
     'prediction_node.generation.command',
     'prediction_node.extraction.command',

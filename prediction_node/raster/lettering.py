@@ -5,18 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 # Letters of 3 x 5 dots: one octal digit per row, its bits from left to right.
-_GLYPHS = dict(
-    zip(
-        'abcdefghijklmnopqrstuvwxyz0123456789_-.:+',
-        (
-            '25755 65656 34443 65556 74647 74644 34553 55755 72227 11152 55655 44447 57755 '
-            '65555 25552 65644 25573 65655 34216 72222 55557 55552 55775 55255 55222 71247 '
-            '75557 26227 71747 71317 55711 74717 74757 71122 75757 75717 '
-            '00007 00700 00002 02020 02720'
-        ).split(),
-        strict=True,
-    )
+_LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789_-.:+'
+_DOTS = (
+    '25755656563444365556746477464434553557557222711152556554444757755'
+    '65555255526564425573656553421672222555575555255775552555522271247'
+    '75557262277174771317557117471774757711227575775717'
+    '0000700700000020202002720'
 )
+_GLYPHS = {letter: _DOTS[5 * i : 5 * i + 5] for i, letter in enumerate(_LETTERS)}
 ADVANCE = 4
 HEIGHT = 5
 
