@@ -13,13 +13,16 @@ from prediction_node.domain.errors import PredictionNodeError
 BENCHMARKS = {
     'codec': 'CDR bytes to arrays and back, beside rclpy with message objects',
     'fusion': 'one fusion step over the tracks of four modalities',
+    'inference': 'the learned network alone: a scene encoded and answered',
     'cycle': 'release to published bytes, publishers in other processes',
+    'raster': 'one raster of a scene, both scales',
     'simulation': 'simulated traffic per CPU-second: scenes, then sensors and fusion',
 }
 
 EPILOG = """\
 examples:
   python -m prediction_node benchmark codec --agents 64 --json codec.json
+  python -m prediction_node benchmark inference --candidates 16
   python -m prediction_node benchmark cycle --agents 256
 
 Times are in milliseconds. Run on an idle machine: what else runs is measured too.
@@ -29,7 +32,7 @@ Times are in milliseconds. Run on an idle machine: what else runs is measured to
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         'benchmark',
-        help='measure codec, fusion or the whole cycle on this machine',
+        help='measure codec, fusion, inference or the whole cycle on this machine',
         description='Measure how fast a part of the node is on this machine.',
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -44,11 +47,29 @@ def add_parser(subparsers: Any) -> None:
                 '--agents', type=_positive, default=64, help='road users in the scene (default 64)'
             )
         kind.add_argument('--json', type=Path, help='write the figures to this file as well')
+        if name == 'inference':
+            _add_inference(kind)
         if name == 'cycle':
             kind.add_argument(
                 '--cycles', type=_positive, default=1000, help='cycles to measure (default 1000)'
             )
         kind.set_defaults(run=run, benchmark=name)
+
+
+def _add_inference(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--engine', choices=('onnx', 'torch'), default='onnx', help='what runs it (default onnx)'
+    )
+    parser.add_argument(
+        '--model', default='', metavar='DIR', help='model folder or name (default: the shipped one)'
+    )
+    parser.add_argument(
+        '--candidates',
+        type=_positive,
+        default=1,
+        help="the robotaxi's plans answered in one batch (default 1: no plan)",
+    )
+    parser.add_argument('--threads', type=_positive, default=2, help='of the engine (default 2)')
 
 
 def _add_simulation(parser: argparse.ArgumentParser) -> None:

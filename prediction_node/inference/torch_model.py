@@ -18,6 +18,11 @@ from prediction_node.domain.tensors import (
 )
 
 
+def use_threads(count: int) -> None:
+    """Of torch, in this process."""
+    torch.set_num_threads(count)
+
+
 class TorchModel:
     """Implements inference.model.Model with the two halves of a network.Network."""
 

@@ -1,0 +1,143 @@
+"""The network alone: one scene encoded, then answered without a plan or for candidate plans."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import Any
+
+import numpy as np
+from rich.progress import track
+
+from prediction_node.domain.errors import PredictionNodeError
+from prediction_node.domain.model_folder import ModelFolder
+from prediction_node.domain.tensors import (
+    DECODER_INPUTS,
+    MAP_RELATIONS,
+    STATE_NAMES,
+    Sizes,
+    encoder_inputs,
+)
+from prediction_node.inference.model import Model
+from prediction_node.predictor import MAP_NODES, find_model
+
+ENGINES = ('onnx', 'torch')
+CYCLES, WARM_UP_CYCLES = 300, 20
+
+
+def run(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """Figures under the key `inference`."""
+    folder = ModelFolder.read(find_model(args.model))
+    begin = time.perf_counter()
+    model = open_model(args.engine, folder, args.agents, args.threads)
+    opened_s = time.perf_counter() - begin
+    figures = measure(model, args.candidates)
+    return {
+        'inference': {
+            'engine': args.engine,
+            'agents': args.agents,
+            'candidates': args.candidates,
+            **figures,
+            'map_nodes': model.sizes.map_nodes,
+            'threads': args.threads,
+            'model': folder.name,
+            'open_s': opened_s,
+        }
+    }
+
+
+def open_model(engine: str, folder: ModelFolder, agents: int, threads: int) -> Model:
+    """A model by the name of what runs it. Raises PredictionNodeError where that is missing."""
+    nodes = min(
+        (n for size, n in MAP_NODES.items() if size >= agents), default=max(MAP_NODES.values())
+    )
+    if engine == 'onnx':
+        from prediction_node.inference.onnx_model import OnnxModel
+
+        return OnnxModel(folder, agents=agents, map_nodes=nodes, threads=threads)
+    try:
+        from prediction_node.inference.torch_model import TorchModel, use_threads
+        from prediction_node.network.export import load
+    except ImportError as error:
+        raise PredictionNodeError(f'engine torch needs the training libraries: {error}') from error
+    use_threads(threads)
+    network = load(folder.path)
+    sizes = folder.with_sizes(agents=agents, map_nodes=nodes if folder.sizes.map_nodes else 0)
+    return TorchModel(network.encoder, network.decoder, sizes, network.encoder.inputs)
+
+
+def measure(model: Model, candidates: int, cycles: int = CYCLES) -> dict[str, Any]:
+    """Times of a full scene in ms: encoder and decoder together and apart; `first_ms` of the very
+    first cycle.
+    """
+    arrays = scene_arrays(model.sizes)
+    plan, plan_valid = plan_arrays(model.sizes, candidates)
+    encode_s, decode_s = np.empty((2, WARM_UP_CYCLES + cycles))
+    for i in track(range(len(encode_s)), 'inference', transient=True):
+        begin = time.perf_counter()
+        encoded = model.encode(arrays)
+        between = time.perf_counter()
+        model.decode(encoded, plan, plan_valid)
+        encode_s[i], decode_s[i] = between - begin, time.perf_counter() - between
+    both_ms = 1e3 * (encode_s + decode_s)
+    warm = slice(WARM_UP_CYCLES, None)
+    p50, p99, p999 = np.percentile(both_ms[warm], [50, 99, 99.9])
+    return {
+        'p50_ms': float(p50),
+        'p99_ms': float(p99),
+        'p999_ms': float(p999),
+        'encode_p50_ms': float(1e3 * np.median(encode_s[warm])),
+        'decode_p50_ms': float(1e3 * np.median(decode_s[warm])),
+        'first_ms': float(both_ms[0]),
+        'cycles': cycles,
+    }
+
+
+def scene_arrays(sizes: Sizes, seed: int = 0) -> dict[str, np.ndarray]:
+    """Plausible ENCODER_INPUTS with every row in use: cars on a square of 160 m."""
+    rng = np.random.default_rng(seed)
+    arrays: dict[str, np.ndarray] = {}
+    for name, tensor in encoder_inputs(sizes).items():
+        shape = tensor.shape(sizes)
+        if tensor.dtype == 'uint8':
+            top = len(MAP_RELATIONS) if name == 'actor_map_kind' else 256
+            arrays[name] = rng.integers(0, top, shape, dtype=np.uint8)
+        elif name.endswith('valid'):
+            arrays[name] = np.ones(shape, np.float32)
+        elif name.endswith('pose'):
+            yaw = rng.uniform(-np.pi, np.pi, shape[0])
+            place = rng.uniform(-80.0, 80.0, (shape[0], 2))
+            arrays[name] = np.column_stack([place, np.cos(yaw), np.sin(yaw)]).astype(np.float32)
+        else:
+            arrays[name] = rng.normal(0.0, 0.5, shape).astype(np.float32)
+    speed = rng.uniform(0.0, 15.0, sizes.agents + 1).astype(np.float32)
+    arrays['actor_state'][:, STATE_NAMES.index('speed_mps')] = speed
+    ago_s = sizes.history_step_s * np.arange(sizes.history - 1, -1, -1, dtype=np.float32)
+    history = arrays['actor_history']
+    history[...] = 0.0
+    history[..., 0] = -speed[:, None] * ago_s
+    history[..., 2] = 1.0
+    history[..., 4] = speed[:, None]
+    ahead_s = sizes.step_s * np.arange(1, sizes.steps + 1, dtype=np.float32)
+    turn = rng.normal(0.0, 0.02, (sizes.agents, sizes.modes, 1)).astype(np.float32)
+    distance = (speed[1:, None, None] * rng.uniform(0.5, 1.2, turn.shape) * ahead_s).astype('f4')
+    yaw = turn * distance
+    path = np.stack([distance * np.cos(yaw / 2), distance * np.sin(yaw / 2), yaw], axis=-1)
+    arrays['proposal'] = path.astype(np.float32)
+    weight = rng.dirichlet(np.ones(sizes.modes), sizes.agents)
+    arrays['proposal_log_weight'] = np.log(np.maximum(weight, 1e-6)).astype(np.float32)
+    return arrays
+
+
+def plan_arrays(sizes: Sizes, candidates: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """DECODER_INPUTS: as many different plans straight ahead; a single one stands for no plan."""
+    rng = np.random.default_rng(seed)
+    shape = (candidates, *DECODER_INPUTS['plan'].shape(sizes)[1:])
+    plan = np.zeros(shape, np.float32)
+    ahead_s = sizes.steps / sizes.blocks * sizes.step_s * np.arange(1, sizes.blocks + 1)
+    speed = rng.uniform(0.0, 15.0, (candidates, 1))
+    plan[..., 0] = speed * ahead_s
+    plan[..., 2] = 1.0
+    plan[..., 4] = speed
+    valid = np.full(shape[:2], 0.0 if candidates == 1 else 1.0, np.float32)
+    return plan, valid
