@@ -106,7 +106,7 @@ def test_windows_of_other_data_are_refused(tmp_path: Path) -> None:
         folder.mkdir(parents=True)
         lines = [f'{10 * f} {p} {0.5 * f} {2.0 * p}' for f in range(24) for p in range(2)]
         (folder / 'walk.txt').write_text('\n'.join(lines), encoding='utf-8')
-    with pytest.raises(DataError, match='must number 181 pedestrians .* got 10'):
+    with pytest.raises(DataError, match=r'must number 181 pedestrians .* got 10'):
         evaluate_eth_ucy(tmp_path, lambda scene: Fan(), no_bar)
 
 

@@ -1,0 +1,82 @@
+"""ETH and UCY: pedestrians seen from above, annotated every 0.4 s, as recordings of 10 Hz."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from prediction_node.crowds.files import STEP_S, Crowd, read_crowd
+from prediction_node.domain.errors import DataError
+from prediction_node.domain.kinds import ObjectClass
+from prediction_node.domain.prediction import STEP_S as SAMPLE_S
+from prediction_node.domain.recording import Recording
+from prediction_node.domain.stamps import NS_PER_S
+from prediction_node.importers.point_tracks import recording_of_points
+
+FINER = round(STEP_S / SAMPLE_S)  # instants of a recording for one annotated frame
+START_NS = 1_000_000_000 * NS_PER_S  # arbitrary: frames are counted and name no instant
+MAX_FRAMES = 36_000
+
+
+def read_eth_ucy(path: Path) -> Recording:
+    """A text file of the ETH/UCY protocol as a recording without a robotaxi, lanes or lights.
+
+    Between two annotated frames everybody goes straight at a steady speed. So the instants that are
+    multiples of 0.4 s after the first know nothing of what comes after them; those between, where
+    the next frame decides, are for history and future only (`annotated_instants`).
+
+    Raises DataError naming the file for what `read_crowd` refuses and for frames that are not whole
+    steps apart.
+    """
+    crowd = read_crowd(path)
+    position, valid = _finer(crowd, _steps(crowd, path))
+    count = valid.shape[1]
+    step_ns = round(SAMPLE_S * NS_PER_S)
+    return recording_of_points(
+        crowd.name,
+        [f'{crowd.name}-{person}' for person in crowd.person.tolist()],
+        np.full(len(crowd.person), int(ObjectClass.PEDESTRIAN)),
+        START_NS + step_ns * np.arange(count, dtype=np.int64),
+        position,
+        valid,
+    )
+
+
+def annotated_instants(recording: Recording) -> np.ndarray:
+    """Columns of a recording of `read_eth_ucy` at which it may be asked what comes next."""
+    return np.arange(0, len(recording.stamp_ns), FINER)
+
+
+def _steps(crowd: Crowd, path: Path) -> np.ndarray:
+    """(F,) which annotated step each frame is, the first being 0."""
+    if len(crowd.frame) < 2:
+        raise DataError(f'{path}: must hold at least two frames, got {len(crowd.frame)}')
+    usual = int(np.median(np.diff(crowd.frame)))
+    since = crowd.frame - crowd.frame[0]
+    if np.any(since % usual):
+        odd = crowd.frame[int(np.argmax(since % usual > 0))]
+        raise DataError(f'{path}: frame {odd} is no whole number of {usual} frames after the first')
+    step = since // usual
+    if step[-1] >= MAX_FRAMES:
+        raise DataError(f'{path}: must last at most {MAX_FRAMES} steps, got {step[-1]}')
+    return np.asarray(step)
+
+
+def _finer(crowd: Crowd, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(P, T, 2) and (P, T): the tracks at all instants, straight between neighbouring frames."""
+    people, last = len(crowd.person), int(step[-1])
+    position = np.zeros((people, last * FINER + 1, 2))
+    valid = np.zeros((people, last * FINER + 1), dtype=bool)
+    position[:, step * FINER] = crowd.position_m
+    valid[:, step * FINER] = crowd.valid
+    begins = np.flatnonzero(np.diff(step) == 1)
+    both = crowd.valid[:, begins] & crowd.valid[:, begins + 1]
+    for part in range(1, FINER):
+        share = part / FINER
+        between = (1.0 - share) * crowd.position_m[:, begins]
+        between = between + share * crowd.position_m[:, begins + 1]
+        columns = step[begins] * FINER + part
+        position[:, columns] = np.where(both[..., None], between, 0.0)
+        valid[:, columns] = both
+    return position, valid
