@@ -16,6 +16,9 @@ from prediction_node.crowds.files import Crowd
 
 OBSERVED, PREDICTED = 8, 12
 FEWEST = 2
+# Whom one heeds: so many at most are seen at once, in training and after it. Networks that leave
+# UNIV out learn from places where few people meet, and know no crowd of fifty.
+PEOPLE = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,6 +65,13 @@ def windows(crowd: Crowd) -> Iterator[CrowdWindow]:
             history_valid=known,
             future_m=crowd.position_m[whole, first + OBSERVED : first + length],
         )
+
+
+def nearest(history_m: np.ndarray, row: int, count: int = PEOPLE) -> np.ndarray:
+    """Rows of the `count` pedestrians nearest to one of them now, (N, 8, 2), that one first."""
+    away = np.linalg.norm(history_m[:, -1] - history_m[row, -1], axis=1)
+    away[row] = -1.0
+    return np.argsort(away, kind='stable')[:count]
 
 
 def _unbroken(valid: np.ndarray) -> np.ndarray:

@@ -16,7 +16,14 @@ import numpy as np
 
 from prediction_node.crowds.arrays import Arrays, encode_crowd, from_own, own_poses, to_own
 from prediction_node.crowds.files import SCENES, STEP_S, Crowd, read_crowd, split_files
-from prediction_node.crowds.windows import OBSERVED, PREDICTED, CrowdWindow, windows
+from prediction_node.crowds.windows import (
+    OBSERVED,
+    PEOPLE,
+    PREDICTED,
+    CrowdWindow,
+    nearest,
+    windows,
+)
 from prediction_node.domain.errors import DataError
 from prediction_node.domain.tensors import Sizes
 from prediction_node.evaluation.metrics import Calibration, negative_log_likelihood
@@ -154,11 +161,7 @@ def score_scene(scene: str, crowds: list[Crowd], model: Model, progress: Progres
 
 def _score(scene: str, window: CrowdWindow, model: Model) -> tuple[tuple[np.ndarray, ...], Bad]:
     history, valid, judged = window.history_m, window.history_valid, window.judged
-    output = model(encode_crowd(history, valid, model.sizes))
-    mean, spread, logit = (
-        np.asarray(output[name][0, :judged], dtype=np.float64)
-        for name in ('mean', 'spread', 'weight_logit')
-    )
+    mean, spread, logit = _answers(window, model)
     weight = np.exp(logit[..., -1] - logit[..., -1].max(axis=1, keepdims=True))
     probability = weight / weight.sum(axis=1, keepdims=True)
     pose = own_poses(history, valid)[:judged]
@@ -175,6 +178,21 @@ def _score(scene: str, window: CrowdWindow, model: Model) -> tuple[tuple[np.ndar
     row = int(final.argmax())
     bad = Bad(scene, window, row, path[row], probability[row], float(final[row]))
     return (distance, probability, nll, straight_off), bad
+
+
+def _answers(window: CrowdWindow, model: Model) -> tuple[np.ndarray, ...]:
+    """Mean, spread and logits (J, M, ...) of those who are judged, one pass for each of them at
+    most: where more people are than were ever seen in training, each is asked amid the nearest.
+    """
+    history, valid, judged = window.history_m, window.history_valid, window.judged
+    views = [(np.arange(len(history)), np.arange(judged))]
+    if len(history) > PEOPLE:
+        views = [(nearest(history, row), np.arange(1)) for row in range(judged)]
+    parts = []
+    for seen, asked in views:
+        output = model(encode_crowd(history[seen], valid[seen], model.sizes))
+        parts.append([output[name][0, asked] for name in ('mean', 'spread', 'weight_logit')])
+    return tuple(np.concatenate(each).astype(np.float64) for each in zip(*parts, strict=True))
 
 
 def _worst_of(cases: list[Bad]) -> list[Bad]:

@@ -12,7 +12,14 @@ import numpy as np
 
 from prediction_node.crowds.arrays import encode_crowd, encode_labels
 from prediction_node.crowds.files import SCENES, STEP_S, fold_digest, read_crowd, split_files
-from prediction_node.crowds.windows import OBSERVED, PREDICTED, CrowdWindow, windows
+from prediction_node.crowds.windows import (
+    OBSERVED,
+    PEOPLE,
+    PREDICTED,
+    CrowdWindow,
+    nearest,
+    windows,
+)
 from prediction_node.domain.errors import ParameterError
 from prediction_node.domain.parameter import check, parameter
 from prediction_node.domain.tensors import Sizes
@@ -28,7 +35,7 @@ class CrowdOptions:
     folder: str = parameter('', 'Folder of the protocol: <scene>/{train,val,test}/*.txt.')
     scene: str = parameter('eth', 'The scene that is left out.', choices=SCENES)
     people: int = parameter(
-        16, 'Of a training window at most so many, around one of them.', low=1, high=128
+        PEOPLE, 'Of a training window at most so many, around one of them.', low=1, high=128
     )
     noise_m: float = parameter(
         0.06,
@@ -97,10 +104,8 @@ def vary(window: CrowdWindow, options: CrowdOptions, rng: np.random.Generator) -
 def _picked(window: CrowdWindow, options: CrowdOptions, rng: np.random.Generator) -> np.ndarray:
     """Rows of a window that stay, in their order: those nearest to one who is judged."""
     centre = int(rng.integers(window.judged))
-    away = np.linalg.norm(window.history_m[:, -1] - window.history_m[centre, -1], axis=1)
-    away[centre] = -1.0
     count = 1 if rng.random() < options.alone else options.people
-    return np.sort(np.argsort(away, kind='stable')[:count])
+    return np.sort(nearest(window.history_m, centre, count))
 
 
 def open_data(options: Mapping[str, Any], sizes: Sizes) -> TrainingData:
