@@ -36,7 +36,10 @@ def start(context):
     share = Path(get_package_share_directory('prediction_node'))
     words = {
         name: LaunchConfiguration(name).perform(context)
-        for name in ('folder', 'scenario', 'duration', 'seed', 'faults', 'config', 'clock')
+        for name in (
+            *('folder', 'scenario', 'duration', 'seed', 'faults', 'config', 'clock'),
+            *('planner', 'model'),
+        )
     }
     folder = prepare_from_words(words)
     json = LaunchConfiguration('json').perform(context)
@@ -76,6 +79,14 @@ def generate_launch_description():
         DeclareLaunchArgument('folder', default_value='', description='For the files of the run.'),
         DeclareLaunchArgument('json', default_value='', description='Where the verdict goes.'),
         DeclareLaunchArgument('clock', default_value='false', description='Publish /clock.'),
+        DeclareLaunchArgument(
+            'planner',
+            default_value='kinematic',
+            description='What it drives by: kinematic, learned, conditional or asking.',
+        ),
+        DeclareLaunchArgument(
+            'model', default_value='', description='Folder of the learned model; empty: shipped.'
+        ),
         DeclareLaunchArgument('node', default_value='true', description='Start the node here.'),
     ]
     profiles = [

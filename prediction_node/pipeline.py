@@ -13,12 +13,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
 from prediction_node import cdr, markers, output
+from prediction_node.channels import CANDIDATES as CANDIDATES
+from prediction_node.channels import TF as TF
+from prediction_node.channels import TF_STATIC as TF_STATIC
+from prediction_node.channels import TRAFFIC_SIGNALS as TRAFFIC_SIGNALS
+from prediction_node.channels import VECTOR_MAP as VECTOR_MAP
+from prediction_node.channels import Input as Input
+from prediction_node.channels import inputs as inputs
+from prediction_node.channels import questions as questions
 from prediction_node.conditional.answers import Answers
 from prediction_node.conditional.desk import Desk
-from prediction_node.conditional.unconditional import Unconditional
 from prediction_node.config import Config
 from prediction_node.domain.agents import Agents, Ego
 from prediction_node.domain.errors import MapError, MessageError
@@ -28,9 +35,9 @@ from prediction_node.domain.lights import LightStates
 from prediction_node.domain.prediction import Prediction
 from prediction_node.domain.scene import Scene
 from prediction_node.domain.stamps import STEP_NS
+from prediction_node.engines import guarded, learned_engine
 from prediction_node.fusion.fusion import Fusion
-from prediction_node.inference.constant_velocity import ConstantVelocityEngine
-from prediction_node.inference.guard import AnsweringEngine, Engine, Guarded
+from prediction_node.inference.guard import Engine, Guarded
 from prediction_node.inference.kinematic.engine import KinematicEngine
 from prediction_node.inference.kinematic.road import Road
 from prediction_node.map_source import map_from_message
@@ -44,13 +51,13 @@ from prediction_node.observation.observer import (
 from prediction_node.priority import AgentBudget, most_at_risk
 from prediction_node.scene.builder import SceneBuilder
 
+if TYPE_CHECKING:
+    from prediction_node.predictor import LearnedEngine
+    from prediction_node.raster import Raster
+
 _MAP_MARKER_PERIOD = 10  # cycles
 
 NOMINAL, DEGRADED, LOST = 'nominal', 'degraded', 'lost'
-
-TF, TF_STATIC = 'tf', 'tf_static'
-TRAFFIC_SIGNALS, VECTOR_MAP = 'traffic_signals', 'vector_map'
-CANDIDATES = 'candidate_trajectories'
 
 # Inputs whose health the observer keeps under another name.
 _MONITORS = {TF: TRANSFORMS, TF_STATIC: TRANSFORMS, TRAFFIC_SIGNALS: TRAFFIC_LIGHTS}
@@ -60,39 +67,6 @@ _TRACK_READERS: dict[str, Callable[[bytes], Any]] = {
     'vision_msgs/msg/Detection3DArray': cdr.read_detection3d_array,
     'radar_msgs/msg/RadarTracks': cdr.read_radar_tracks,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """One subscription: `name` is what `Pipeline.receive` takes."""
-
-    name: str
-    topic: str
-    type: str
-    latched: bool = False
-
-
-def inputs(config: Config) -> tuple[Input, ...]:
-    """Everything the pipeline listens to, sensors first."""
-    topics = config.topics
-    return (
-        *(Input(s.name, s.topic, s.type) for s in config.sources),
-        Input(ODOMETRY, topics.odometry, 'nav_msgs/msg/Odometry'),
-        Input(TF, topics.tf, 'tf2_msgs/msg/TFMessage'),
-        Input(TF_STATIC, topics.tf_static, 'tf2_msgs/msg/TFMessage', latched=True),
-        Input(
-            TRAFFIC_SIGNALS,
-            topics.traffic_signals,
-            'autoware_perception_msgs/msg/TrafficLightGroupArray',
-        ),
-        Input(VECTOR_MAP, topics.vector_map, 'autoware_map_msgs/msg/LaneletMapBin', latched=True),
-    )
-
-
-def questions(config: Config) -> Input:
-    """What the planner asks: no observation, and the node does without it."""
-    kind = 'autoware_internal_planning_msgs/msg/CandidateTrajectories'
-    return Input(CANDIDATES, config.topics.candidate_trajectories, kind)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,13 +142,17 @@ class Pipeline:
     def __init__(
         self, config: Config, lane_map: LaneMap | None, engine: Engine | None = None
     ) -> None:
-        """`engine` None: the kinematic predictor."""
+        """`engine` None: the one that the parameters name, made when it is first needed; a model
+        that cannot be used raises PredictionNodeError then, in `prepare` at the latest.
+        """
         self._config = config
         self._observer = Observer(config.observation, config.sources, config.mounts)
         self._fusion = Fusion(config.fusion)
         self._scenes = SceneBuilder(config.scene)
         self._kinematic = KinematicEngine(config.kinematic)
-        self._engine = self._guarded(engine or self._kinematic)
+        self._own_engine = engine
+        self._learned: LearnedEngine | None = None
+        self._guarded: Guarded | None = None
         self.desk = Desk(config.conditioned)
         self._scene: Scene | None = None  # that the engine has predicted
         self._lane_map = lane_map
@@ -182,11 +160,6 @@ class Pipeline:
         self._last_stamp_ns = 0
         self._budget = AgentBudget(config.cycle.max_agents, config.cycle.time_budget_ms)
         self.map_error: str | None = None  # why the newest map blob was refused
-
-    def _guarded(self, engine: Engine) -> Guarded:
-        """The kinematic predictor stands in for any other, constant velocity for everybody."""
-        last = Guarded(Unconditional(self._kinematic), Unconditional(ConstantVelocityEngine()))
-        return last if engine is self._kinematic else Guarded(_answering(engine), last)
 
     @property
     def lane_map(self) -> LaneMap | None:
@@ -199,7 +172,18 @@ class Pipeline:
 
     @property
     def engine(self) -> Guarded:
-        return self._engine
+        # Not in __init__: a replay predicts in a process that is forked later, and the threads of
+        # a network's runtime do not come along.
+        if self._guarded is None:
+            if self._own_engine is None:
+                self._learned = learned_engine(self._config, self._kinematic)
+            self._guarded = guarded(self._own_engine or self._learned, self._kinematic)
+        return self._guarded
+
+    @property
+    def raster(self) -> Raster | None:
+        """What the learned engine saw last; None where there is none, or it sees none."""
+        return None if self._learned is None else self._learned.raster
 
     def _make_readers(self, config: Config) -> dict[str, Callable[[bytes, int], None]]:
         observer = self._observer
@@ -236,14 +220,24 @@ class Pipeline:
         self._kinematic.adopt(road)
         if road.lane_map is not None:
             self.set_map(road.lane_map)
+            if self._learned is not None:
+                self._learned.prepare(road.lane_map)
 
     def prepare(self) -> None:
-        """Find the routes of the map now rather than in the first cycle."""
+        """Load the model and find the routes of the map now rather than in the first cycle.
+
+        Raises PredictionNodeError for a model that cannot be used.
+        """
         self._kinematic.prepare(self._lane_map)
+        _ = self.engine
+        if self._learned is not None:
+            self._learned.prepare(self._lane_map)
 
     def understudy(self) -> Pipeline:
-        """A pipeline with the default inputs on the same map, without finding its routes again."""
-        other = Pipeline(Config(), None)
+        """A pipeline with the default inputs on the same map, without finding its routes or loading
+        its model again.
+        """
+        other = Pipeline(Config(), None, self._learned)
         if self._lane_map is not None:
             other.set_road(self._kinematic.road)
         return other
@@ -320,7 +314,7 @@ class Pipeline:
             return self._lost(perception)
         timings = dict(perception.timings_ms)
         with _timed(timings, 'predict'):
-            prediction = output.most_likely_first(self._engine.predict(scene))
+            prediction = output.most_likely_first(self.engine.predict(scene))
         agents = perception.agents
         reasons = self._degradations(scene, health, perception.coasting_s)
         blind = len(health.lost_modalities) == len({s.modality for s in health.sources})
@@ -345,7 +339,7 @@ class Pipeline:
         """Answer the request of the planner that waits, on the scene of the newest release; None
         if none waits, or one was answered on this scene already.
         """
-        return self.desk.answer(self._engine, self._scene)
+        return self.desk.answer(self.engine, self._scene)
 
     def _degradations(
         self, scene: Scene, health: ObservationHealth, coasting_s: float
@@ -355,8 +349,8 @@ class Pipeline:
             reasons.append(f'odometry silent for {coasting_s:.1f} s')
         if scene.lane_map is None:
             reasons.append('no map')
-        if self._engine.failing:
-            reasons.append(f'engine fallback ({self._engine.last_fault})')
+        if self.engine.failing:
+            reasons.append(f'engine fallback ({self.engine.last_fault})')
         return tuple(reasons)
 
     def _lost(self, perception: Perception) -> Release:
@@ -376,13 +370,6 @@ class Pipeline:
             shed=0,
             timings_ms=dict(perception.timings_ms),
         )
-
-
-def _answering(engine: Engine) -> AnsweringEngine:
-    """The engine itself if it answers questions."""
-    if hasattr(engine, 'condition'):
-        return cast('AnsweringEngine', engine)
-    return Unconditional(engine)
 
 
 @contextmanager

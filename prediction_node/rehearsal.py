@@ -36,14 +36,18 @@ _WITHOUT_MAP_STEPS = 4
 def rehearse(pipeline: Pipeline) -> None:
     """Do once whatever `pipeline` will do in a cycle, with invented messages and on its map.
 
-    `pipeline` itself hears of nothing but the routes of its map. Takes about a second, and once, to
-    compile the kernels, about half a minute.
+    `pipeline` itself hears of nothing but the routes of its map; its model is loaded and warm.
+    Takes about a second, and once, to compile the kernels, about half a minute.
+
+    Raises PredictionNodeError for a model that cannot be used.
     """
     pipeline.prepare()
     lane_map = pipeline.lane_map
     if lane_map is not None and np.any(lane_map.kind == LaneKind.ROAD):
         _drive(pipeline.understudy(), make_traffic(lane_map, _AGENTS, _DURATION_S))
-    _drive(Pipeline(Config(), None), _in_the_open())
+        _drive(Pipeline(Config(), None), _in_the_open())
+    else:
+        _drive(pipeline.understudy(), _in_the_open())
     fusion.warm_up(FusionParameters())  # what is too rare for a drive of a second
 
 

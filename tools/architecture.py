@@ -27,7 +27,7 @@ LAYERS: Mapping[str, frozenset[str]] = {
     ),
     # Joins stages.
     'composition': frozenset(
-        {'bench', 'conditional', 'config', 'engines', 'map_source', 'pipeline', 'predictor'}
+        {'bench', 'channels', 'conditional', 'config', 'engines', 'map_source', 'pipeline', 'predictor'}
         | {'rehearsal', 'scorecard', 'vehicle'}
     ),
     # What a user asks for; each joins the composition with the outside.

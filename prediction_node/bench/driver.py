@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from prediction_node.domain.stamps import STEP_NS
 from prediction_node.simulation.futures import Futures
 from prediction_node.simulation.planner.candidates import Trajectory, warm_up
 from prediction_node.simulation.planner.parameters import BodyParameters
-from prediction_node.simulation.planner.planner import EgoState, Plan, Planner
+from prediction_node.simulation.planner.planner import EgoState, Plan, Planner, Proposal
 from prediction_node.simulation.verdict.truth import EgoTruth
 
 
@@ -53,13 +54,19 @@ class Driver:
         except MessageError:
             self.unreadable += 1
 
-    def plan(self, futures: Futures | None) -> Plan | None:
-        """The plan by these predictions, None when they stand for silence; None without
+    def propose(self, futures: Futures | None) -> Proposal | None:
+        """What might be done by these predictions, None when they stand for silence; None without
         odometry.
         """
         if self._ego is None:
             return None
-        return self._planner.step(self._ego, futures, self._lights)
+        return self._planner.propose(self._ego, futures, self._lights)
+
+    def choose(
+        self, proposal: Proposal, conditioned: Sequence[Futures | None] | None = None
+    ) -> Plan:
+        """The plan; `conditioned` as the planner takes it."""
+        return self._planner.choose(proposal, conditioned)
 
 
 def ego_state(arrays: OdometryArrays, body: BodyParameters, size_m: np.ndarray) -> EgoState:
@@ -139,14 +146,16 @@ def trajectory_from(arrays: TrajectoryArrays, body: BodyParameters) -> Trajector
     )
 
 
-def candidate_arrays(plan: Plan, body: BodyParameters) -> CandidateTrajectoriesArrays:
-    """All candidates of a plan; each kind of candidate is a generator of its own."""
-    names = [trajectory.name for trajectory in plan.candidates]
+def candidate_arrays(
+    candidates: Sequence[Trajectory], body: BodyParameters
+) -> CandidateTrajectoriesArrays:
+    """The request that asks for all of them; each kind of candidate is a generator of its own."""
+    names = [trajectory.name for trajectory in candidates]
     each = [uuid.uuid5(uuid.NAMESPACE_OID, name).bytes for name in names]
     ids = np.frombuffer(b''.join(each), np.uint8).reshape(-1, 16)
     known = {name: row for row, name in reversed(list(enumerate(names)))}
     return CandidateTrajectoriesArrays(
-        trajectories=tuple(trajectory_arrays(t, body) for t in plan.candidates),
+        trajectories=tuple(trajectory_arrays(t, body) for t in candidates),
         generator_id=ids,
         info_id=ids[list(known.values())],
         info_name=tuple(known),

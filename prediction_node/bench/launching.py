@@ -17,7 +17,8 @@ def prepare_from_words(words: Mapping[str, str]) -> Path:
     """Prepare the run that launch arguments describe; the folder it lies in.
 
     `words`: folder (empty: a new one), scenario, duration, seed, faults (apart by spaces), config,
-    clock. Raises ParameterError naming the argument, and what `prepare` raises.
+    clock, planner and model (both may be left out). Raises ParameterError naming the argument, and
+    what `prepare` raises.
     """
     faults = words['faults'].split()
     if any(text.startswith(KILL) for text in faults):
@@ -31,6 +32,8 @@ def prepare_from_words(words: Mapping[str, str]) -> Path:
         Path(words['config']) if words['config'] else None,
         faults,
         use_clock=_switch(words, 'clock'),
+        planner=words.get('planner', 'kinematic'),
+        model=words.get('model', ''),
     )
     return folder
 

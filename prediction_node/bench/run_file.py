@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from prediction_node.bench.arms import arm_of
 from prediction_node.bench.settings import BenchSettings, load_settings
 from prediction_node.bench.stand import Stand, build_stand, modalities, periods_ms, write_stand
 from prediction_node.domain.errors import DataError
+from prediction_node.inference.parameters import EngineParameters
 from prediction_node.simulation.city_map import route_lanes
 from prediction_node.simulation.faults.grammar import Fault, parse_faults
 from prediction_node.simulation.scenario import load_scenario
@@ -28,6 +30,8 @@ class RunFile:
     settings: str  # file; empty: config/hil.yaml
     faults: tuple[str, ...]
     use_clock: bool
+    planner: str  # one of arms.ARMS
+    model: str  # parameter engine.model_path of the node
     modalities: dict[str, str]  # of each sensor
     periods_ms: dict[str, float]
     streets: tuple[tuple[int, ...], ...]  # of the route: lanelet ids of each street's lanes
@@ -43,15 +47,23 @@ class RunFile:
 
     def build_stand(self, folder: Path) -> Stand:
         """The stand again, in a folder of its own."""
-        return stand_of(self.scenario, self.seed, self.duration_s, folder, self.load_settings())
+        engine = EngineParameters(arm_of(self.planner).engine, self.model)
+        return stand_of(
+            self.scenario, self.seed, self.duration_s, folder, self.load_settings(), engine
+        )
 
 
 def stand_of(
-    scenario: str, seed: int, duration_s: float, folder: Path, settings: BenchSettings
+    scenario: str,
+    seed: int,
+    duration_s: float,
+    folder: Path,
+    settings: BenchSettings,
+    engine: EngineParameters | None = None,
 ) -> Stand:
     """The stand of a scenario, for the settling time and the run. Raises as its parts do."""
     seconds = settings.time.settle_s + duration_s
-    return build_stand(load_scenario(scenario), seed, seconds, folder)
+    return build_stand(load_scenario(scenario), seed, seconds, folder, engine=engine)
 
 
 def prepare(
@@ -63,6 +75,8 @@ def prepare(
     faults: Sequence[str] = (),
     *,
     use_clock: bool = False,
+    planner: str = 'kinematic',
+    model: str = '',
 ) -> tuple[RunFile, Stand]:
     """Build the city and write everything a run needs into a folder: map.osm and prediction.yaml
     for the node, run.json for the others.
@@ -70,7 +84,8 @@ def prepare(
     Raises DataError, ParameterError, SimulationError, MapError.
     """
     settings = load_settings(settings_path)
-    stand = stand_of(scenario, seed, duration_s, folder, settings)
+    engine = EngineParameters(arm_of(planner).engine, model)
+    stand = stand_of(scenario, seed, duration_s, folder, settings, engine)
     parse_faults(faults, modalities(stand.suite), duration_s)
     write_stand(stand)
     ids = stand.lane_map.id
@@ -81,6 +96,8 @@ def prepare(
         settings='' if settings_path is None else str(settings_path.resolve()),
         faults=tuple(faults),
         use_clock=use_clock,
+        planner=planner,
+        model=model,
         modalities=dict(modalities(stand.suite)),
         periods_ms=periods_ms(stand.suite),
         streets=tuple(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import yaml
 
 from prediction_node.config import NODE_NAME, Config, from_flat
 from prediction_node.domain.lane_map import LaneMap
+from prediction_node.inference.parameters import EngineParameters
 from prediction_node.lanelet.write import write_lanelet2
 from prediction_node.simulation.city_map import lane_map_of, route_lanes
 from prediction_node.simulation.network.city import City, build_city
@@ -37,6 +38,7 @@ class Stand:
     lane_map: LaneMap
     suite: SuiteParameters
     seed: int
+    engine: EngineParameters = field(default_factory=EngineParameters)
 
     @property
     def map_path(self) -> Path:
@@ -63,6 +65,7 @@ def build_stand(
     duration_s: float,
     folder: Path,
     suite: SuiteParameters | None = None,
+    engine: EngineParameters | None = None,
 ) -> Stand:
     """Build city and map in a folder, for a run of `duration_s` after the world's warm-up.
 
@@ -77,19 +80,26 @@ def build_stand(
         night=seen.night or weather.night,
         visibility_m=min(seen.visibility_m, weather.visibility_m),
     )
-    return Stand(folder, city, lane_map, seen, seed)
+    return Stand(folder, city, lane_map, seen, seed, engine or EngineParameters())
 
 
 def write_stand(stand: Stand) -> None:
     """The files that the node needs: the map, and parameters that name it and all sensors."""
     write_lanelet2(stand.lane_map, stand.map_path)
-    tree = {NODE_NAME: {'ros__parameters': node_parameters(stand.suite, stand.map_path)}}
+    values = node_parameters(stand.suite, stand.map_path, stand.engine)
+    tree = {NODE_NAME: {'ros__parameters': values}}
     stand.parameter_path.write_text(yaml.safe_dump(tree, sort_keys=False), encoding='utf-8')
 
 
-def node_parameters(suite: SuiteParameters, map_path: Path | None) -> dict[str, Any]:
-    """The node's parameters for these sensors, as a flat mapping of names to values."""
+def node_parameters(
+    suite: SuiteParameters, map_path: Path | None, engine: EngineParameters | None = None
+) -> dict[str, Any]:
+    """The node's parameters for these sensors and this engine, as a flat mapping of names to
+    values.
+    """
     values: dict[str, Any] = {'sources.names': list(suite.sensors)}
+    if engine is not None:
+        values |= {'engine.name': engine.name, 'engine.model_path': engine.model_path}
     if map_path is not None:
         values['map.path'] = str(map_path.resolve())
     for name, sensor in suite.sensors.items():
@@ -102,9 +112,9 @@ def node_parameters(suite: SuiteParameters, map_path: Path | None) -> dict[str, 
     return values
 
 
-def node_config(suite: SuiteParameters) -> Config:
+def node_config(suite: SuiteParameters, engine: EngineParameters | None = None) -> Config:
     """The same as the pipeline takes it; the map is handed over apart."""
-    values = node_parameters(suite, None)
+    values = node_parameters(suite, None, engine)
     values['sources.names'] = tuple(values['sources.names'])
     return from_flat(values)
 

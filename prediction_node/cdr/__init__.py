@@ -10,6 +10,7 @@ Writers give little-endian XCDR1 bytes, as `Publisher.publish` takes them.
 from __future__ import annotations
 
 from prediction_node.cdr.detections import read_detection3d_array, write_detection3d_array
+from prediction_node.cdr.image import write_image
 from prediction_node.cdr.lanelet_map import (
     LaneletMapBlob,
     read_lanelet_map_bin,
@@ -50,6 +51,7 @@ __all__ = [
     'write_candidate_trajectories',
     'write_detection3d_array',
     'write_float32_multi_array',
+    'write_image',
     'write_lanelet_map_bin',
     'write_marker_array',
     'write_odometry',

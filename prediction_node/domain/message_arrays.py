@@ -9,7 +9,7 @@ object i owns rows offsets[i] to offsets[i + 1].
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -192,6 +192,14 @@ class CandidateTrajectoriesArrays:
     info_name: tuple[str, ...]  # G
     indicator_stamp_ns: np.ndarray | None = None  # (N,) int64
     indicator_command: np.ndarray | None = None  # (N,) uint8
+
+    def with_indicators(self) -> CandidateTrajectoriesArrays:
+        """The same in the layout that has turn indicators: no command, at each one's stamp."""
+        if self.indicator_command is not None:
+            return self
+        stamps = np.array([each.stamp_ns for each in self.trajectories], np.int64)
+        none = np.zeros(len(stamps), np.uint8)
+        return replace(self, indicator_stamp_ns=stamps, indicator_command=none)
 
     def select(self, rows: np.ndarray) -> CandidateTrajectoriesArrays:
         """The trajectories of the integers `rows`, in their order; all generators stay."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from prediction_node.bench.stand import Stand
 
 PASSED, FAILED = 0, 1
+PLANNERS = ('kinematic', 'learned', 'conditional', 'asking')
 _LEAST_S, _MOST_S = 1.0, 86_400.0
 
 EPILOG = """\
@@ -31,6 +32,14 @@ examples:
   python -m prediction_node hil --scenario downtown --duration 60 --fault off:lidar:20:40
   python -m prediction_node hil --scenario roundabout --duration 30 --lockstep --seed 7
   python -m prediction_node hil --scenario downtown --duration 60 --fault kill:node:20:22
+
+  python -m prediction_node hil --scenario downtown --duration 60 --planner conditional
+
+Which planner drives better? The same cities, once with either, and 95 % intervals of the paired
+differences; runs that lie in --out already are not repeated:
+
+  python -m prediction_node hil --scenario downtown --duration 60 --planner conditional \\
+      --against kinematic --seeds 40 --jobs 2 --out out/compare --json out/compare.json
 
 With the node on another machine, prepare a run, copy map.osm and prediction.yaml of its folder
 there (and set map.path), start the node there and the rest here, all on one ROS_DOMAIN_ID:
@@ -79,6 +88,28 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         '--clock', action='store_true', help='publish /clock and let the node follow it'
     )
     parser.add_argument(
+        '--planner',
+        choices=PLANNERS,
+        default='kinematic',
+        help='what it drives by: predictions by rules (kinematic), learned ones (learned), learned '
+        'ones of every candidate (conditional); asking: by rules, asked as if it were conditional',
+    )
+    parser.add_argument(
+        '--model', default='', metavar='DIR', help='learned model in place of the shipped one'
+    )
+    parser.add_argument(
+        '--against',
+        choices=PLANNERS,
+        metavar='PLANNER',
+        help='compare --planner with this one, in lockstep',
+    )
+    parser.add_argument(
+        '--seeds', type=_count, default=40, metavar='N', help='of a comparison, from --seed on'
+    )
+    parser.add_argument(
+        '--jobs', type=_count, default=1, metavar='N', help='runs of a comparison at a time'
+    )
+    parser.add_argument(
         '--prepare', action='store_true', help='write the files of the run to --out and end'
     )
     parser.add_argument(
@@ -101,6 +132,13 @@ def _seed(text: str) -> int:
     return int(value)
 
 
+def _count(text: str) -> int:
+    value = _number(text, int)
+    if not 1 <= value <= 100_000:
+        raise argparse.ArgumentTypeError(f'must be 1 to 100000, got {text}')
+    return int(value)
+
+
 def _number(text: str, kind: Callable[[str], Any]) -> Any:
     try:
         return kind(text)
@@ -117,6 +155,8 @@ def run(args: argparse.Namespace) -> int:
 
     _refuse_contradictions(args)
     console = Console(stderr=True, highlight=False)
+    if args.against is not None:
+        return _compare(args, console)
     with ExitStack() as stack:
         folder = args.out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix='hil_')))
         console.print(f'building {args.scenario} ...')
@@ -128,6 +168,8 @@ def run(args: argparse.Namespace) -> int:
             args.config,
             args.fault,
             use_clock=args.clock,
+            planner=args.planner,
+            model=args.model,
         )
         if args.prepare:
             console.print(f'{stand.map_path} and {stand.parameter_path} are for the node')
@@ -145,6 +187,12 @@ def _refuse_contradictions(args: argparse.Namespace) -> None:
         raise PredictionNodeError('--lockstep runs no node, so --no-node and --clock say nothing')
     if args.no_node and any(text.startswith('kill:') for text in args.fault):
         raise PredictionNodeError('a node that runs elsewhere cannot be killed from here')
+    if args.against == args.planner:
+        raise PredictionNodeError(f'--against {args.against} is what --planner says already')
+    if args.against is not None and (args.fault or args.prepare or args.no_node or args.clock):
+        raise PredictionNodeError(
+            '--against compares in lockstep, without --fault, --prepare, --no-node and --clock'
+        )
     if args.json is not None and args.json.is_dir():
         raise PredictionNodeError(f'{args.json} is a folder, --json needs a file')
 
@@ -166,13 +214,37 @@ def _drive(
             bar.update(task, completed=at, description=text, at=f'{at:.0f} of {args.duration:g} s')
 
         if args.lockstep:
+            from prediction_node.bench.arms import arm_of
             from prediction_node.hil.lockstep import Lockstep
 
             settings, faults = made.load_settings(), made.parsed_faults()
-            return Lockstep(stand, settings, faults, args.duration).run(progress)
+            asks = arm_of(args.planner).asks
+            return Lockstep(stand, settings, faults, args.duration, asks=asks).run(progress)
         from prediction_node.hil.live import LiveRun
 
         return LiveRun(folder, made, own_node=not args.no_node).run(progress)
+
+
+def _compare(args: argparse.Namespace, console: Console) -> int:
+    """0: a comparison passes no verdict."""
+    from prediction_node.hil.comparison import Comparison
+    from prediction_node.hil.table import show_comparison
+
+    with ExitStack() as stack:
+        folder = args.out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix='hil_')))
+        comparison = Comparison(
+            (args.planner, args.against),
+            range(args.seed, args.seed + args.seeds),
+            args.scenario,
+            args.duration,
+            folder,
+            config=args.config,
+            model=args.model,
+        )
+        figures = comparison.run(args.jobs, console)
+    _write(args.json, figures)
+    show_comparison(console, figures)
+    return PASSED
 
 
 def _need_rclpy() -> None:

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from prediction_node import cdr
+from prediction_node.bench.dialogue import Dialogue
 from prediction_node.bench.driver import Driver, ego_truth
 from prediction_node.bench.ride import Ride
 from prediction_node.bench.settings import BenchSettings
 from prediction_node.bench.stand import Stand, node_config, periods_ms
 from prediction_node.domain.stamps import NS_PER_S, STEP_NS
 from prediction_node.observation.health import ObservationHealth, State
-from prediction_node.pipeline import Pipeline, Release, inputs
+from prediction_node.pipeline import CANDIDATES, Pipeline, Release, inputs
 from prediction_node.rehearsal import rehearse
 from prediction_node.simulation.faults.grammar import KILL, Fault
 from prediction_node.simulation.futures import Futures
 from prediction_node.simulation.planner.candidates import Trajectory
-from prediction_node.simulation.planner.planner import Planner
+from prediction_node.simulation.planner.planner import Planner, Proposal
 from prediction_node.simulation.verdict.diagnosis import Diagnosis
 from prediction_node.simulation.verdict.report import report
 from prediction_node.simulation.verdict.truth import Truth
@@ -43,11 +44,19 @@ class Lockstep:
     """Pipeline, planner and world in turns on simulated time."""
 
     def __init__(
-        self, stand: Stand, settings: BenchSettings, faults: Sequence[Fault], duration_s: float
+        self,
+        stand: Stand,
+        settings: BenchSettings,
+        faults: Sequence[Fault],
+        duration_s: float,
+        *,
+        asks: bool = False,
     ) -> None:
-        """Raises SimulationError, MapError."""
-        self._stand, self._faults = stand, faults
-        self._config = node_config(stand.suite)
+        """`asks`: the planner asks about its candidates. Raises SimulationError, MapError, and what
+        a model that cannot be used raises.
+        """
+        self._stand, self._faults, self._asks = stand, faults, asks
+        self._config = node_config(stand.suite, stand.engine)
         self._names = {each.topic: each.name for each in inputs(self._config)}
         self._ride = Ride(stand, settings, faults)
         size = np.array(stand.ego_size_m)
@@ -61,6 +70,8 @@ class Lockstep:
         self._told_silent: frozenset[str] = frozenset()
         self._latched: dict[str, bytes] = {}
         self._due_ns = ZERO_NS
+        self._asked_ms: list[float] = []
+        self._engines: Counter[str] = Counter()
 
     def run(self, progress: Callable[[float], None] = lambda at_s: None) -> dict[str, Any]:
         """Figures and verdict; `progress` hears the time of the run."""
@@ -74,7 +85,16 @@ class Lockstep:
                     ride.take_plan(self._plans.popleft())
                 self._play(ride.step())
                 progress(self._watch.time.at_s(ride.now_ns))
-        return report(self._watch, periods_ms(self._stand.suite), real_time=False)
+        figures = report(self._watch, periods_ms(self._stand.suite), real_time=False)
+        if self._asks:
+            p50, p99 = np.percentile(self._asked_ms or [0.0], [50, 99])
+            figures['questions'] = {
+                'answered': len(self._asked_ms),
+                'p50_ms': round(float(p50), 2),
+                'p99_ms': round(float(p99), 2),
+                'engines': dict(self._engines),
+            }
+        return figures
 
     def _new_pipeline(self) -> Pipeline:
         pipeline = Pipeline(self._config, self._stand.lane_map)
@@ -131,9 +151,28 @@ class Lockstep:
             self._newest = release
             self._told_silent = self._pipeline.silent_inputs(due_ns)
             self._watch.on_diagnosis(diagnosis_of(release, release.health, due_ns))
-        plan = self._driver.plan(futures)
-        if plan is not None:
+        proposal = self._driver.propose(futures)
+        if proposal is not None:
+            plan = self._driver.choose(proposal, self._answers(proposal, due_ns))
             self._plans.append(plan.trajectory)
+
+    def _answers(self, proposal: Proposal, due_ns: int) -> list[Futures | None] | None:
+        """What the pipeline says to the candidates, in messages as in the live loop."""
+        if not self._asks or not proposal.candidates or self._pipeline is None:
+            return None
+        dialogue = Dialogue(proposal, self._body)
+        begin_ns = time.perf_counter_ns()
+        self._pipeline.receive(CANDIDATES, dialogue.ask(), due_ns)
+        answers = self._pipeline.answer_candidates()
+        if answers is None:
+            return None
+        heard = answers.objects_cdr
+        assert answers.scored_cdr
+        self._asked_ms.append((time.perf_counter_ns() - begin_ns) / 1e6)
+        self._engines[answers.engine] += 1
+        for data in heard:
+            dialogue.hear(data)
+        return dialogue.answers
 
     def _look(self, at_ns: int) -> None:
         """As the node does between releases: name who has fallen silent."""

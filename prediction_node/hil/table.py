@@ -72,3 +72,31 @@ def _slashed(figures: Mapping[str, Any], *names: str) -> str:
 
 def _ms(value: float | None) -> str:
     return '-' if value is None else f'{value:g} ms'
+
+
+def show_comparison(console: Console, figures: Mapping[str, Any]) -> None:
+    """Both planners side by side, and the paired differences."""
+    first, second = figures['arms']
+    table = Table('', first, second, 'difference', '95 % interval', box=None)
+    arms, paired = figures['arms'], figures['paired']
+    for words, name in (
+        ('hard brakes per km', 'hard_brakes_per_km'),
+        ('of the robotaxi, per km', 'ego_hard_brakes_per_km'),
+        ('collisions per km', 'collisions_per_km'),
+    ):
+        each = paired[name]
+        table.add_row(
+            words,
+            *(f'{arms[arm][name]:.2f}' for arm in (first, second)),
+            f'{each["value"]:+.2f}',
+            f'{each["low"]:+.2f} .. {each["high"]:+.2f}',
+        )
+    ratio = paired['distance_ratio']
+    table.add_row(
+        'distance',
+        *(f'{arms[arm]["distance_m"] / 1000.0:.2f} km' for arm in (first, second)),
+        f'{100.0 * ratio["value"]:.1f} %',
+        f'{100.0 * ratio["low"]:.1f} .. {100.0 * ratio["high"]:.1f} %',
+    )
+    console.print(f'{len(figures["seeds"])} seeds of {figures["duration_s"]:g} s each')
+    console.print(table)

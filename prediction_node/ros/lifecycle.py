@@ -331,6 +331,7 @@ class PredictionNode(LifecycleNode):
         self._report(release)
         if self._assessment is not None:
             self._assessment.see(release)
+        self._outputs.publish_raster(self._pipeline, release.stamp_ns)
         self._answer_candidates()  # who asked too late to be answered before
 
     def _take_map(self) -> None:

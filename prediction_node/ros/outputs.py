@@ -8,11 +8,16 @@ from rclpy.lifecycle import LifecycleNode
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
 
+from prediction_node import cdr
 from prediction_node.conditional.answers import Answers
 from prediction_node.config import Config
+from prediction_node.domain.frames import BASE_LINK
 from prediction_node.domain.stamps import to_sec_nanosec
-from prediction_node.pipeline import Release
+from prediction_node.pipeline import Pipeline, Release
+from prediction_node.raster import montage
 from prediction_node.ros import quality
+
+_RASTER_PERIOD_NS = 500_000_000
 
 
 class Outputs:
@@ -36,6 +41,9 @@ class Outputs:
         self._markers = self._create(markers, '~/debug/markers')
         self._processing_time = self._create(self._time_type, '~/debug/processing_time_ms')
         self._response = self._create(self._time_type, '~/debug/response_ms')
+        image = quality.message_class('sensor_msgs/msg/Image')
+        self._raster = self._create(image, '~/debug/raster')
+        self._raster_ns = 0
         self._conditioned = self._scored = None
         if answers:
             scored = quality.message_class(
@@ -76,6 +84,18 @@ class Outputs:
                 message.stamp.sec, message.stamp.nanosec = to_sec_nanosec(release.stamp_ns)
                 message.data = value
                 publisher.publish(message)
+
+    def publish_raster(self, pipeline: Pipeline, stamp_ns: int) -> None:
+        """All channels that the network saw, side by side; twice a second if someone looks."""
+        now_ns = time.monotonic_ns()
+        if now_ns - self._raster_ns < _RASTER_PERIOD_NS:
+            return
+        if not self._raster.get_subscription_count():
+            return
+        raster = pipeline.raster
+        if raster is not None:
+            self._raster_ns = now_ns
+            self._raster.publish(cdr.write_image(montage(raster), stamp_ns, BASE_LINK))
 
     def publish_answers(self, answers: Answers) -> None:
         """Scores first, then one message per answered candidate in request order."""

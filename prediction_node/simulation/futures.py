@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 
-from prediction_node.domain.frames import direction_rad, rotation_2d, yaw_from_quaternion
+from prediction_node.domain.frames import (
+    direction_rad,
+    rotation_2d,
+    wrap_angle,
+    yaw_from_quaternion,
+)
 from prediction_node.domain.message_arrays import PredictedObjectsArrays
 from prediction_node.domain.prediction import MODE_COUNT, POSE_COUNT, Prediction
 from prediction_node.domain.stamps import STEP_NS
@@ -83,6 +89,37 @@ class Futures:
             return cls.none(arrays.stamp_ns)
         if len(arrays.path_confidence) and arrays.path_time_step_ns != STEP_NS:
             raise ValueError(f'poses must be {STEP_NS} ns apart, got {arrays.path_time_step_ns}')
+        return cls._of_paths(arrays)
+
+    @classmethod
+    def of_answer(cls, arrays: PredictedObjectsArrays) -> Futures:
+        """As an answer to one of our candidates carries it: without its first object, which is the
+        robotaxi itself; poses between those sent are interpolated.
+
+        Raises ValueError if there is no such object, or if the poses' times make no sense.
+        """
+        if not len(arrays.object_id):
+            raise ValueError('an answer must hold the robotaxi, got no objects')
+        sent = cls._of_paths(arrays).select(np.arange(1, len(arrays.object_id)))
+        if not len(sent):
+            return cls.none(arrays.stamp_ns)
+        steps, rest = divmod(arrays.path_time_step_ns, STEP_NS)
+        if steps < 1 or rest:
+            raise ValueError(
+                f'poses must be a multiple of {STEP_NS} ns apart, got {arrays.path_time_step_ns}'
+            )
+        last = steps * (sent.pose.shape[2] - 1)
+        at = np.arange(last + 1) / steps
+        low = np.minimum(at.astype(np.int64), max(sent.pose.shape[2] - 2, 0))
+        high = np.minimum(low + 1, sent.pose.shape[2] - 1)
+        first, after = sent.pose[:, :, low], sent.pose[:, :, high]
+        step = after - first
+        step[..., 2] = wrap_angle(step[..., 2])
+        return dataclasses.replace(sent, pose=first + (at - low)[:, None] * step)
+
+    @classmethod
+    def _of_paths(cls, arrays: PredictedObjectsArrays) -> Futures:
+        n = len(arrays.object_id)
         counts = np.diff(arrays.path_offsets)
         steps = max(arrays.path_position.shape[1], 1)
         modes = max(int(counts.max()), 1)

@@ -29,7 +29,6 @@ from prediction_node.domain.message_arrays import OdometryArrays, TrafficLightGr
 from prediction_node.resources import share_path
 from prediction_node.simulation.planner.candidates import Trajectory
 from prediction_node.simulation.planner.parameters import BodyParameters
-from prediction_node.simulation.planner.planner import Plan
 from prediction_node.simulation.sensors.corners import corner_suite
 
 
@@ -92,8 +91,8 @@ def test_node_parameters_are_a_configuration_of_the_node(tmp_path: Path) -> None
 
 def test_a_run_file_reads_back_and_says_what_is_wrong(tmp_path: Path) -> None:
     run = run_file.RunFile(
-        'downtown', 3, 20.0, '', ('off:lidar:1:2',), False, {'lidar': 'lidar'}, {'lidar': 100.0},
-        ((100_001, 100_002), (100_007,)), (4.9, 1.9, 1.6),
+        'downtown', 3, 20.0, '', ('off:lidar:1:2',), False, 'conditional', '', {'lidar': 'lidar'},
+        {'lidar': 100.0}, ((100_001, 100_002), (100_007,)), (4.9, 1.9, 1.6),
     )  # fmt: skip
     path = tmp_path / run_file.RUN_FILE
     with pytest.raises(DataError, match='prepare the run first'):
@@ -167,7 +166,7 @@ def test_points_that_are_not_a_tenth_of_a_second_apart_are_refused() -> None:
 
 def test_candidates_of_one_kind_have_one_generator() -> None:
     made = tuple(make_trajectory(name) for name in ('keep', 'stop', 'stop', 'lane_change_right'))
-    arrays = candidate_arrays(Plan(made, np.zeros(4), np.zeros(4), 0, ''), BodyParameters())
+    arrays = candidate_arrays(made, BodyParameters())
     assert set(arrays.info_name) == {'keep', 'stop', 'lane_change_right'}
     ids = [row.tobytes() for row in arrays.generator_id]
     assert ids[1] == ids[2]

@@ -1,7 +1,8 @@
 """The planner node: predictions in; candidates and the trajectory to drive out.
 
 `python -m prediction_node.ros.hil.planner FOLDER`. It plans when predictions come, and stops the
-robotaxi when they fail to.
+robotaxi when they fail to. If the run says so it asks the node about its candidates first, and
+chooses when all answers have come, or their time is over.
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
 from prediction_node import cdr
-from prediction_node.bench.driver import Driver, candidate_arrays, trajectory_arrays
+from prediction_node.bench.arms import arm_of
+from prediction_node.bench.dialogue import Dialogue
+from prediction_node.bench.driver import Driver, trajectory_arrays
 from prediction_node.bench.run_file import RunFile
 from prediction_node.domain.errors import MessageError
 from prediction_node.domain.stamps import STEP_NS
 from prediction_node.lanelet.load import load_map
 from prediction_node.ros import quality
 from prediction_node.ros.hil.process import (
+    ANSWERS,
     CANDIDATES,
     NEWEST,
     OBJECTS,
@@ -35,6 +39,7 @@ from prediction_node.simulation.planner.planner import Planner
 from prediction_node.vehicle.messages import ODOMETRY, SIGNALS
 
 _SILENT_CYCLES = 3
+_PATIENCE_S = 0.08  # for answers: the next predictions are due 0.02 s later
 
 
 class PlannerNode(Node):
@@ -50,6 +55,10 @@ class PlannerNode(Node):
         self._body = settings.body
         self._driver = Driver(planner, settings.body, np.array(run.ego_size_m))
         self._silent = 0
+        self._asks = arm_of(run.planner).asks
+        self._dialogue: Dialogue | None = None
+        self._turn_indicators = quality.has_turn_indicators()
+        self.unanswered = 0  # choices made before all answers were there
         objects = quality.message_class('autoware_perception_msgs/msg/PredictedObjects')
         odometry = quality.message_class('nav_msgs/msg/Odometry')
         signals = quality.message_class('autoware_perception_msgs/msg/TrafficLightGroupArray')
@@ -66,6 +75,10 @@ class PlannerNode(Node):
         self.create_subscription(
             signals, SIGNALS, self._driver.on_signals, quality.SENSOR, raw=True
         )
+        if self._asks:
+            self.create_subscription(objects, ANSWERS, self._on_answer, quality.ANSWERS, raw=True)
+        self._deadline = self.create_timer(_PATIENCE_S, self._on_deadline)
+        self._deadline.cancel()
         self.create_timer(STEP_NS / 1e9, self._on_timer)
         self.unreadable = 0
 
@@ -84,13 +97,41 @@ class PlannerNode(Node):
             self._publish(None)
 
     def _publish(self, futures: Futures | None) -> None:
-        plan = self._driver.plan(futures)
-        if plan is None:
+        self._on_deadline()  # what is still open is decided now
+        proposal = self._driver.propose(futures)
+        if proposal is None:
             return
+        dialogue = Dialogue(proposal, self._body)
+        if not proposal.candidates:
+            self._choose(dialogue)
+            return
+        if self._asks:
+            self._dialogue = dialogue
+            self._deadline.reset()
+        self._candidates.publish(dialogue.ask(turn_indicators=self._turn_indicators))
+        if not self._asks:
+            self._choose(dialogue)
+
+    def _on_answer(self, data: bytes) -> None:
+        dialogue = self._dialogue
+        if dialogue is not None and dialogue.hear(data) and dialogue.complete:
+            self._finish(dialogue)
+
+    def _on_deadline(self) -> None:
+        self._deadline.cancel()
+        if self._dialogue is not None:
+            self.unanswered += 1
+            self._finish(self._dialogue)
+
+    def _finish(self, dialogue: Dialogue) -> None:
+        self._deadline.cancel()
+        self._dialogue = None
+        self._choose(dialogue)
+
+    def _choose(self, dialogue: Dialogue) -> None:
+        plan = self._driver.choose(dialogue.proposal, dialogue.answers)
         chosen = trajectory_arrays(plan.trajectory, self._body)
         self._trajectory.publish(cdr.write_trajectory(chosen))
-        arrays = candidate_arrays(plan, self._body)
-        self._candidates.publish(cdr.write_candidate_trajectories(arrays))
 
 
 def _work(folder: Path, run: RunFile, args: argparse.Namespace) -> int:

@@ -21,6 +21,7 @@ from prediction_node.domain.errors import PredictionNodeError
 
 START_TOPIC = '/hil/start'
 CANDIDATES = '/planning/candidate_trajectories'
+ANSWERS = '/prediction/output/conditioned_objects'
 TRAJECTORY = '/planning/trajectory'
 RESPONSE = '/prediction/debug/response_ms'
 OBJECTS = '/perception/object_recognition/objects'

@@ -53,6 +53,18 @@ class Plan:
         return self.candidates[self.chosen]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Proposal:
+    """The candidates of one cycle before the choice, or a plan that leaves none."""
+
+    candidates: tuple[Trajectory, ...]  # what may be asked of a predictor
+    lines: tuple[Line, ...]  # of each
+    extra: tuple[float, ...]  # cost of what each does sideways
+    around: Surroundings | None  # what all of them are judged by, unless it is known better
+    ego: EgoState
+    decided: Plan | None = None
+
+
 class Way(Protocol):
     """A Route, or an Itinerary of several."""
 
@@ -73,21 +85,42 @@ class Planner:
 
     def step(self, ego: EgoState, futures: Futures | None, lights: LightStates) -> Plan:
         """The plan from `ego` on. `futures` None or old: it stops in its lane."""
+        return self.choose(self.propose(ego, futures, lights))
+
+    def propose(self, ego: EgoState, futures: Futures | None, lights: LightStates) -> Proposal:
+        """What the robotaxi might do from `ego` on."""
         self._anchor = self._place_on_plan(ego)
         self._route = self._way.current(ego.position_m, ego.yaw_rad)
         place = self._route.place(ego.position_m, ego.yaw_rad)
         if place is None:
-            return self._only_stop(ego, 'the robotaxi is not on its route')
+            return _decided(self._only_stop(ego, 'the robotaxi is not on its route'), ego)
         self._lane = place[0]
         stretch = self._route.ahead(self._lane, ego.position_m, _AHEAD_M, self._driven)
         self._driven = frozenset(stretch.lanes)
         age_s = np.inf if futures is None else (ego.stamp_ns - futures.stamp_ns) * 1e-9
         if futures is None or age_s > self._parameters.patience_s:
             line = self._line(stretch, ego, 0.0, _settling_m(ego.speed_mps), lights)
-            return self._stop_on(line, ego, 'no fresh predictions')
+            return _decided(self._stop_on(line, ego, 'no fresh predictions'), ego)
         around = Surroundings.of(futures, ego.stamp_ns, ego.position_m, self._parameters.reach_m)
-        trajectories = self._candidates(stretch, ego, around, lights)
-        return self._choose(trajectories, around, ego, stretch)
+        made = self._candidates(stretch, ego, around, lights)
+        trajectories, lines, extra = zip(*made, strict=True)
+        return Proposal(trajectories, lines, extra, around, ego)
+
+    def choose(
+        self, proposal: Proposal, conditioned: Sequence[Futures | None] | None = None
+    ) -> Plan:
+        """The candidate that costs least. `conditioned` (C,): the futures if the robotaxi drove
+        each of them, None where nobody knows; without it all are judged by the same futures.
+        """
+        if proposal.decided is not None:
+            return proposal.decided
+        assert proposal.around is not None
+        p, ego = self._parameters, proposal.ego
+        arounds = [proposal.around] * len(proposal.candidates)
+        for row, futures in enumerate(conditioned or ()):
+            if futures is not None:
+                arounds[row] = Surroundings.of(futures, ego.stamp_ns, ego.position_m, p.reach_m)
+        return self._choose(proposal, arounds)
 
     def _place_on_plan(self, ego: EgoState) -> np.ndarray:
         """(3,) the place on the line driven so far that is next to the robotaxi.
@@ -210,31 +243,23 @@ class Planner:
 
     # ---- choice --------------------------------------------------------------------------------
 
-    def _choose(
-        self,
-        made: Sequence[tuple[Trajectory, Line, float]],
-        around: Surroundings,
-        ego: EgoState,
-        stretch: Stretch,
-    ) -> Plan:
+    def _choose(self, proposal: Proposal, arounds: Sequence[Surroundings]) -> Plan:
         p = self._parameters
-        trajectories = [trajectory for trajectory, _, _ in made]
-        sideways = (make.CHANGE_LEFT, make.CHANGE_RIGHT, make.NUDGE_LEFT, make.NUDGE_RIGHT)
-        heeds_rear = np.array([t.name in sideways for t in trajectories])
-        collision, fading = collision_costs(trajectories, around, ego.size_m, heeds_rear, p)
+        trajectories = proposal.candidates
+        collision, fading = _risks(trajectories, arounds, proposal.ego.size_m, p)
         cost = p.collision_weight * fading
-        for row, (trajectory, line, extra) in enumerate(made):
+        for row, trajectory in enumerate(trajectories):
             acceleration = trajectory.acceleration_mps2
             cost[row] += p.comfort_weight * float(np.mean(np.square(acceleration)))
             distance = float(trajectory.speed_mps.sum()) * STEP_S
-            free = max(line.reference_mps, 1.0) * (POSE_COUNT * STEP_S)
+            free = max(proposal.lines[row].reference_mps, 1.0) * (POSE_COUNT * STEP_S)
             cost[row] += p.progress_weight * (1.0 - min(distance / free, 1.0))
-            cost[row] += extra
+            cost[row] += proposal.extra[row]
             if trajectory.name != self._last:
                 cost[row] += p.switching_cost
         chosen = int(np.argmin(cost))
         self._last, self._plan = trajectories[chosen].name, trajectories[chosen]
-        return Plan(tuple(trajectories), cost, collision, chosen, '')
+        return Plan(trajectories, cost, collision, chosen, '')
 
     def _stop_on(self, line: Line, ego: EgoState, reason: str) -> Plan:
         stop = self._drive(make.STOP, line, Obstacles.none(), ego)
@@ -247,6 +272,30 @@ class Planner:
         path = Path.of(ego.position_m + ahead)
         line = Line(path, np.full(len(path.arc_m), self._parameters.cruise_mps), 1.0)
         return self._stop_on(line, ego, reason)
+
+
+def _decided(plan: Plan, ego: EgoState) -> Proposal:
+    """There is nothing to choose."""
+    return Proposal((), (), (), None, ego, plan)
+
+
+def _risks(
+    trajectories: Sequence[Trajectory],
+    arounds: Sequence[Surroundings],
+    ego_size_m: np.ndarray,
+    parameters: PlannerParameters,
+) -> tuple[np.ndarray, np.ndarray]:
+    """(C,) collision probabilities and (C,) fading ones; those judged by the same at once."""
+    sideways = (make.CHANGE_LEFT, make.CHANGE_RIGHT, make.NUDGE_LEFT, make.NUDGE_RIGHT)
+    heeds_rear = np.array([t.name in sideways for t in trajectories])
+    collision, fading = np.zeros(len(trajectories)), np.zeros(len(trajectories))
+    for around in {id(each): each for each in arounds}.values():
+        rows = [row for row, each in enumerate(arounds) if each is around]
+        some = [trajectories[row] for row in rows]
+        collision[rows], fading[rows] = collision_costs(
+            some, around, ego_size_m, heeds_rear[rows], parameters
+        )
+    return collision, fading
 
 
 def _settling_m(speed_mps: float) -> float:

@@ -71,6 +71,7 @@ class Safety:
         self._others: dict[bytes, Braking] = {}
         self.collisions: list[Collision] = []
         self.others_hard_brakes = 0
+        self.ego_distance_m = 0.0
 
     @property
     def ego_hard_brakes(self) -> int:
@@ -81,6 +82,10 @@ class Safety:
         if self._ego and ego.stamp_ns <= self._ego[-1].stamp_ns:
             return
         self._own.add(ego.stamp_ns, ego.speed_mps)
+        if self._ego:
+            # By its speed: odometry that is noisy seems to move at standstill.
+            gone_s = (ego.stamp_ns - self._ego[-1].stamp_ns) * 1e-9
+            self.ego_distance_m += 0.5 * (ego.speed_mps + self._ego[-1].speed_mps) * gone_s
         self._ego.append(ego)
         while self._ego[0].stamp_ns < ego.stamp_ns - round(_KEPT_S * 1e9):
             self._ego.popleft()
