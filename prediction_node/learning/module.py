@@ -96,6 +96,9 @@ class Learner(pl.LightningModule):
         terms = self._losses(output, batch, self.global_step)
         for name, value in terms.items():
             self.log(f'train/{name}', value.detach(), batch_size=len(batch['weight']))
+        self.log('train/learning_rate', self.trainer.optimizers[0].param_groups[0]['lr'])
+        # Lightning's own count of steps, for curves, is one too many after some resumptions.
+        self.log('step', float(self.global_step + 1))
         return terms['loss']
 
     def on_train_batch_end(self, outputs: Any, batch: Mapping[str, Tensor], batch_idx: int) -> None:
@@ -151,7 +154,8 @@ class Learner(pl.LightningModule):
             figures |= {f'{k}_kinematic': v for k, v in baseline.items() if '/nll' not in k}
         self.figures = figures
         named = {f'validation/{name}': value for name, value in figures.items()}
-        self.log_dict(named, sync_dist=False, rank_zero_only=False)
+        named['step'] = float(self.global_step)
+        self.log_dict(named)
 
     def _figures_of(self, tally: Tally) -> dict[str, float]:
         tally.at, tally.over, tally.bins = (self._summed(t) for t in tally.tensors())

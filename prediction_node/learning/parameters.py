@@ -252,6 +252,26 @@ def from_mapping(document: Mapping[str, Any], origin: str) -> TrainParameters:
         raise ParameterError(f'{origin}: {error}') from None
 
 
+def parameter_table() -> str:
+    """All parameters with their defaults and meaning as a Markdown table."""
+    rows = ['| parameter | default | is |', '| --- | --- | --- |']
+    for branch in dataclasses.fields(TrainParameters):
+        values = getattr(TrainParameters(), branch.name)
+        if not dataclasses.is_dataclass(values):
+            continue
+        for leaf in dataclasses.fields(values):
+            if 'description' not in leaf.metadata:
+                continue
+            default = getattr(values, leaf.name)
+            shown = f'`{list(default) if isinstance(default, tuple) else default!r}`'
+            unit = f' [{leaf.metadata["unit"]}]' if leaf.metadata['unit'] else ''
+            choices = ' \\| '.join(leaf.metadata['choices'])
+            choices = f' ({choices})' if choices else ''
+            meaning = f'{leaf.metadata["description"]}{unit}{choices}'
+            rows.append(f'| `{branch.name}.{leaf.name}` | {shown} | {meaning} |')
+    return '\n'.join(rows)
+
+
 def _override(document: dict[str, Any], override: str) -> None:
     name, equals, text = override.partition('=')
     if not equals or not name:

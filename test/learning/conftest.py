@@ -15,7 +15,7 @@ TINY: dict[str, Any] = {
         'workers': 0,
         'agents': 3,
         'map_nodes': 0,
-        'options': {'count': 64},
+        'options': {'count': 32},
     },
     'network': {
         'width': 16,
@@ -29,11 +29,11 @@ TINY: dict[str, Any] = {
     'optimizer': {'warm_up_steps': 5, 'ema_decay': 0.9},
     'loss': {'warm_up_steps': 10},
     'run': {
-        'steps': 24,
+        'steps': 12,
         'batch_size': 4,
         'accelerator': 'cpu',
         'threads': 1,
-        'validate_every': 8,
+        'validate_every': 4,
         'save_every_min': 60.0,
         'log_every': 1,
     },

@@ -7,8 +7,8 @@ import pytest
 
 torch = pytest.importorskip('torch', reason='needs requirements/training.txt')
 
-from prediction_node.domain.kinds import ObjectClass
-from prediction_node.learning.calibration import (
+from prediction_node.domain.kinds import ObjectClass  # noqa: E402
+from prediction_node.learning.calibration import (  # noqa: E402
     HIGH,
     LOW,
     Answers,

@@ -8,11 +8,11 @@ import pytest
 
 torch = pytest.importorskip('torch', reason='needs requirements/training.txt')
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings  # noqa: E402
+from hypothesis import strategies as st  # noqa: E402
 
-from prediction_node.learning.losses import closest_mode, distances, gaussian_nll, instants, losses
-from prediction_node.learning.parameters import LossParameters
+from prediction_node.learning.losses import closest_mode, distances, gaussian_nll, instants, losses  # noqa: E402
+from prediction_node.learning.parameters import LossParameters  # noqa: E402
 
 B, A, M, T, W = 2, 4, 3, 16, 4
 PLAIN = LossParameters(warm_up_steps=0, mixture=0.3, others=0.1)

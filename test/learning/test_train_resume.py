@@ -34,6 +34,8 @@ def state_of(folder: Path) -> dict[str, Any]:
     assert found is not None
     content = torch.load(found[0], weights_only=True)
     kept = ('global_step', 'state_dict', 'optimizer_states', 'callbacks', 'loops')
+    # Of Lightning, and used by nothing: curves have a step of their own.
+    del content['loops']['fit_loop']['epoch_loop.state_dict']
     tensors, metadata = read_weights(folder / 'best.safetensors')
     return {**{name: content[name] for name in kept}, 'best': tensors, 'about': metadata}
 
@@ -74,7 +76,7 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory, tiny_parameters: Any) -> 
     return state_of(folder)
 
 
-@pytest.mark.parametrize('step', [5, 8, 16])  # 8 and 16 are followed by a validation
+@pytest.mark.parametrize('step', [3, 4])  # 4 is followed by a validation
 def test_sigterm_saves_and_resuming_changes_nothing(
     step: int,
     tmp_path: Path,
@@ -102,7 +104,7 @@ def test_kill_9_and_resuming_changes_nothing(
     command = [sys.executable, '-m', 'prediction_node', 'train', '--config', str(config)]
     command += ['--out', str(out), '--no-export', '--resume', 'run.save_every_min=0']
     environment = {**os.environ, 'OMP_NUM_THREADS': '1'}
-    for reached in (3, 9):
+    for reached in (2, 6):
         with subprocess.Popen(command, cwd=REPOSITORY, env=environment) as process:
             while process.poll() is None and newest_step(out) < reached:
                 time.sleep(0.005)  # until the event: a checkpoint appears
@@ -145,7 +147,7 @@ def test_a_training_is_not_overwritten_nor_mixed_with_another(
     with pytest.raises(DataError, match=r'holds a training \(step 2\): --resume'):
         train(tiny_parameters(), tmp_path, resume=False, console=SILENT)
     others = {
-        'data': tiny_parameters(data={'options': {'count': 65}}),
+        'data': tiny_parameters(data={'options': {'count': 33}}),
         'network': tiny_parameters(network={'width': 32}),
         'order of samples': tiny_parameters(run={'seed': 1}),
     }
@@ -157,11 +159,11 @@ def test_a_training_is_not_overwritten_nor_mixed_with_another(
 def test_a_finished_training_is_not_gone_on_with(
     tmp_path: Path, tiny_parameters: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = train(tiny_parameters(run={'steps': 8}), tmp_path, resume=False, console=SILENT)
+    first = train(tiny_parameters(run={'steps': 4}), tmp_path, resume=False, console=SILENT)
     left = state_of(tmp_path)
-    again = train(tiny_parameters(run={'steps': 8}), tmp_path, resume=True, console=SILENT)
+    again = train(tiny_parameters(run={'steps': 4}), tmp_path, resume=True, console=SILENT)
     assert_same(state_of(tmp_path), left)
-    assert first.step == again.step == 8
+    assert first.step == again.step == 4
     assert_same(first.network.state_dict(), again.network.state_dict())
 
 
@@ -179,12 +181,19 @@ def test_it_stops_when_validation_gets_no_better(tmp_path: Path, tiny_parameters
 
 
 def test_a_checkpoint_says_where_it_comes_from(tmp_path: Path, tiny_parameters: Any) -> None:
-    trained = train(tiny_parameters(run={'steps': 2}), tmp_path, resume=False, console=SILENT)
+    trained = train(
+        tiny_parameters(run={'steps': 2, 'validate_every': 2}),
+        tmp_path,
+        resume=False,
+        console=SILENT,
+    )
     found = newest_checkpoint(tmp_path / 'checkpoints')
     assert found is not None
     assert found[1]['digest'] == trained.data.digest
     assert found[1]['code'].startswith('0.')
-    assert found[1]['parameters'] == tiny_parameters(run={'steps': 2}).as_dict()
+    assert (
+        found[1]['parameters'] == tiny_parameters(run={'steps': 2, 'validate_every': 2}).as_dict()
+    )
     assert found[1]['contract'] == 1
 
 
@@ -205,7 +214,8 @@ def test_fine_tuning_starts_from_the_given_weights(tmp_path: Path, tiny_paramete
     base = train(tiny_parameters(), tmp_path / 'base', resume=False, console=SILENT)
     weights = tmp_path / 'base' / 'best.safetensors'
     still = tiny_parameters(
-        run={'steps': 1, 'initial_weights': str(weights)}, optimizer={'learning_rate': 0.0}
+        run={'steps': 1, 'validate_every': 1, 'initial_weights': str(weights)},
+        optimizer={'learning_rate': 0.0},
     )
     tuned = train(still, tmp_path / 'tuned', resume=False, console=SILENT)
     for name, value in base.network.state_dict().items():

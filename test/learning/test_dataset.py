@@ -1,0 +1,282 @@
+"""From stored samples to examples: the same, wherever in the world they were recorded."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip('torch', reason='needs requirements/training.txt')
+
+from prediction_node.domain.agents import Ego  # noqa: E402
+from prediction_node.domain.errors import DataError, ParameterError  # noqa: E402
+from prediction_node.domain.frames import Transform, rotation_2d  # noqa: E402
+from prediction_node.domain.kinds import ObjectClass  # noqa: E402
+from prediction_node.domain.lights import LightStates  # noqa: E402
+from prediction_node.domain.scene import History, Scene  # noqa: E402
+from prediction_node.domain.tensors import DECODER_INPUTS, Sizes, check_arrays, encoder_inputs  # noqa: E402
+from prediction_node.learning.augmentation import augmented  # noqa: E402
+from prediction_node.learning.data import collate  # noqa: E402
+from prediction_node.learning.dataset import SceneExamples, open_samples  # noqa: E402
+from prediction_node.learning.labels import label_arrays  # noqa: E402
+from prediction_node.learning.parameters import (  # noqa: E402
+    AugmentationParameters,
+    DataParameters,
+    LossParameters,
+    TrainParameters,
+)
+from prediction_node.learning.samples.index import write_index  # noqa: E402
+from prediction_node.learning.samples.sample import Sample  # noqa: E402
+from prediction_node.learning.samples.store import SampleStore  # noqa: E402
+from prediction_node.learning.samples.writer import SampleWriter  # noqa: E402
+from prediction_node.learning.splits import held_out_fold, split  # noqa: E402
+
+N, T, H = 3, 80, 31
+SIZES = Sizes(agents=4, map_nodes=6, channels=0)
+NOTHING = AugmentationParameters(
+    **{field.name: 0.0 for field in dataclasses.fields(AugmentationParameters)}
+)
+OFTEN = AugmentationParameters(
+    **{
+        field.name: 10.0 if field.name == 'shift_m' else 0.5
+        for field in dataclasses.fields(AugmentationParameters)
+    }
+)
+
+
+def make_sample(
+    agents_of: Any, *, seed: int = 0, turn_rad: float = 0.0, shift_m: tuple[float, float] = (0, 0)
+) -> Sample:
+    """Agents that go straight on open ground; the last one is lost after two seconds. The world is
+    turned, then shifted.
+    """
+    world = Transform.from_xyz_yaw(np.array([*shift_m, 0.0]), turn_rad)
+    agents = agents_of(N, stamp_ns=10_000_000_000, seed=seed)
+    agents = dataclasses.replace(
+        agents,
+        position_m=world.apply(agents.position_m),
+        yaw_rad=agents.yaw_rad + turn_rad,
+        velocity_mps=agents.velocity_mps @ rotation_2d(turn_rad).T,
+        has_attribute=np.ones_like(agents.has_attribute),
+    )
+    past = 0.1 * (np.arange(H) - H + 1)
+    ahead = 0.1 * (np.arange(T) + 1)
+
+    def along(time_s: np.ndarray) -> np.ndarray:
+        return agents.position_m[:, None, :2] + agents.velocity_mps[:, None] * time_s[:, None]
+
+    history = History(
+        along(past),
+        np.tile(agents.yaw_rad[:, None], H),
+        np.tile(agents.velocity_mps[:, None], (1, H, 1)),
+        np.ones((N, H), bool),
+    )
+    base = world @ Transform.from_xyz_yaw(np.array([3.0, -2.0, 0.0]), 0.4)
+    ego = Ego(agents.stamp_ns, base, np.array([6.0, 0.0]), 0.0, np.array([4.9, 1.9, 1.7]), 1.4)
+    heading = base.rotation_2d[:, 0]
+    driven = np.column_stack(
+        [
+            base.translation_m[:2] + 6.0 * ahead[:, None] * heading,
+            np.tile([ego.yaw_rad, 6.0], (T, 1)),
+        ]
+    )
+    valid = np.ones((N, T), bool)
+    valid[-1, 20:] = False
+    scene = Scene(agents.stamp_ns, agents, history, ego, None, LightStates.none())
+    return Sample(
+        scene,
+        agents.label.astype(np.int8),
+        np.where(valid[..., None], along(ahead), 0.0),
+        np.where(valid, agents.yaw_rad[:, None], 0.0),
+        valid,
+        driven,
+        np.ones(T, bool),
+        'made',
+        'made',
+        'simulated',
+    )
+
+
+def store_of(folder: Path, agents_of: Any, groups: dict[str, str], **world: Any) -> SampleStore:
+    """Four samples for each {group: origin}."""
+    for number, (group, origin) in enumerate(groups.items()):
+        with SampleWriter(folder, group, group=group, origin=origin) as writer:
+            for seed in range(4):
+                sample = make_sample(agents_of, seed=10 * number + seed, **world)
+                writer.add(dataclasses.replace(sample, recording=group, group=group, origin=origin))
+    write_index(folder)
+    return SampleStore(folder)
+
+
+def examples(
+    store: SampleStore, augmentation: AugmentationParameters | None = None, sizes: Sizes = SIZES
+) -> SceneExamples:
+    rows = np.arange(len(store))
+    return SceneExamples([store], rows, sizes, LossParameters(), augmentation, seed=5, places=2)
+
+
+def test_examples_keep_to_the_contract(tmp_path: Path, agents_of: Any) -> None:
+    store = store_of(tmp_path, agents_of, {'a': 'simulated'})
+    one = examples(store, OFTEN).example(1, 7)
+    check_arrays(one, encoder_inputs(SIZES), SIZES)
+    plans = {name: one[name][None] for name in DECODER_INPUTS}
+    check_arrays(plans, DECODER_INPUTS, SIZES)
+    assert one['future'].shape == (4, T, 2)
+    assert one['weight'].tolist()[N:] == [0.0]
+    assert set(one['label'][:N]) == {ObjectClass.CAR}
+
+
+def test_a_raster_is_drawn_where_the_network_looks_at_one(tmp_path: Path, agents_of: Any) -> None:
+    from prediction_node.raster.manifest import CHANNELS
+
+    sizes = dataclasses.replace(SIZES, channels=len(CHANNELS))
+    store = store_of(tmp_path, agents_of, {'a': 'simulated'})
+    one = examples(store, sizes=sizes).example(0, None)
+    check_arrays(one, encoder_inputs(sizes), sizes)
+    assert len(np.unique(one['raster_near'])) > 2
+
+
+def test_the_same_draw_gives_the_same_example_and_another_one_another(
+    tmp_path: Path, agents_of: Any
+) -> None:
+    store = store_of(tmp_path, agents_of, {'a': 'simulated'})
+    one, again, other = (examples(store, OFTEN).example(2, draw) for draw in (1, 1, 2))
+    for name in one:
+        np.testing.assert_array_equal(one[name], again[name])
+    assert any(not np.array_equal(one[name], other[name]) for name in one)
+
+
+def test_an_example_does_not_depend_on_where_in_the_world_it_is(
+    tmp_path: Path, agents_of: Any
+) -> None:
+    here = store_of(tmp_path / 'here', agents_of, {'a': 'simulated'})
+    there = store_of(
+        tmp_path / 'there', agents_of, {'a': 'simulated'}, turn_rad=2.0, shift_m=(4e5, -3e6)
+    )
+    for index in range(2):  # without and with a plan
+        one, other = examples(here).example(index, None), examples(there).example(index, None)
+        for name in one:
+            np.testing.assert_allclose(other[name], one[name], atol=2e-3, err_msg=name)
+    assert one['plan_valid'].all()
+    # The plan is of the middle of the box, which is 1.4 m ahead of base_link.
+    np.testing.assert_allclose(one['plan'][1, :2], [6.0 + 1.4, 0.0], atol=1e-3)
+
+
+def test_futures_stand_in_the_frame_of_each_agent(agents_of: Any) -> None:
+    sample = make_sample(agents_of)
+    labels = label_arrays(sample, np.arange(N), 4, LossParameters())
+    speed = sample.scene.agents.speed_mps
+    np.testing.assert_allclose(labels['future'][:2, 9, 0], speed[:2], rtol=1e-5)
+    np.testing.assert_allclose(labels['future'][:2, :, 1], 0.0, atol=1e-4)
+    assert labels['future_valid'].sum(axis=1).tolist() == [T, T, 20, 0]
+
+
+def test_who_stands_and_who_is_hardly_seen_counts_less(agents_of: Any) -> None:
+    sample = make_sample(agents_of)
+    future, valid = sample.future_m.copy(), sample.future_valid.copy()
+    future[0] = sample.scene.agents.position_m[0, :2]
+    valid[1, 5:] = False
+    label = np.array([ObjectClass.CAR, ObjectClass.CAR, ObjectClass.PEDESTRIAN])
+    changed = dataclasses.replace(sample, future_m=future, future_valid=valid, label=label)
+    parameters = LossParameters(standing_weight=0.3, class_weight={'pedestrian': 2.0})
+    weight = label_arrays(changed, np.arange(N), N, parameters)['weight']
+    gone_m = sample.scene.agents.speed_mps[1] * 0.5
+    expected = 0.5 if gone_m > 2.0 else 0.15
+    assert weight == pytest.approx([0.3, expected, 2.0])
+
+
+def test_augmentation_moves_nobody_and_keeps_the_present(agents_of: Any) -> None:
+    scene = make_sample(agents_of).scene
+    for seed in range(30):
+        seen = augmented(scene, T, OFTEN, np.random.default_rng(seed))
+        np.testing.assert_array_equal(seen.scene.agents.position_m, scene.agents.position_m)
+        np.testing.assert_array_equal(seen.scene.history.position_m, scene.history.position_m)
+        assert seen.scene.history.valid[:, -1].all()
+        assert not (seen.scene.agents.has_attribute & ~scene.agents.has_attribute).any()
+        assert np.isfinite(seen.scene.agents.modality_age_s).any()
+        assert seen.scene.ego.present or seen.told_steps == 0
+
+
+def test_augmentation_without_probabilities_changes_nothing(agents_of: Any) -> None:
+    scene = make_sample(agents_of).scene
+    seen = augmented(scene, T, NOTHING, np.random.default_rng(0))
+    assert seen.told_steps == T
+    np.testing.assert_allclose(seen.view.translation_m, scene.ego.map_from_base.translation_m)
+    assert seen.view.yaw_rad == pytest.approx(scene.ego.yaw_rad)
+    np.testing.assert_array_equal(seen.scene.history.valid, scene.history.valid)
+    np.testing.assert_array_equal(seen.scene.agents.has_attribute, scene.agents.has_attribute)
+
+
+def test_the_nearest_are_taken_where_there_are_too_many(tmp_path: Path, agents_of: Any) -> None:
+    store = store_of(tmp_path, agents_of, {'a': 'simulated'})
+    one = examples(store, sizes=dataclasses.replace(SIZES, agents=2)).example(0, None)
+    scene = store[0].scene
+    away = np.linalg.norm(scene.agents.position_m[:, :2] - scene.ego.position_m, axis=1)
+    shown = np.hypot(*one['actor_pose'][1:3, :2].T)
+    np.testing.assert_allclose(np.sort(shown), np.sort(away)[:2], rtol=1e-4)
+
+
+def test_batches_hold_no_needless_padding(tmp_path: Path, agents_of: Any) -> None:
+    store = store_of(tmp_path, agents_of, {'a': 'simulated'})
+    sizes = dataclasses.replace(SIZES, agents=40, map_nodes=64)
+    batch = collate([examples(store, sizes=sizes).example(k, None) for k in range(3)])
+    assert batch['actor_state'].shape[:2] == (3, 9)
+    assert batch['proposal'].shape[:2] == batch['future'].shape[:2] == (3, 8)
+    assert batch['map_feature'].shape[1] == 16
+    assert batch['actor_map_kind'].shape == (3, 9, 16)
+    assert batch['plan'].shape == (3, 16, 5)
+
+
+GROUPS = {f'US-{k}': 'recorded' for k in range(8)} | {f'city-{k}': 'simulated' for k in range(12)}
+
+
+def test_groups_are_split_whole_and_folds_leave_out_recorded_ones() -> None:
+    group = [g for g in GROUPS for _ in range(3)]
+    origin = [GROUPS[g] for g in group]
+    judged, left_out = [], []
+    for fold in range(4):
+        parameters = DataParameters(folds=4, fold=fold, validation_share=0.25)
+        dealt = held_out_fold(group, origin, parameters)
+        assert dealt is not None
+        train, validation = split(group, origin, dealt, parameters)
+        learning, judging = ({group[k] for k in rows} for rows in (train, validation))
+        assert not learning & judging
+        assert learning | judging | set(dealt.held_out) == set(GROUPS)
+        assert not (learning | judging) & set(dealt.held_out)
+        assert {GROUPS[g] for g in judging} == {'recorded', 'simulated'}
+        judged.append(judging)
+        left_out += dealt.held_out
+    assert sorted(left_out) == sorted(g for g in GROUPS if GROUPS[g] == 'recorded')
+    assert len({frozenset(g for g in each if g.startswith('city')) for each in judged}) == 1
+
+
+def test_excluded_groups_are_nowhere() -> None:
+    parameters = DataParameters(exclude_groups=('US-1', 'city-3'))
+    group, origin = list(GROUPS), list(GROUPS.values())
+    train, validation = split(group, origin, None, parameters)
+    assert {group[k] for k in [*train, *validation]} == set(GROUPS) - {'US-1', 'city-3'}
+
+
+def test_a_split_with_nothing_in_it_is_refused() -> None:
+    with pytest.raises(ParameterError, match='no sample is left to validate on'):
+        split(['a'], ['recorded'], None, DataParameters())
+
+
+def test_data_of_a_training_are_described_and_told_apart(tmp_path: Path, agents_of: Any) -> None:
+    store_of(tmp_path / 'one', agents_of, {'a': 'simulated', 'b': 'simulated', 'c': 'recorded'})
+    data = DataParameters(folders=(str(tmp_path / 'one'),), options={'repeat': {'recorded': 3}})
+    opened = open_samples(TrainParameters(data=data), SIZES)
+    assert len(opened.train) == 4 + 3 * 4
+    assert len(opened.validation) == 4
+    assert opened.sources['samples to learn from, by origin'] == {'simulated': 4, 'recorded': 12}
+    once = open_samples(TrainParameters(data=dataclasses.replace(data, options={})), SIZES)
+    assert once.digest != opened.digest
+    shard = next((tmp_path / 'one').glob('c-*.tar'))
+    shard.write_bytes(shard.read_bytes()[:2000])
+    assert opened.train_recording[0] != opened.train_recording[-1] == '0/c'
+    opened.train.example(0, None)  # of another recording, which is well
+    with pytest.raises(DataError, match='damaged'):
+        opened.train.example(len(opened.train) - 1, None)
