@@ -17,7 +17,7 @@ from typing import Any
 
 from prediction_node.domain.errors import DataError
 from prediction_node.extraction.asking import Asking
-from prediction_node.extraction.make import Done, Failed, Outcome, extract, reason_of
+from prediction_node.extraction.make import Done, Failed, Outcome, Work, extract, reason_of
 from prediction_node.extraction.units import Unit
 from prediction_node.extraction.workers import TRIES
 from prediction_node.generation.cluster import connected
@@ -31,7 +31,10 @@ class RayWorkers:
     as ray.init takes it. Raises DataError if Ray is missing or nothing answers there.
     """
 
-    def __init__(self, folder: Path, asking: Asking, jobs: int, address: str) -> None:
+    def __init__(
+        self, folder: Path, asking: Asking, jobs: int, address: str, work: Work = extract
+    ) -> None:
+        self._work = work
         self._folder = folder
         self._asking = asking
         self._jobs = jobs
@@ -64,7 +67,7 @@ class RayWorkers:
         context.max_errored_blocks = -1
         items = [{'index': k} for k in range(len(units))]
         waiting = dict(enumerate(units))
-        task = functools.partial(_parcel, units=list(units), asking=self._asking)
+        task = functools.partial(_parcel, units=list(units), asking=self._asking, work=self._work)
         done = (
             data.from_items(items, override_num_blocks=len(items))
             .map(task, num_cpus=1, compute=data.TaskPoolStrategy(size=self._jobs))
@@ -89,12 +92,14 @@ class RayWorkers:
         return Done(unit.name, int(row['samples']), float(row['wall_s']))
 
 
-def _parcel(row: dict[str, Any], units: Sequence[Unit], asking: Asking) -> dict[str, Any]:
+def _parcel(
+    row: dict[str, Any], units: Sequence[Unit], asking: Asking, work: Work
+) -> dict[str, Any]:
     """The task: the files of one recording's samples, or why there are none."""
     unit = units[int(row['index'])]
     with tempfile.TemporaryDirectory(prefix='samples_') as scratch:
         folder = Path(scratch)
-        outcome = extract(unit, asking, folder)
+        outcome = work(unit, asking, folder)
         files = sorted(p for p in folder.rglob('*') if p.is_file())
         if isinstance(outcome, Failed):
             return {**row, 'reason': outcome.reason, 'samples': 0, 'wall_s': 0.0, 'files': b''}

@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from prediction_node.extraction.units import LICENCES, Unit
 from prediction_node.learning.samples.index import FORMAT, RecordingEntry, read_entry
 from prediction_node.learning.samples.writer import SampleWriter
 
-METHOD = 1  # to be raised when the same recording gives other samples
+METHOD = 2  # to be raised when the same recording gives other samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Failed:
 
 
 Outcome = Done | Failed
+Work = Callable[[Unit, Asking, Path], Outcome]  # writes a recording's samples to a folder
 
 
 def identity_of(unit: Unit, asking: Asking) -> str:

@@ -78,6 +78,7 @@ def _scene(unit: Unit, asking: Asking) -> Opened:
         group=group,
         origin='simulated',
         sight=sight,
+        true_headings=True,
         config=config,
     )
     return Opened(group, 'simulated', _each(samples))
@@ -122,7 +123,9 @@ def _av2_log(unit: Unit, asking: Asking) -> Opened:
     from prediction_node.importers.av2 import read_av2_log
 
     recording, lane_map, _ = read_av2_log(unit.path)
-    samples = samples_of(recording, lane_map, asking, group=recording.name, origin='recorded')
+    samples = samples_of(
+        recording, lane_map, asking, group=recording.name, origin='recorded', true_headings=True
+    )
     return Opened(recording.name, 'recorded', _each(samples))
 
 

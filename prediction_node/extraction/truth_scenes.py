@@ -45,20 +45,24 @@ def samples_of(
     group: str,
     origin: str,
     sight: Sight | None = None,
+    true_headings: bool = False,
     config: Config | None = None,
 ) -> Iterator[Sample]:
     """The samples of a recording, every `asking.stride_s` from its second second on.
 
     `sight`: who is seen; None: everybody who is there. The robotaxi is the recording's; where it
     has none, `asking.egos` moving vehicles, drawn anew for every instant, take a turn each, and
-    where nobody can, nobody does. Agents are as an observer of the instant knows them, never from
-    later positions; their pasts are what that observer has known so far.
+    where nobody can, nobody does. `true_headings`: the recorded ones are those of the bodies at the
+    instant; else moving bodies head where they have just gone to.
+
+    Agents are as an observer of the instant knows them, never from later positions; their pasts are
+    what that observer has known so far.
     """
     config = config or Config()
     instants = _wanted(recording, asking)
     if not instants:
         return
-    perceived = _Perceived(recording, asking, sight)
+    perceived = _Perceived(recording, asking, sight, true_headings)
     tracks = Tracks(
         recording.stamp_ns, recording.position_m[..., :2], recording.yaw_rad, recording.valid
     )
@@ -129,9 +133,12 @@ class _Perceived:
     may be long.
     """
 
-    def __init__(self, recording: Recording, asking: Asking, sight: Sight | None) -> None:
+    def __init__(
+        self, recording: Recording, asking: Asking, sight: Sight | None, true_headings: bool
+    ) -> None:
         self._recording = recording
         self._sight = sight
+        self._true_headings = true_headings
         self._distortion = Distortion(asking.generator(recording.name, 2)) if asking.noise else None
         self._known: dict[int, _Known] = {}
         self._next = 0
@@ -139,9 +146,7 @@ class _Perceived:
     def at(self, now: int) -> _Known:
         """What is known at an instant that is not yet forgotten."""
         while self._next <= now:
-            self._known[self._next] = _at(
-                self._recording, self._next, self._sight, self._distortion
-            )
+            self._known[self._next] = self._make(self._next)
             self._next += 1
         return self._known[now]
 
@@ -150,38 +155,40 @@ class _Perceived:
         for k in [k for k in self._known if k < first]:
             del self._known[k]
 
+    def _make(self, now: int) -> _Known:
+        recording, sight = self._recording, self._sight
+        there, ages = recording.valid[:, now], None
+        if sight is not None:
+            ages = sight.ages_s(int(recording.stamp_ns[now]))
+            there = there & (ages.min(axis=1) <= COAST_S)
+            if recording.ego is not None:
+                there[recording.ego] = recording.valid[recording.ego, now]
+        row = np.flatnonzero(there)
+        begin = max(0, now - _GLIMPSE_STEPS)
+        agents, _ = observed_agents(_part(recording, row, begin, now), now - begin)
+        if self._true_headings:
+            agents = dataclasses.replace(agents, yaw_rad=recording.yaw_rad[row, now])
+        viewpoint = _viewpoint(recording, agents, now)
+        if ages is not None:
+            agents = _as_seen(agents, ages[row], viewpoint)
+        if self._distortion is not None:
+            exact = np.zeros(len(row), bool) if recording.ego is None else row == recording.ego
+            agents = self._distortion.apply(agents, row, exact, viewpoint)
+        return _Known(agents, row)
 
-def _at(
-    recording: Recording, now: int, sight: Sight | None, distortion: Distortion | None
-) -> _Known:
-    stamp_ns = int(recording.stamp_ns[now])
-    there = recording.valid[:, now]
-    ages = None
-    if sight is not None:
-        ages = sight.ages_s(stamp_ns)
-        there = there & (ages.min(axis=1) <= COAST_S)
-        if recording.ego is not None:
-            there[recording.ego] = recording.valid[recording.ego, now]
-    row = np.flatnonzero(there)
-    begin = max(0, now - _GLIMPSE_STEPS)
-    agents, _ = observed_agents(_part(recording, row, begin, now), now - begin)
-    if ages is not None:
-        ages = ages[row]
-        distance = np.zeros(len(row))
-        if recording.ego is not None and recording.valid[recording.ego, now]:
-            offset = agents.position_m[:, :2] - recording.position_m[recording.ego, now, :2]
-            distance = np.hypot(offset[:, 0], offset[:, 1])
-        told = knows_attributes(ages, distance)[:, None]
-        agents = dataclasses.replace(
-            agents,
-            modality_age_s=ages,
-            has_attribute=agents.has_attribute & told,
-            attributes=np.where(told, agents.attributes, 0.0),
-        )
-    if distortion is not None:
-        exact = np.zeros(len(row), bool) if recording.ego is None else row == recording.ego
-        agents = distortion.apply(agents, row, exact, _viewpoint(recording, agents, now))
-    return _Known(agents, row)
+
+def _as_seen(agents: Agents, ages_s: np.ndarray, viewpoint_m: np.ndarray) -> Agents:
+    """The agents with the ages of their last sightings, (N, MODALITY_COUNT), and no attributes but
+    those that a camera can have recognised.
+    """
+    offset = agents.position_m[:, :2] - viewpoint_m
+    told = knows_attributes(ages_s, np.hypot(offset[:, 0], offset[:, 1]))[:, None]
+    return dataclasses.replace(
+        agents,
+        modality_age_s=ages_s,
+        has_attribute=agents.has_attribute & told,
+        attributes=np.where(told, agents.attributes, 0.0),
+    )
 
 
 def _viewpoint(recording: Recording, agents: Agents, now: int) -> np.ndarray:

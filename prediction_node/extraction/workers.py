@@ -12,16 +12,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from prediction_node.extraction.asking import Asking
-from prediction_node.extraction.make import Done, Failed, Outcome, extract
+from prediction_node.extraction.make import Done, Failed, Outcome, Work, extract
 from prediction_node.extraction.units import Unit
 
 TRIES = 2  # of a recording
 
 
 class LocalWorkers:
-    """`jobs` processes; iterate over `outcomes` to drive them."""
+    """`jobs` processes that `work`; iterate over `outcomes` to drive them."""
 
-    def __init__(self, folder: Path, asking: Asking, jobs: int) -> None:
+    def __init__(self, folder: Path, asking: Asking, jobs: int, work: Work = extract) -> None:
+        self._work = work
         self._folder = folder
         self._asking = asking
         self._jobs = jobs
@@ -41,12 +42,16 @@ class LocalWorkers:
                 else:
                     failed.append(unit)
         for suspect in suspects:  # one at a time, so that it is known whose fault it was
-            for unit, outcome in self._pass([suspect], 1):
-                if isinstance(outcome, Done):
-                    yield outcome
-                else:
-                    died = Failed(unit.name, str(unit.path), 'its process died')
-                    yield replace(outcome or died, tries=TRIES)
+            yield self._alone(suspect)
+
+    def _alone(self, unit: Unit) -> Outcome:
+        """The outcome of a recording in a process of its own, the last one if it keeps failing."""
+        said: Outcome | None = None
+        for _ in range(TRIES):
+            ((_, said),) = self._pass([unit], 1)
+            if isinstance(said, Done):
+                return said
+        return replace(said or Failed(unit.name, str(unit.path), 'its process died'), tries=TRIES)
 
     def _pass(
         self, units: Sequence[Unit], jobs: int
@@ -68,7 +73,7 @@ class LocalWorkers:
         try:
             while waiting or running:
                 while waiting and len(running) < jobs:
-                    future = pool.submit(extract, waiting[-1], self._asking, self._folder)
+                    future = pool.submit(self._work, waiting[-1], self._asking, self._folder)
                     running[future] = waiting.pop()
                 ready, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in ready:
