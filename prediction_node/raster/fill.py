@@ -139,7 +139,8 @@ def paint_tile(
     (x low, x high, y low, y high) and adds value[i] (Q,) float32 times what it covers to the sums
     total (T, T, Q). corner_m is the tile's low corner. Byte q is
     offset[q] + gain[q] x sum, the sum at most 1, or where norm[q] >= 0 a mean: divided by the sum
-    of channel norm[q] where that is above 1. local (., 2) holds the points of any polygon.
+    of channel norm[q] where that is above 1. The last byte of a cell is 1 where any other differs
+    from its offset, else 0. local (., 2) holds the points of any polygon.
     """
     cells, channels = tile.shape[0], tile.shape[2]
     side_m = cells * cell_m
@@ -165,14 +166,17 @@ def paint_tile(
                         total[r, c, q] += share * value[i, q]
     for r in range(cells):
         for c in range(cells):
-            for q in range(channels):
+            filled = False
+            for q in range(channels - 1):
                 mean = total[r, c, q]
                 if norm[q] >= 0:
                     mean /= max(total[r, c, norm[q]], np.float32(1.0))
                 else:
                     mean = min(mean, np.float32(1.0))
-                byte = offset[q] + gain[q] * mean
-                tile[r, c, q] = np.uint8(min(max(math.floor(byte + 0.5), 0.0), 255.0))
+                byte = min(max(math.floor(offset[q] + gain[q] * mean + 0.5), 0.0), 255.0)
+                filled = filled or byte != offset[q]
+                tile[r, c, q] = np.uint8(byte)
+            tile[r, c, channels - 1] = 1 if filled else 0
 
 
 @compiled
