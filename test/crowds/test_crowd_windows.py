@@ -19,7 +19,7 @@ from prediction_node.crowds.arrays import (
     velocities,
 )
 from prediction_node.crowds.files import SCENES, Crowd, read_crowd, split_files
-from prediction_node.crowds.windows import CrowdWindow, windows
+from prediction_node.crowds.windows import CrowdWindow, nearest, windows
 from prediction_node.domain.errors import DataError
 from prediction_node.domain.frames import rotation_2d
 from prediction_node.domain.tensors import STATE_NAMES, check_arrays, encoder_inputs
@@ -166,6 +166,14 @@ def test_who_stands_looks_where_he_came_from() -> None:
     np.testing.assert_allclose(pose[0], [0.0, 0.0, 0.0, 1.0])
     still = own_poses(np.zeros((1, 8, 2)), np.ones((1, 8), dtype=bool))
     np.testing.assert_allclose(still[0], [0.0, 0.0, 1.0, 0.0])
+
+
+def test_the_nearest_begin_with_oneself() -> None:
+    history = np.zeros((5, 8, 2))
+    history[:, -1, 0] = [0.0, 4.0, 1.0, 4.0, 9.0]
+    assert nearest(history, 1, 3).tolist() == [1, 3, 2]
+    assert nearest(history, 3, 2).tolist() == [3, 1]
+    assert sorted(nearest(history, 0, 16).tolist()) == [0, 1, 2, 3, 4]
 
 
 def test_too_many_people_are_refused() -> None:

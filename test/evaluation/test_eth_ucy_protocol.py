@@ -127,6 +127,39 @@ def test_the_summary_averages_scenes_and_lists_their_windows() -> None:
     assert len(result['horizons']['most_likely']) == 12
 
 
+def test_in_a_crowd_everyone_is_asked_amid_the_nearest() -> None:
+    rng = np.random.default_rng(0)
+    start = rng.uniform(-9, 9, (20, 1, 2))
+    path = start + 0.4 * rng.uniform(-1, 1, (20, 1, 2)) * np.arange(20)[:, None]
+    crowd = Crowd('crowd', np.arange(20), np.arange(20), path, np.ones((20, 20), bool))
+    asked = []
+
+    class Counting(Fan):
+        def __call__(self, arrays: Arrays) -> Mapping[str, np.ndarray]:
+            asked.append(int(arrays['actor_valid'].sum()))
+            return super().__call__(arrays)
+
+    scores = score_scene('univ', [crowd], Counting(), no_bar)
+    assert asked == [16] * 20
+    # Straight walks are predicted exactly only if each answer is that of the one who asked.
+    np.testing.assert_allclose(scores.likeliest_m, 0.0, atol=1e-5)
+
+
+def test_the_table_has_a_line_for_every_scene() -> None:
+    from rich.console import Console
+
+    from prediction_node.evaluation.eth_ucy_command import print_table
+
+    result = summary(dict.fromkeys(SCENES, scores_of(straight_crowd(bend=0.1))))
+    console = Console(width=118, record=True)
+    print_table(result, console)
+    text = console.export_text()
+    ade, fde = result['average']['most_likely']
+    assert f'{ade:.3f} / {fde:.3f}' in text
+    assert all(scene in text for scene in (*SCENES, 'average'))
+    assert str(5 * 21) in text
+
+
 def test_pictures_are_drawn(tmp_path: Path) -> None:
     pytest.importorskip('matplotlib', reason='needs requirements/training.txt')
     from prediction_node.evaluation.eth_ucy_plots import draw_plots
