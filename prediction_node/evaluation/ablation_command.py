@@ -128,22 +128,24 @@ def print_tables(result: dict[str, Any], console: Console) -> None:
             )
         console.print(table)
     for name, signs in result['signs'].items():
-        table = Table(title=f'{name}: signs that precede behaviour, 5 s')
+        table = Table(title=f'{name}: signs that precede behaviour')
         table.add_column('sign')
-        for heading in ('agents', 'FDE', 'hidden', 'gain', 'reversed', 'gain', 'shift'):
+        for heading in ('horizon', 'agents', 'FDE', 'hidden', 'gain', 'reversed', 'gain', 'shift'):
             table.add_column(heading, justify='right')
         for sign, entry in signs.items():
-            if not entry['agents'] or '5s' not in entry['seen']:
-                table.add_row(sign, '0', *['-'] * 6)
-                continue
-            table.add_row(
-                sign,
-                str(entry['seen']['5s']['agents']),
-                metres(entry['seen']['5s']['fde']),
-                metres(entry['hidden']['5s']['fde']),
-                percent(entry['gain_over_hidden']['5s']['fde'], 1),
-                metres(entry['reversed']['5s']['fde']),
-                percent(entry['gain_over_reversed']['5s']['fde'], 1),
-                metres(entry['shift_m']['5s']),
-            )
+            for horizon in ('5s', '8s') if entry['agents'] else ():
+                if horizon not in entry['seen']:
+                    continue
+                seen = entry['seen'][horizon]
+                table.add_row(
+                    sign,
+                    horizon,
+                    str(seen['agents']),
+                    metres(seen['fde']),
+                    metres(entry['hidden'][horizon]['fde']),
+                    percent(entry['gain_over_hidden'][horizon]['fde'], 1),
+                    metres(entry['reversed'][horizon]['fde']),
+                    percent(entry['gain_over_reversed'][horizon]['fde'], 1),
+                    metres(entry['shift_m'][horizon]),
+                )
         console.print(table)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from prediction_node.evaluation.engines import Choice
 
 ENGINES = ('kinematic', 'constant_velocity', 'onnx')
-TABLE_WIDTH = 118
+TABLE_WIDTH = 140
 
 
 def add_engine(parser: argparse.ArgumentParser, *, folds: bool) -> None:

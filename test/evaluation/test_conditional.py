@@ -18,12 +18,14 @@ from prediction_node.domain.lights import LightStates
 from prediction_node.domain.prediction import POSE_COUNT, STEP_S, Prediction
 from prediction_node.domain.recording import Recording
 from prediction_node.domain.scene import Scene
-from prediction_node.evaluation.conditional import ask, figures, placebos_of, site_arms
+from prediction_node.evaluation.conditional import ask, figures, placebos_of, site_arms, store_arms
 from prediction_node.evaluation.engines import KINEMATIC, EngineSpec, Same
 from prediction_node.evaluation.ngsim import Site
 from prediction_node.evaluation.relations import Relation
 from prediction_node.evaluation.turns import moved, turns
+from prediction_node.evaluation.windows import FUTURE_STEPS, Window
 from prediction_node.inference.constant_velocity import ConstantVelocityEngine
+from prediction_node.learning.samples import Sample, SampleStore, SampleWriter, write_index
 
 STEPS = 81
 
@@ -126,6 +128,39 @@ def test_the_true_plan_gains_where_it_can_and_the_placebo_does_not(empty_map: La
         assert abs(cell['gain_of_true_plan']['fde']['value']) < 1e-6
         assert abs(cell['gain_of_placebo']['fde']['value']) < 1e-6
         assert cell['true_plan']['reaction_m'] == 0.0
+
+
+def test_the_robotaxi_of_samples_is_asked_about_its_own_plan(
+    empty_map: LaneMap, tmp_path: Path
+) -> None:
+    for k, recording in enumerate(RECORDINGS):
+        with SampleWriter(tmp_path, recording.name, group=f'g{k}', origin='simulated') as writer:
+            for window in turns(recording, empty_map, f'g{k}'):
+                writer.add(_sample(window))
+    write_index(tmp_path)
+    found = figures(store_arms(SampleStore(tmp_path), Same(CopycatSpec())))
+    assert found['behind']['groups'] == 5
+    assert found['behind']['gain_of_true_plan']['fde']['low'] > 0.5
+    assert abs(found['unaffected']['gain_of_true_plan']['fde']['value']) < 1e-3
+
+
+def _sample(window: Window) -> Sample:
+    assert window.driven is not None
+    n, steps = len(window.scene.agents), len(window.driven.after_s) - 1
+    future = np.zeros((FUTURE_STEPS, 4))
+    future[:steps] = np.column_stack([window.driven.pose[1:], window.driven.speed_mps[1:]])
+    return Sample(
+        scene=window.scene,
+        label=window.label.astype(np.int8),
+        future_m=np.where(window.valid[..., None], window.truth_m, 0.0),
+        future_yaw_rad=np.zeros((n, FUTURE_STEPS)),
+        future_valid=window.valid,
+        ego_future=future,
+        ego_future_valid=np.arange(FUTURE_STEPS) < steps,
+        recording=window.recording,
+        group=window.group,
+        origin='simulated',
+    )
 
 
 def test_every_vehicle_takes_its_turn_and_is_no_agent_meanwhile(empty_map: LaneMap) -> None:
