@@ -98,13 +98,13 @@ def resampled(line: np.ndarray, count: int) -> np.ndarray:
 def pieces(left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A lane cut across: (n, 4, 2) quadrilaterals and (n, 2) unit driving directions.
 
-    Pieces without length are left out.
+    Pieces without length are left out, and lanes with points that are no places.
     """
     length_m = max(
         float(np.sum(np.hypot(*(line[1:] - line[:-1]).T))) if len(line) > 1 else 0.0
         for line in (left, right)
     )
-    if length_m <= 0.0 or min(len(left), len(right)) < 1:
+    if not 0.0 < length_m < np.inf or min(len(left), len(right)) < 1:
         return np.zeros((0, 4, 2)), np.zeros((0, 2))
     count = int(np.ceil(length_m / PIECE_M)) + 1
     a, b = resampled(left, count), resampled(right, count)

@@ -228,11 +228,15 @@ def _lines(
     groups.append(('stop_line', _local(anchor, lane_map.stop_lines)))
     out = []
     for name, found in groups:
-        distinct = list({_line_key(line): line for line in found if len(line) > 1}.values())
+        distinct = list({_line_key(line): line for line in found if _is_line(line)}.values())
         value = np.zeros((len(distinct), TILE_CHANNELS))
         value[:, INDEX[name]] = 1.0
         out.append((distinct, value))
     return out
+
+
+def _is_line(line: np.ndarray) -> bool:
+    return len(line) > 1 and bool(np.isfinite(line).all())
 
 
 def _line_key(line: np.ndarray) -> bytes:

@@ -139,3 +139,10 @@ def test_lanes_without_length_have_no_pieces() -> None:
     point = np.array([[1.0, 1.0], [1.0, 1.0]])
     quads, direction = pieces(point, point)
     assert len(quads) == len(direction) == 0
+
+
+@pytest.mark.parametrize('bad', [np.nan, np.inf])
+def test_lanes_that_lie_nowhere_have_no_pieces(bad: float) -> None:
+    right = np.array([[0.0, 0.0], [9.0, 0.0]])
+    quads, _ = pieces(np.array([[0.0, 3.0], [bad, 3.0]]), right)
+    assert len(quads) == 0
