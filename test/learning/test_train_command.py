@@ -31,6 +31,8 @@ from prediction_node.network.export import load
 CONFIG = Path(__file__).resolve().parents[2] / 'config' / 'train'
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)  # the export of two halves
 def test_train_leaves_a_model_that_answers(
     tmp_path: Path, tiny_parameters: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:

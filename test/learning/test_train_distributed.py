@@ -21,6 +21,8 @@ from prediction_node.learning.checkpoint import newest_checkpoint
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_two_processes_train_one_network(tmp_path: Path, tiny_parameters: Any) -> None:
     """They share the samples of a validation, and their figures are those of all of them: the first
     process, alone, finds the same when it ships the weights. A resumed run finds its place.
@@ -33,7 +35,7 @@ def test_two_processes_train_one_network(tmp_path: Path, tiny_parameters: Any) -
     command = [sys.executable, '-m', 'prediction_node', 'train', '--config', str(config)]
     command += ['--out', str(out), '--no-export']
     environment = {**os.environ, 'OMP_NUM_THREADS': '1'}
-    subprocess.run(command, cwd=REPOSITORY, env=environment, check=True, timeout=280)
+    subprocess.run(command, cwd=REPOSITORY, env=environment, check=True)
 
     found = newest_checkpoint(out / 'checkpoints')
     assert found is not None
