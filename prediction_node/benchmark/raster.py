@@ -14,7 +14,7 @@ from prediction_node.domain.frames import Transform
 from prediction_node.domain.lane_map import LaneMap
 from prediction_node.domain.recording import Recording
 from prediction_node.domain.scene import History, Scene
-from prediction_node.evaluation.causal import history_until, observed_agents
+from prediction_node.extraction.causal import history_until, observed_agents
 from prediction_node.lanelet.load import load_map
 from prediction_node.raster import Raster, Rasterizer, warm_up
 from prediction_node.resources import share_path

@@ -18,7 +18,6 @@ from prediction_node.domain.prediction import STEP_S
 from prediction_node.domain.recording import Recording
 from prediction_node.domain.scene import History, Scene
 from prediction_node.domain.stamps import NS_PER_S
-from prediction_node.evaluation.causal import history_until, observed_agents, unbroken_steps
 from prediction_node.evaluation.windows import (
     HISTORY_STEPS,
     MIN_HISTORY_STEPS,
@@ -26,6 +25,7 @@ from prediction_node.evaluation.windows import (
     futures,
     instants,
 )
+from prediction_node.extraction.causal import history_until, observed_agents, unbroken_steps
 
 PLAN_STEPS = 50  # who takes a turn is recorded for as long
 SPEED_STEPS = 3  # a plan's speeds are of the way over so many steps

@@ -14,7 +14,7 @@ from prediction_node.domain.lane_map import LaneMap
 from prediction_node.domain.prediction import POSE_COUNT
 from prediction_node.domain.recording import Recording
 from prediction_node.domain.scene import Scene
-from prediction_node.evaluation.causal import history_until, observed_agents, unbroken_steps
+from prediction_node.extraction.causal import history_until, observed_agents, unbroken_steps
 
 STRIDE_STEPS = 10
 MIN_HISTORY_STEPS = 10

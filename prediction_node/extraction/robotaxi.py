@@ -8,7 +8,7 @@ from prediction_node.domain.agents import Agents, Ego
 from prediction_node.domain.frames import Transform
 from prediction_node.domain.kinds import MOTOR_VEHICLES, ObjectClass, class_mask
 from prediction_node.domain.recording import Recording
-from prediction_node.evaluation.causal import unbroken_steps
+from prediction_node.extraction.causal import unbroken_steps
 from prediction_node.learning.samples.labels import Tracks, ego_future
 
 # The middle of a car is ahead of its rear axle, where base_link is, by this share of its length:

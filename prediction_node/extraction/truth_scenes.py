@@ -14,8 +14,8 @@ from prediction_node.domain.lane_map import LaneMap
 from prediction_node.domain.recording import Recording
 from prediction_node.domain.scene import Scene
 from prediction_node.domain.stamps import NS_PER_S, STEP_NS, nanoseconds
-from prediction_node.evaluation.causal import observed_agents
 from prediction_node.extraction.asking import Asking
+from prediction_node.extraction.causal import observed_agents
 from prediction_node.extraction.noise import Distortion
 from prediction_node.extraction.robotaxi import as_ego, driven_future, may_drive, nobody
 from prediction_node.extraction.sight import COAST_S, Sight, knows_attributes

@@ -102,7 +102,7 @@ def _units_in(path: Path) -> Iterator[Unit]:
 def _kind_of_folder(path: Path) -> str | None:
     """The kind of recording that a folder is as a whole, if it is one."""
     names = {p.name for p in path.iterdir()}
-    if 'metadata.yaml' in names or any(name.endswith(_BAG_FILES) for name in names):
+    if 'metadata.yaml' in names:  # without it, each file is a recording of its own
         return BAG
     if names & {'annotations.feather', 'annotations_with_ego.feather'}:
         return AV2_LOG

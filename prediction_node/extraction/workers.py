@@ -45,13 +45,14 @@ class LocalWorkers:
             yield self._alone(suspect)
 
     def _alone(self, unit: Unit) -> Outcome:
-        """The outcome of a recording in a process of its own, the last one if it keeps failing."""
-        said: Outcome | None = None
+        """The outcome of a recording in processes of its own."""
+        reason = ''
         for _ in range(TRIES):
-            ((_, said),) = self._pass([unit], 1)
-            if isinstance(said, Done):
-                return said
-        return replace(said or Failed(unit.name, str(unit.path), 'its process died'), tries=TRIES)
+            for _, said in self._pass([unit], 1):
+                if isinstance(said, Done):
+                    return said
+                reason = 'its process died' if said is None else said.reason
+        return Failed(unit.name, str(unit.path), reason, TRIES)
 
     def _pass(
         self, units: Sequence[Unit], jobs: int

@@ -49,7 +49,7 @@ def read_av2_scenario(folder: Path | str) -> tuple[Recording, LaneMap]:
     kinds = table['object_type'].astype(str)
     unknown = sorted(set(kinds) - set(_CLASSES) - set(_LEFT_OUT))
     if unknown:
-        raise DataError(f'{file}: object_type {unknown[0]!r} is unknown')
+        raise DataError(f'{file}: object_type {str(unknown[0])!r} is unknown')
     used = np.isin(kinds, list(_CLASSES))
     ids, first, row = np.unique(
         table['track_id'].astype(str)[used], return_index=True, return_inverse=True

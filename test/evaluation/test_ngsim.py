@@ -19,7 +19,6 @@ from prediction_node.domain.lane_map import LaneMap
 from prediction_node.domain.lights import LightStates
 from prediction_node.domain.recording import Recording
 from prediction_node.evaluation.bootstrap import relative_gain
-from prediction_node.evaluation.causal import observed_agents, unbroken_steps
 from prediction_node.evaluation.engines import (
     CONSTANT_VELOCITY,
     KINEMATIC,
@@ -29,6 +28,7 @@ from prediction_node.evaluation.engines import (
 )
 from prediction_node.evaluation.ngsim import evaluate_ngsim, split_groups
 from prediction_node.evaluation.windows import windows
+from prediction_node.extraction.causal import observed_agents, unbroken_steps
 from prediction_node.learning.folds import Fold
 
 STEP_NS = 100_000_000
