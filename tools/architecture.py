@@ -1,8 +1,7 @@
 """The layers of prediction_node, and a walk over its imports that holds them.
 
 Bottom up: values, places, stages, composition, verbs, top. What a unit (a package or module
-directly below prediction_node) may import follows from its layer; the table names the few edges
-beyond that.
+directly below prediction_node) may import follows from its layer.
 """
 
 from __future__ import annotations
@@ -22,12 +21,21 @@ LAYERS: Mapping[str, frozenset[str]] = {
     # Each does one thing to values and knows of no other.
     'stages': frozenset(
         {'allocator', 'bags', 'cdr', 'crowds', 'fusion', 'inference', 'lanelet', 'markers'}
-        | {'middleware', 'network', 'observation', 'output', 'priority', 'raster', 'scene'}
-        | {'schedule', 'simulation', 'tensors'}
+        | {'metrics', 'middleware', 'network', 'observation', 'output', 'priority', 'raster'}
+        | {'scene', 'schedule', 'simulation', 'tensors'}
     ),
     # Joins stages.
     'composition': frozenset(
-        {'bench', 'channels', 'conditional', 'config', 'engines', 'map_source', 'pipeline', 'predictor'}
+        {
+            'bench',
+            'channels',
+            'conditional',
+            'config',
+            'engines',
+            'map_source',
+            'pipeline',
+            'predictor',
+        }
         | {'rehearsal', 'scorecard', 'vehicle'}
     ),
     # What a user asks for; each joins the composition with the outside.
@@ -38,11 +46,6 @@ LAYERS: Mapping[str, frozenset[str]] = {
 ORDER = tuple(LAYERS)
 # Inside these layers units may import each other; cycles are refused everywhere.
 SOCIABLE = frozenset({'composition', 'top'})
-# Edges beyond what the layers allow: importing unit -> imported units.
-EXCEPTIONS: Mapping[str, frozenset[str]] = {
-    # Replay prints the same figures as evaluate: evaluation.metrics imports nothing above values.
-    'replay': frozenset({'evaluation'}),
-}
 
 ROS = frozenset({'rclpy', 'launch', 'launch_ros', 'ament_index_python', 'std_srvs', 'tf2_ros'})
 # Heavy or machine-bound libraries -> modules (with all below them) that may import them.
@@ -145,8 +148,6 @@ def layer_violations(imports: Iterable[Import]) -> list[str]:
         if above is None or below is None:
             unknown = importer if above is None else imported
             found.append(f'{each}: {unknown or PACKAGE} has no layer in tools/architecture.py')
-        elif imported in EXCEPTIONS.get(importer, ()):
-            continue
         elif below > above or (below == above and ORDER[above] not in SOCIABLE):
             found.append(f'{each}: {ORDER[above]} must not import {ORDER[below]}')
     return found

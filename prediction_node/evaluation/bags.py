@@ -15,11 +15,11 @@ from prediction_node.domain.errors import DataError
 from prediction_node.domain.kinds import CLASS_NAMES
 from prediction_node.evaluation.engines import EngineSpec, Garage
 from prediction_node.evaluation.judging import HEADLINE_S, Judge, Judged
-from prediction_node.evaluation.metrics import HORIZONS_S
 from prediction_node.evaluation.ngsim import Progress, silent
 from prediction_node.evaluation.sample_windows import spread_indices, window_of
 from prediction_node.evaluation.tables import by_class, figures_of, gains
 from prediction_node.learning.samples import SampleStore
+from prediction_node.metrics import HORIZONS_S
 
 PORTION = 20  # samples judged by one process at a time
 WORST = 6

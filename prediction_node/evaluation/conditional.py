@@ -19,7 +19,6 @@ from prediction_node.domain.scene import Scene
 from prediction_node.evaluation.bootstrap import relative_gain
 from prediction_node.evaluation.engines import Choice, EngineSpec
 from prediction_node.evaluation.judging import HEADLINE_S
-from prediction_node.evaluation.metrics import is_moving, score
 from prediction_node.evaluation.ngsim import Progress, Site, silent
 from prediction_node.evaluation.relations import AFFECTED, UNAFFECTED, Relation, relations
 from prediction_node.evaluation.sample_windows import spread_indices, store_windows
@@ -27,6 +26,7 @@ from prediction_node.evaluation.turns import PLAN_STEPS, Placebos, turns
 from prediction_node.evaluation.windows import Window
 from prediction_node.learning.folds import group_name
 from prediction_node.learning.samples import SampleStore
+from prediction_node.metrics import is_moving, score
 
 NO_PLAN, TRUE_PLAN, PLACEBO = 'no_plan', 'true_plan', 'placebo'
 ARMS = (NO_PLAN, TRUE_PLAN, PLACEBO)

@@ -11,13 +11,13 @@ import numpy as np
 from prediction_node.domain.prediction import Prediction
 from prediction_node.domain.scene import Scene
 from prediction_node.evaluation.bootstrap import relative_gain
-from prediction_node.evaluation.metrics import HORIZONS_S, horizon_key, score
 from prediction_node.evaluation.ngsim import Progress, silent
 from prediction_node.evaluation.precedents import PRECEDENTS, Precedent
 from prediction_node.evaluation.sample_windows import spread_indices, store_windows
 from prediction_node.evaluation.windows import Window
 from prediction_node.inference.guard import Engine
 from prediction_node.learning.samples import SampleStore
+from prediction_node.metrics import HORIZONS_S, horizon_key, score
 
 SEEN, HIDDEN, REVERSED = 'seen', 'hidden', 'reversed'
 ARMS = (SEEN, HIDDEN, REVERSED)

@@ -26,7 +26,7 @@ from prediction_node.crowds.windows import (
 )
 from prediction_node.domain.errors import DataError
 from prediction_node.domain.tensors import Sizes
-from prediction_node.evaluation.metrics import Calibration, negative_log_likelihood
+from prediction_node.metrics import Calibration, negative_log_likelihood
 
 # Pedestrians of the test windows: what makes figures comparable.
 EXPECTED: Mapping[str, int] = {

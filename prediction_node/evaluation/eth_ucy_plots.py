@@ -12,7 +12,7 @@ from prediction_node.crowds.files import STEP_S
 from prediction_node.crowds.windows import PREDICTED
 from prediction_node.domain.errors import DataError
 from prediction_node.evaluation.eth_ucy import Bad, SceneScores
-from prediction_node.evaluation.metrics import Calibration
+from prediction_node.metrics import Calibration
 
 TRUTH, LIKELIEST, MODE, OTHERS = '#0b7a3b', '#c4421a', '#e8a088', '#9aa5b1'
 

@@ -10,15 +10,15 @@ import numpy as np
 from prediction_node.domain.lane_map import LaneMap
 from prediction_node.domain.prediction import Prediction
 from prediction_node.evaluation.drivable import DrivableArea, off_road
-from prediction_node.evaluation.metrics import (
+from prediction_node.evaluation.overlap import overlaps
+from prediction_node.evaluation.windows import Window
+from prediction_node.metrics import (
     HORIZONS_S,
     MEANS,
     Calibration,
     is_moving,
     score,
 )
-from prediction_node.evaluation.overlap import overlaps
-from prediction_node.evaluation.windows import Window
 
 HEADLINE_S = 5.0
 _MOTION_STEPS = 50  # who moves is told from the future up to the headline

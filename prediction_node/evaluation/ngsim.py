@@ -23,12 +23,12 @@ from prediction_node.evaluation.engines import (
     Garage,
 )
 from prediction_node.evaluation.judging import HEADLINE_S, Judge, Judged
-from prediction_node.evaluation.metrics import HORIZONS_S
 from prediction_node.evaluation.tables import figures_of, gains
 from prediction_node.evaluation.windows import windows
 from prediction_node.importers.commonroad import read_commonroad
 from prediction_node.importers.time_spans import group_by_time_span
 from prediction_node.learning.folds import group_name
+from prediction_node.metrics import HORIZONS_S
 
 COLLECTION = 'ngsim_commonroad'
 DATA_SETS = ('Lankershim', 'US101')

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from prediction_node.evaluation.metrics import MOVING
 from prediction_node.evaluation.tables import metres, percent
+from prediction_node.metrics import MOVING
 
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 74em; padding: 0 1em;

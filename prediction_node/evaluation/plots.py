@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from prediction_node.evaluation.metrics import ALL, HORIZONS_S, MOVING, horizon_key
+from prediction_node.metrics import ALL, HORIZONS_S, MOVING, horizon_key
 
 # Engines in the order of a result: the judged one stands out.
 COLOURS = ('#0b6e4f', '#d17a22', '#7a7a7a', '#3b5b92')

@@ -10,7 +10,7 @@ import numpy as np
 from prediction_node.domain.kinds import CLASS_NAMES
 from prediction_node.evaluation.bootstrap import relative_gain
 from prediction_node.evaluation.judging import FIGURES, Judged
-from prediction_node.evaluation.metrics import ALL, HORIZONS_S, MOVING, Calibration, horizon_key
+from prediction_node.metrics import ALL, HORIZONS_S, MOVING, Calibration, horizon_key
 
 GAINS = ('fde', 'min_fde', 'ade', 'min_ade')
 

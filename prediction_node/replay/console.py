@@ -14,7 +14,7 @@ from rich.table import Table
 from prediction_node.bags.values import Damage
 from prediction_node.domain.lane_map import LaneMap
 from prediction_node.domain.stamps import STEP_NS, seconds
-from prediction_node.evaluation.metrics import ALL, HORIZONS_S, MOVING, Cell, horizon_key
+from prediction_node.metrics import ALL, HORIZONS_S, MOVING, Cell, horizon_key
 from prediction_node.replay.counts import Counts
 from prediction_node.replay.keeper import Outcome
 from prediction_node.replay.run import OnProgress

@@ -9,7 +9,7 @@ from typing import Any
 from prediction_node.bags.reader import BagReader
 from prediction_node.domain.errors import BagError
 from prediction_node.domain.stamps import seconds
-from prediction_node.evaluation.metrics import ALL, HORIZONS_S, MOVING, horizon_key
+from prediction_node.metrics import ALL, HORIZONS_S, MOVING, horizon_key
 from prediction_node.replay.counts import Counts
 from prediction_node.replay.keeper import Outcome
 from prediction_node.replay.topics import TopicMapping

@@ -15,8 +15,8 @@ from prediction_node.domain.errors import MessageError
 from prediction_node.domain.frames import MAP
 from prediction_node.domain.kinds import CLASS_COUNT
 from prediction_node.domain.message_arrays import TrackedObjectsArrays
-from prediction_node.evaluation.metrics import Figures
 from prediction_node.markers import truth_markers
+from prediction_node.metrics import Figures
 from prediction_node.pipeline import Release
 from prediction_node.replay.log import MAX_FRAMES, ReplayLog, frame_of
 from prediction_node.replay.recorder import Recorder

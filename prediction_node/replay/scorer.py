@@ -15,7 +15,7 @@ from prediction_node.domain.agents import Agents
 from prediction_node.domain.kinds import CLASS_NAMES
 from prediction_node.domain.prediction import POSE_COUNT, Prediction
 from prediction_node.domain.stamps import NS_PER_S, STEP_NS
-from prediction_node.evaluation.metrics import (
+from prediction_node.metrics import (
     HORIZONS_S,
     Figures,
     is_moving,

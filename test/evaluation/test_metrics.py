@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prediction_node.evaluation.metrics import (
+from prediction_node.metrics import (
     ALL,
     HORIZONS_S,
     MEANS,

@@ -13,8 +13,8 @@ from prediction_node.domain.kinds import CLASS_COUNT, ObjectClass
 from prediction_node.domain.lane_map import LaneMap
 from prediction_node.domain.prediction import MODE_COUNT, POSE_COUNT, Prediction
 from prediction_node.evaluation.drivable import DrivableArea, off_road
-from prediction_node.evaluation.metrics import HORIZONS_S
 from prediction_node.evaluation.overlap import overlaps
+from prediction_node.metrics import HORIZONS_S
 
 AFTER_S = 0.1 * np.arange(POSE_COUNT)
 

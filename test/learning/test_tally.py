@@ -8,8 +8,8 @@ import pytest
 torch = pytest.importorskip('torch', reason='needs requirements/training.txt')
 
 from prediction_node.domain.kinds import ObjectClass  # noqa: E402
-from prediction_node.evaluation.metrics import Calibration, score  # noqa: E402
 from prediction_node.learning.tally import Tally  # noqa: E402
+from prediction_node.metrics import Calibration, score  # noqa: E402
 
 N, M, T = 40, 6, 80
 

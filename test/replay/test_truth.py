@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from prediction_node.domain.prediction import MODE_COUNT, POSE_COUNT, STEP_S, Prediction
 from prediction_node.domain.stamps import STEP_NS
-from prediction_node.evaluation.metrics import ALL, HORIZONS_S, MOVING
+from prediction_node.metrics import ALL, HORIZONS_S, MOVING
 from prediction_node.replay.scorer import Scorer
 from prediction_node.replay.truth import (
     MAX_GAP_NS,
