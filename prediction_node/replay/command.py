@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from prediction_node.replay.keeper import Outcome
     from prediction_node.replay.topics import TopicMapping
 
-ENGINES = ('kinematic', 'constant_velocity')
+ENGINES = ('kinematic', 'onnx', 'constant_velocity')
 DAMAGED = 3  # exit status
 
 EPILOG = """\
@@ -58,7 +59,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         '--map', type=Path, help='Lanelet2 map, .osm or .bin; without it the map in the recording'
     )
     parser.add_argument('--out', type=Path, required=True, help='folder for the results')
-    parser.add_argument('--engine', choices=ENGINES, default=ENGINES[0], help='predictor to use')
+    parser.add_argument(
+        '--engine',
+        choices=ENGINES,
+        help='predictor to use: learned (onnx), by rules (kinematic), or the baseline; without it '
+        'the one that the parameters name',
+    )
+    parser.add_argument(
+        '--model', metavar='DIR', help='learned model to use in place of the shipped one'
+    )
     parser.add_argument('--topics', type=Path, metavar='FILE', help='YAML of input: topic')
     parser.add_argument('--config', type=Path, metavar='YAML', help='parameters, as for the node')
     parser.add_argument(
@@ -88,7 +97,8 @@ def run(args: argparse.Namespace) -> int:
     )
 
     console = terminal.make_console()
-    config = load_yaml(args.config) if args.config else Config()
+    config = _with_engine(load_yaml(args.config) if args.config else Config(), args)
+    args.engine = args.engine or config.engine.name
     overrides = load_overrides(args.topics) if args.topics else {}
     _refuse_own_input(args.bag, args.out)
     with BagReader(args.bag, types_read(config)) as bag:
@@ -129,7 +139,18 @@ def _load_map(path: Path | None, config: Config) -> tuple[Path | None, LaneMap |
     return (path, map_from_file(path, config.map)) if path is not None else (None, None)
 
 
+def _with_engine(config: Config, args: argparse.Namespace) -> Config:
+    """The parameters with the engine and the model of the command line."""
+    engine = config.engine
+    if args.engine in ('kinematic', 'onnx'):
+        engine = dataclasses.replace(engine, name=args.engine)
+    if args.model is not None:
+        engine = dataclasses.replace(engine, model_path=args.model)
+    return dataclasses.replace(config, engine=engine)
+
+
 def _engine(name: str) -> Engine | None:
+    """None: the one that the parameters name."""
     from prediction_node.inference.constant_velocity import ConstantVelocityEngine
 
     return ConstantVelocityEngine() if name == 'constant_velocity' else None
