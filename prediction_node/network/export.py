@@ -91,7 +91,12 @@ class _EncoderFile(nn.Module):
         self.encoder, self.names = encoder, names
 
     def forward(self, *arrays: Tensor) -> tuple[Tensor, ...]:
-        batch = {name: array[None] for name, array in zip(self.names, arrays, strict=True)}
+        batch = {}
+        for name, array in zip(self.names, arrays, strict=True):
+            if array.dtype == torch.uint8:
+                # TensorRT takes bytes, and wants them cast before anything else.
+                array = array.to(torch.float32 if name.startswith('raster') else torch.int32)
+            batch[name] = array[None]
         return tuple(self.encoder(batch).values())
 
 

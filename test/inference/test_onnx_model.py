@@ -26,6 +26,8 @@ from prediction_node.inference.torch_model import TorchModel  # noqa: E402
 from prediction_node.network import Network, NetworkConfig  # noqa: E402
 from prediction_node.network.export import export, load  # noqa: E402
 
+pytestmark = pytest.mark.slow  # an export takes many seconds
+
 PARITY_M = 0.01
 SMALL: dict[str, Any] = {
     'width': 16,
