@@ -16,6 +16,7 @@ import numpy as np
 
 from prediction_node.domain.errors import ParameterError
 from prediction_node.domain.lane_map import LaneMap
+from prediction_node.domain.prediction import Prediction
 from prediction_node.domain.scene import History, Scene
 from prediction_node.domain.tensors import Sizes
 from prediction_node.inference.kinematic import KinematicEngine, KinematicParameters
@@ -31,10 +32,13 @@ from prediction_node.learning.parameters import (
 from prediction_node.learning.plans import plan_arrays
 from prediction_node.learning.samples.sample import Sample
 from prediction_node.learning.samples.store import SampleStore
-from prediction_node.learning.splits import held_out_fold, split
+from prediction_node.learning.splits import RECORDED, held_out_fold, split
+from prediction_node.priority import most_at_risk
 from prediction_node.raster import Raster, Rasterizer, RasterParameters
 from prediction_node.tensors.encode import encode
 from prediction_node.tensors.map_nodes import MapNodes
+
+TILES = 512  # of each map and scale, 32 KiB each
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +48,11 @@ class Place:
     lane_map: LaneMap | None
     road: Road
     nodes: MapNodes
-    rasterizer: Rasterizer
 
     @classmethod
     def of(cls, lane_map: LaneMap | None, parameters: KinematicParameters) -> Place:
         road = Road.nowhere() if lane_map is None else Road.of(lane_map, parameters)
-        rasterizer = Rasterizer(RasterParameters(maps=1, tiles_ahead=0))
-        return cls(lane_map, road, MapNodes.of(lane_map), rasterizer)
+        return cls(lane_map, road, MapNodes.of(lane_map))
 
 
 class Places:
@@ -60,6 +62,9 @@ class Places:
         self._most = most
         self._known: OrderedDict[int, Place] = OrderedDict()
         self._parameters = KinematicParameters()
+        # It knows maps by their identity and must forget them first; one place may be nowhere.
+        kept = max(1, most - 1)
+        self.rasterizer = Rasterizer(RasterParameters(maps=kept, tiles=TILES, tiles_ahead=0))
 
     def at(self, lane_map: LaneMap | None) -> Place:
         # A place holds its map: as long as it is known here, no other map has the same id.
@@ -132,35 +137,32 @@ class SceneExamples:
     def _encoded(self, sample: Sample, seen: Seen) -> Example:
         sizes = self._sizes
         self._places = self._places or Places(self._most_places)
-        rows = nearest(seen.scene, sizes.agents)
-        scene = chosen(seen.scene, rows)
-        place = self._places.at(scene.lane_map)
-        proposals = self._places.engine(place).predict(scene)
+        place = self._places.at(seen.scene.lane_map)
+        proposals = self._places.engine(place).predict(seen.scene)
+        # As in the vehicle: proposals heed everybody, the network those who matter most.
+        rows = most_at_risk(seen.scene.agents, seen.scene.ego, sizes.agents)
+        scene, proposals = chosen(seen.scene, proposals, rows)
         example = encode(scene, proposals, sizes, seen.view, place.nodes)
         if sizes.channels:
-            raster: Raster = place.rasterizer.draw(scene, seen.view)
+            raster: Raster = self._places.rasterizer.draw(scene, seen.view)
             example |= {'raster_near': raster.near, 'raster_far': raster.far}
         example |= plan_arrays(sample, seen, sizes)
         example |= label_arrays(sample, rows, sizes.agents, self._loss)
         return example
 
 
-def nearest(scene: Scene, count: int) -> np.ndarray:
-    """Rows of the `count` agents nearest to the robotaxi, in the order of the scene."""
-    n = len(scene.agents)
-    if n <= count:
-        return np.arange(n)
-    away = scene.agents.position_m[:, :2] - scene.ego.position_m
-    return np.sort(np.argsort(np.square(away).sum(-1), kind='stable')[:count])
-
-
-def chosen(scene: Scene, rows: np.ndarray) -> Scene:
-    """The scene with some of its agents."""
+def chosen(scene: Scene, proposals: Prediction, rows: np.ndarray) -> tuple[Scene, Prediction]:
+    """The scene with some of its agents, and their proposals."""
     if len(rows) == len(scene.agents):
-        return scene
+        return scene, proposals
     past = scene.history
     history = History(**{f.name: getattr(past, f.name)[rows] for f in dataclasses.fields(past)})
-    return dataclasses.replace(scene, agents=scene.agents.select(rows), history=history)
+    agents = scene.agents.select(rows)
+    kept = [values[rows] for values in (proposals.pose, proposals.sigma, proposals.probability)]
+    return (
+        dataclasses.replace(scene, agents=agents, history=history),
+        Prediction(agents, *kept, proposals.engine),
+    )
 
 
 def open_samples(parameters: TrainParameters, sizes: Sizes) -> TrainingData:
@@ -217,7 +219,10 @@ def _sources(
 ) -> dict[str, Any]:
     """What the model card says about the data."""
     licences = Counter(
-        str(entry.facts.get('licence', 'not stated'))
+        str(
+            entry.facts.get('licence')
+            or ('not stated' if entry.origin == RECORDED else 'simulated here: none needed')
+        )
         for store in stores
         for entry in store.recordings
     )

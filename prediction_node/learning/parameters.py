@@ -49,7 +49,9 @@ class DataParameters:
         'Recordings that one worker mixes at a time: more mixes better, fewer keep maps warm.',
         low=1,
     )
-    agents: int = parameter(64, 'Agents of a sample, nearest to the robotaxi first.', low=1)
+    agents: int = parameter(
+        64, 'Agents of a sample at most, those of most risk to the robotaxi.', low=1
+    )
     map_nodes: int = parameter(192, 'Map nodes of a sample; 0: no map.', low=0)
     options: dict[str, Any] = field(default_factory=dict)  # what `kind` wants to know besides
 

@@ -33,6 +33,7 @@ from prediction_node.learning.samples.sample import Sample  # noqa: E402
 from prediction_node.learning.samples.store import SampleStore  # noqa: E402
 from prediction_node.learning.samples.writer import SampleWriter  # noqa: E402
 from prediction_node.learning.splits import held_out_fold, split  # noqa: E402
+from prediction_node.priority import most_at_risk  # noqa: E402
 
 N, T, H = 3, 80, 31
 SIZES = Sizes(agents=4, map_nodes=6, channels=0)
@@ -210,13 +211,17 @@ def test_augmentation_without_probabilities_changes_nothing(agents_of: Any) -> N
     np.testing.assert_array_equal(seen.scene.agents.has_attribute, scene.agents.has_attribute)
 
 
-def test_the_nearest_are_taken_where_there_are_too_many(tmp_path: Path, agents_of: Any) -> None:
+def test_those_at_risk_are_taken_where_there_are_too_many(tmp_path: Path, agents_of: Any) -> None:
     store = store_of(tmp_path, agents_of, {'a': 'simulated'})
     one = examples(store, sizes=dataclasses.replace(SIZES, agents=2)).example(0, None)
     scene = store[0].scene
-    away = np.linalg.norm(scene.agents.position_m[:, :2] - scene.ego.position_m, axis=1)
+    rows = most_at_risk(scene.agents, scene.ego, 2)
+    away = np.linalg.norm(scene.agents.position_m[rows, :2] - scene.ego.position_m, axis=1)
     shown = np.hypot(*one['actor_pose'][1:3, :2].T)
-    np.testing.assert_allclose(np.sort(shown), np.sort(away)[:2], rtol=1e-4)
+    np.testing.assert_allclose(shown, away, rtol=1e-4)
+    # Row by row the labels are theirs: who goes straight on moves by its own speed.
+    speed = scene.agents.speed_mps[rows] * one['future_valid'][:, 9]
+    np.testing.assert_allclose(one['future'][:, 9, 0], speed, rtol=1e-4)
 
 
 def test_batches_hold_no_needless_padding(tmp_path: Path, agents_of: Any) -> None:
