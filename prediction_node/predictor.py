@@ -23,7 +23,7 @@ from prediction_node.domain.scene import History, Scene
 from prediction_node.domain.tensors import Arrays
 from prediction_node.inference.kinematic.engine import KinematicEngine
 from prediction_node.inference.model import Model
-from prediction_node.inference.onnx_model import OnnxModel
+from prediction_node.inference.onnx_model import THREADS, OnnxModel
 from prediction_node.priority import most_at_risk
 from prediction_node.raster import Raster, Rasterizer, manifest
 from prediction_node.raster.manifest import CELLS, CHANNELS
@@ -38,6 +38,9 @@ DEFAULT_MODEL = 'product'
 # A network that is opened for more agents takes longer, however few there are.
 MAP_NODES = {64: 192, 256: 384}
 AGENT_SIZES = tuple(MAP_NODES)
+# Attention sees everybody, however far: who is farther from the robotaxi is not shown, so that it
+# changes nothing for the others, and keeps its proposals.
+SIGHT_M = 200.0
 _THREADS = 2
 
 
@@ -102,9 +105,10 @@ class LearnedEngine:
         """Futures of `scene.agents`, same order. Raises ValueError for an answer that is none."""
         self._seen = None
         proposals = self._kinematic.predict(scene)
-        size = self._size_for(len(scene.agents))
+        rows = _in_sight(scene)
+        size = self._size_for(len(rows))
         model = self._models[size]
-        rows = most_at_risk(scene.agents, scene.ego, model.sizes.agents)
+        rows = rows[most_at_risk(scene.agents.select(rows), scene.ego, model.sizes.agents)]
         shown = _cut(scene, rows)
         encoded, outputs = None, None
         if len(rows):
@@ -181,13 +185,18 @@ class LearnedEngine:
 
 
 def load_engine(
-    model: Path | str, config: Config, kinematic: KinematicEngine | None = None
+    model: Path | str,
+    config: Config,
+    kinematic: KinematicEngine | None = None,
+    *,
+    threads: int = THREADS,
 ) -> LearnedEngine:
     """The learned engine of a model folder, or of a shipped model by its name ('': DEFAULT_MODEL).
 
-    `kinematic` makes the proposals; None: one of its own. Raises ModelError, or DataError for a
-    broken calibration, naming the file, where the model is missing, damaged, of another contract
-    or of another raster.
+    `kinematic` makes the proposals; None: one of its own. `threads` of the network; a single one
+    does not wait awake, so that processes beside it get the core. Raises ModelError naming the
+    file where the model is missing, damaged, of another contract or of another raster, or its
+    calibration is broken.
     """
     path = find_model(model)
     folder = ModelFolder.read(path, raster_manifest=manifest.digest())
@@ -197,7 +206,10 @@ def load_engine(
         raise ModelError(f'{path}: {error}') from error
     most = config.cycle.max_agents
     sizes = AGENT_SIZES[: 1 + sum(size < most for size in AGENT_SIZES[:-1])]
-    first, *larger = (OnnxModel(folder, agents=n, map_nodes=MAP_NODES[n]) for n in sizes)
+    first, *larger = (
+        OnnxModel(folder, agents=n, map_nodes=MAP_NODES[n], threads=threads, spin=threads > 1)
+        for n in sizes
+    )
     kinematic = kinematic or KinematicEngine(config.kinematic)
     return LearnedEngine(first, kinematic, Rasterizer(), calibration, larger)
 
@@ -238,6 +250,12 @@ def _check(model: Model) -> None:
     for name, value in expected.items():
         if getattr(sizes, name) != value:
             raise ModelError(f'model.sizes.{name} must be {value}, got {getattr(sizes, name)}')
+
+
+def _in_sight(scene: Scene) -> np.ndarray:
+    """Rows of the agents that may be shown to the network."""
+    away = scene.agents.position_m[:, :2] - scene.ego.position_m
+    return np.flatnonzero(away[:, 0] ** 2 + away[:, 1] ** 2 <= SIGHT_M**2)
 
 
 def _cut(scene: Scene, rows: np.ndarray) -> Scene:

@@ -39,6 +39,11 @@ from prediction_node.tensors.calibration import Calibration
 SIZES = Sizes(agents=16, map_nodes=64)
 SEEING = dataclasses.replace(SIZES, channels=len(manifest.CHANNELS))
 FLOAT = onnx.TensorProto.FLOAT
+BODIES = [
+    (20.0, 0.1, 0.0, 9.0, ObjectClass.CAR),
+    (-20.0, 3.4, 0.02, 11.0, ObjectClass.TRUCK),
+    (30.2, -3.0, 1.5, 1.3, ObjectClass.PEDESTRIAN),
+]
 AFTER_S = 0.1 * np.arange(81)
 
 
@@ -145,6 +150,21 @@ def test_beyond_the_largest_those_of_least_risk_keep_their_proposals(scene_of: A
     assert fault_of_answers((answer,), (straight(scene, 5.0),), scene) is None
     assert (answer.reaction_m[chosen] > 0.2).all()
     assert not answer.reaction_m[rest].any()
+
+
+def test_who_is_far_away_changes_nothing_for_the_others(scene_of: Any) -> None:
+    alone = scene_of(bodies=BODIES)
+    far = (-260.0, 40.0, 0.0, 12.0, ObjectClass.CAR)
+    scene = scene_of(bodies=[*BODIES, far])
+    model = Echo()
+    engine = engine_of(model)
+    engine.predict(alone)
+    prediction = engine.predict(scene)
+    assert fault_of(prediction, scene) is None
+    before, after = model.seen
+    for name in ('actor_pose', 'map_pose', 'actor_map_kind', 'proposal'):
+        np.testing.assert_allclose(after[name], before[name], atol=1e-6, err_msg=name)
+    np.testing.assert_array_equal(prediction.pose[-1], proposed(scene).pose[-1])
 
 
 def test_plans_are_answered_in_order(scene_of: Any) -> None:
