@@ -62,7 +62,7 @@ def test_frames_that_are_no_whole_steps_apart_are_refused(tmp_path: Path) -> Non
         read_eth_ucy(write(tmp_path / 'odd.txt', rows))
 
 
-# ETH's file calls 0.4 s what took longer: its people walk at 2.5 m/s.
+# The clock of ETH's file seems to be wrong: its people walk at 2.5 m/s.
 @pytest.mark.parametrize(('scene', 'fastest_mps'), [('zara1', 1.5), ('eth', 3.0)])
 def test_recorded_scenes_keep_their_positions(
     shared_data: Path, scene: str, fastest_mps: float
