@@ -111,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         trained = train(parameters, out, resume=args.resume, console=console)
     except Stopped as stopped:
-        console.print(str(stopped), highlight=False)
+        console.print(str(stopped), highlight=False, soft_wrap=True)
         return 143
     if trained.first_process:
         ship(trained, parameters, out, export=not args.no_export, console=console)

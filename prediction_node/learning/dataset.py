@@ -158,11 +158,14 @@ def chosen(scene: Scene, proposals: Prediction, rows: np.ndarray) -> tuple[Scene
     past = scene.history
     history = History(**{f.name: getattr(past, f.name)[rows] for f in dataclasses.fields(past)})
     agents = scene.agents.select(rows)
-    kept = [values[rows] for values in (proposals.pose, proposals.sigma, proposals.probability)]
-    return (
-        dataclasses.replace(scene, agents=agents, history=history),
-        Prediction(agents, *kept, proposals.engine),
+    kept = Prediction(
+        agents,
+        proposals.pose[rows],
+        proposals.sigma[rows],
+        proposals.probability[rows],
+        proposals.engine,
     )
+    return dataclasses.replace(scene, agents=agents, history=history), kept
 
 
 def open_samples(parameters: TrainParameters, sizes: Sizes) -> TrainingData:

@@ -69,7 +69,9 @@ class Display(pl.Callback):
         if self._bar is not None:
             self._bar.update(self._task, completed=step, state=state)
         else:
-            self._console.print(f'step {step} of {self._steps}: {state}', highlight=False)
+            self._console.print(
+                f'step {step} of {self._steps}: {state}', highlight=False, soft_wrap=True
+            )
             self._line_s = now
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -77,7 +79,7 @@ class Display(pl.Callback):
             return
         assert isinstance(pl_module, Learner)
         line = validation_line(pl_module.figures)
-        self._console.print(f'step {trainer.global_step}: {line}', highlight=False)
+        self._console.print(f'step {trainer.global_step}: {line}', highlight=False, soft_wrap=True)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._close()

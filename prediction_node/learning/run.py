@@ -89,6 +89,7 @@ def train(parameters: TrainParameters, folder: Path, *, resume: bool, console: C
         f'{sum(p.numel() for p in network.parameters()):,} parameters'
         + (f', going on after step {first_step}' if checkpoint else ''),
         highlight=False,
+        soft_wrap=True,
     )
     best = Best(folder, run.monitor, {'network': json.dumps(record['network']), **_stamp(record)})
     trainer = _trainer(parameters, folder, best, first_step, console)

@@ -31,7 +31,7 @@ def ship(
     trained: Trained, parameters: TrainParameters, folder: Path, *, export: bool, console: Console
 ) -> None:
     """Write figures and (`export`) the model folder. Prints what came out."""
-    console.print('validating and calibrating the best weights', highlight=False)
+    console.print('validating and calibrating the best weights', highlight=False, soft_wrap=True)
     batches = validation_loader(
         trained.data.validation,
         batch_size=parameters.run.batch_size,
@@ -43,7 +43,11 @@ def ship(
     judged = ask(trained.network, batches)
     calibration = calibrate(gather(judged))
     figures = figures_of(judged, calibration, trained.data.sizes)
-    console.print(f'step {trained.step}, calibrated: {validation_line(figures)}', highlight=False)
+    console.print(
+        f'step {trained.step}, calibrated: {validation_line(figures)}',
+        highlight=False,
+        soft_wrap=True,
+    )
     content = {
         'step': trained.step,
         'calibration': calibration.as_dict(),
@@ -75,7 +79,7 @@ def ship(
     (model / CARD).write_text(description, encoding='utf-8')
     if trained.data.held_out is not None:
         write_fold(model, trained.data.held_out)
-    console.print(f'{model} is ready for engine.model_path', highlight=False)
+    console.print(f'{model} is ready for engine.model_path', highlight=False, soft_wrap=True)
 
 
 def figures_of(
