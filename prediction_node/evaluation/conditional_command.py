@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
             store = SampleStore(args.data)
             datasets[args.data.name] = figures(store_arms(store, engine, args.limit, progress))
         else:
-            for site in read_sites(args.data, progress):
+            for site in list(read_sites(args.data, progress)):  # before any network, see there
                 datasets[site.name] = figures(site_arms(site, engine, progress))
     result = {'horizon_s': 5.0, 'datasets': datasets}
     print_tables(result, table_console())

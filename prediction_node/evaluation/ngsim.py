@@ -80,9 +80,10 @@ def evaluate_ngsim(folder: Path, engine: Choice, progress: Progress = silent) ->
     Where `engine` is one model per fold, every group is judged by the model that never saw it.
     Raises DataError as `read_sites` does.
     """
-    datasets = {
-        site.name: _evaluate_site(site, engine, progress) for site in read_sites(folder, progress)
-    }
+    # All sites are read before the first network is loaded: with one in the process, scipy's
+    # search tree over US101 was seen to crash it.
+    sites = list(read_sites(folder, progress))
+    datasets = {site.name: _evaluate_site(site, engine, progress) for site in sites}
     folds = engine.folds if isinstance(engine, Folded) else ()
     return {
         'engine': _name_of(engine),
