@@ -33,6 +33,7 @@ from prediction_node.learning.plans import plan_arrays
 from prediction_node.learning.samples.sample import Sample
 from prediction_node.learning.samples.store import SampleStore
 from prediction_node.learning.splits import RECORDED, held_out_fold, split
+from prediction_node.predictor import SIGHT_M
 from prediction_node.priority import most_at_risk
 from prediction_node.raster import Raster, Rasterizer, RasterParameters
 from prediction_node.tensors.encode import encode
@@ -140,7 +141,7 @@ class SceneExamples:
         place = self._places.at(seen.scene.lane_map)
         proposals = self._places.engine(place).predict(seen.scene)
         # As in the vehicle: proposals heed everybody, the network those who matter most.
-        rows = most_at_risk(seen.scene.agents, seen.scene.ego, sizes.agents)
+        rows = shown_rows(seen.scene, sizes.agents)
         scene, proposals = chosen(seen.scene, proposals, rows)
         example = encode(scene, proposals, sizes, seen.view, place.nodes)
         if sizes.channels:
@@ -149,6 +150,14 @@ class SceneExamples:
         example |= plan_arrays(sample, seen, sizes)
         example |= label_arrays(sample, rows, sizes.agents, self._loss)
         return example
+
+
+def shown_rows(scene: Scene, count: int) -> np.ndarray:
+    """Rows, ascending, of the agents that the network is shown: at most `count` within SIGHT_M."""
+    away = scene.agents.position_m[:, :2] - scene.ego.position_m
+    near = np.flatnonzero(np.square(away).sum(axis=1) <= SIGHT_M**2)
+    rows: np.ndarray = near[most_at_risk(scene.agents.select(near), scene.ego, count)]
+    return rows
 
 
 def chosen(scene: Scene, proposals: Prediction, rows: np.ndarray) -> tuple[Scene, Prediction]:

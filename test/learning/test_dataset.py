@@ -20,7 +20,7 @@ from prediction_node.domain.scene import History, Scene  # noqa: E402
 from prediction_node.domain.tensors import DECODER_INPUTS, Sizes, check_arrays, encoder_inputs  # noqa: E402
 from prediction_node.learning.augmentation import augmented  # noqa: E402
 from prediction_node.learning.data import collate  # noqa: E402
-from prediction_node.learning.dataset import SceneExamples, open_samples  # noqa: E402
+from prediction_node.learning.dataset import SceneExamples, open_samples, shown_rows  # noqa: E402
 from prediction_node.learning.labels import label_arrays  # noqa: E402
 from prediction_node.learning.parameters import (  # noqa: E402
     AugmentationParameters,
@@ -222,6 +222,30 @@ def test_those_at_risk_are_taken_where_there_are_too_many(tmp_path: Path, agents
     # Row by row the labels are theirs: who goes straight on moves by its own speed.
     speed = scene.agents.speed_mps[rows] * one['future_valid'][:, 9]
     np.testing.assert_allclose(one['future'][:, 9, 0], speed, rtol=1e-4)
+
+
+def test_who_is_out_of_sight_is_not_shown(agents_of: Any) -> None:
+    scene = make_sample(agents_of).scene
+    position = scene.agents.position_m.copy()
+    position[1, :2] = scene.ego.position_m + np.array([200.5, 0.0])
+    position[2, :2] = scene.ego.position_m + np.array([0.0, 199.5])
+    agents = dataclasses.replace(scene.agents, position_m=position)
+    assert shown_rows(dataclasses.replace(scene, agents=agents), 9).tolist() == [0, 2]
+
+
+def test_a_scene_with_nobody_in_sight_is_an_example_too(tmp_path: Path, agents_of: Any) -> None:
+    store = store_of(tmp_path, agents_of, {'a': 'simulated'})
+    far = store[0].scene.ego.position_m + 1e5
+    sample = store[0]
+    agents = dataclasses.replace(
+        sample.scene.agents, position_m=sample.scene.agents.position_m + np.array([*far, 0.0])
+    )
+    lonely = dataclasses.replace(sample, scene=dataclasses.replace(sample.scene, agents=agents))
+    made = examples(store)
+    made.sample = lambda index: lonely  # type: ignore[method-assign]
+    one = made.example(0, None)
+    assert one['actor_valid'].tolist() == [1.0, 0.0, 0.0, 0.0, 0.0]
+    assert not one['weight'].any()
 
 
 def test_batches_hold_no_needless_padding(tmp_path: Path, agents_of: Any) -> None:

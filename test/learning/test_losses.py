@@ -95,7 +95,7 @@ def test_a_perfect_mode_costs_nothing_and_its_slope_is_finite() -> None:
     output, batch = made()
     output['mean'] = batch['future'][:, :, None].repeat(1, 1, M, 1, 1).requires_grad_()
     terms = losses(output, batch, LossParameters(), 0)
-    assert float(terms['regression']) == pytest.approx(0.0, abs=1e-6)
+    assert float(terms['regression'].detach()) == pytest.approx(0.0, abs=1e-6)
     terms['loss'].backward()
     assert bool(output['mean'].grad.isfinite().all())
 
