@@ -80,8 +80,8 @@ def evaluate_ngsim(folder: Path, engine: Choice, progress: Progress = silent) ->
     Where `engine` is one model per fold, every group is judged by the model that never saw it.
     Raises DataError as `read_sites` does.
     """
-    # All sites are read before the first network is loaded: with one in the process, scipy's
-    # search tree over US101 was seen to crash it.
+    # All sites are read before a network is loaded: where one has denormal numbers flushed to zero,
+    # scipy's search tree does not end on data that holds exact zeros.
     sites = list(read_sites(folder, progress))
     datasets = {site.name: _evaluate_site(site, engine, progress) for site in sites}
     folds = engine.folds if isinstance(engine, Folded) else ()
