@@ -97,8 +97,6 @@ def _options(sizes: Sizes, threads: int, spin: bool) -> Any:
     options.add_session_config_entry('session.intra_op.allow_spinning', '1' if spin else '0')
     # Between two calls the cores are others': no thread waits awake there.
     options.add_session_config_entry('session.force_spinning_stop', '1')
-    # Numbers too small for float32's normal range would be slow, and mean nothing here.
-    options.add_session_config_entry('session.set_denormal_as_zero', '1')
     options.add_free_dimension_override_by_name('agents', sizes.agents)
     options.add_free_dimension_override_by_name('agents + 1', sizes.agents + 1)
     options.add_free_dimension_override_by_name('map_nodes', sizes.map_nodes)

@@ -114,6 +114,14 @@ def test_an_encoded_scene_answers_again_and_again(city: Path) -> None:
         np.testing.assert_array_equal(value, first[name])
 
 
+def test_the_arithmetic_of_the_caller_stays_as_it_was(city: Path) -> None:
+    """Flushing tiny numbers to zero in the calling thread would break its search trees."""
+    model = OnnxModel(ModelFolder.read(city), threads=1)
+    model.decode(model.encode(scene_arrays(model.sizes)), *plan_arrays(model.sizes, 1))
+    tiny = np.array([np.finfo(np.float64).tiny])
+    assert (tiny / 2.0)[0] > 0.0
+
+
 def test_wrong_arrays_are_named(city: Path) -> None:
     model = OnnxModel(ModelFolder.read(city), threads=1)
     arrays = scene_arrays(model.sizes)
