@@ -33,13 +33,20 @@ class SelfAssessment:
         text = quality.message_class('std_msgs/msg/String')
         self._text = text
         self._publisher = node.create_lifecycle_publisher(text, '~/debug/scorecard', quality.OUTPUT)
-        self._service = node.create_service(
-            quality.service_class('std_srvs/srv/Trigger'), '~/save_worst_moments', self._on_save
-        )
+        self._service = self._offer_saving()
         self._saver: threading.Thread | None = None
         self._published_ns = 0
         self.saved: list[str] = []
         self.save_error = ''
+
+    def _offer_saving(self) -> Any:
+        """The service; None without its message package: the node predicts all the same."""
+        try:
+            trigger = quality.service_class('std_srvs/srv/Trigger')
+        except ImportError as error:
+            self._node.get_logger().warning(f'worst moments cannot be saved: {error}')
+            return None
+        return self._node.create_service(trigger, '~/save_worst_moments', self._on_save)
 
     def see(self, release: Release) -> None:
         """After a release was published."""
@@ -103,5 +110,6 @@ class SelfAssessment:
         """Give topic and service back, and wait for what is being written."""
         if self._saver is not None:
             self._saver.join(_END_S)
-        self._node.destroy_service(self._service)
+        if self._service is not None:
+            self._node.destroy_service(self._service)
         self._node.destroy_lifecycle_publisher(self._publisher)
