@@ -4,9 +4,9 @@
 
 Targets: demo (replay needs no ROS), ros (rclpy and the message packages of interfaces/), av2 (the
 Argoverse importer), simulate (the simulated city), hil (it and ROS), cluster (it on many machines),
-train (torch and Lightning), test (all of it). A finished step leaves a stamp with the digest of what it
-was made from, so a second run starts at once, a changed lock is installed, and an interrupted run
-resumes.
+train (torch and Lightning), test (all of it). A finished step leaves a stamp with the digest of
+what it was made from, so a second run starts at once, a changed lock is installed, and an
+interrupted run resumes.
 """
 
 from __future__ import annotations
