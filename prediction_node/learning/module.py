@@ -13,7 +13,7 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor, nn
 
-from prediction_node.domain.errors import ParameterError
+from prediction_node.domain.errors import DataError, ParameterError
 from prediction_node.learning.data import Loss
 from prediction_node.learning.losses import losses
 from prediction_node.learning.parameters import (
@@ -24,6 +24,7 @@ from prediction_node.learning.parameters import (
 from prediction_node.learning.tally import Tally
 
 LATE = 1 << 40  # a step after all warm-ups
+MOST_LEFT_OUT = 50
 RECORD = 'prediction_node'  # key of what a checkpoint says about its origin
 
 
@@ -61,6 +62,7 @@ class Learner(pl.LightningModule):
         self._loss = torch.zeros(2, dtype=torch.float64)
         self.figures: dict[str, float] = {}
         self.finished = False
+        self._left_out = 0  # steps in a row
 
     # One step.
 
@@ -100,6 +102,21 @@ class Learner(pl.LightningModule):
         # Lightning's own count of steps, for curves, is one too many after some resumptions.
         self.log('step', float(self.global_step + 1))
         return terms['loss']
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """A step without a finite slope is left out; raises DataError when there are only such."""
+        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
+        finite = all(bool(torch.isfinite(each).all()) for each in gradients)
+        self._left_out = 0 if finite else self._left_out + 1
+        self.log('train/left_out', float(self._left_out))
+        if finite:
+            return
+        optimizer.zero_grad(set_to_none=True)
+        if self._left_out >= MOST_LEFT_OUT:
+            raise DataError(
+                f'{self._left_out} steps in a row had no finite gradient, the last at step '
+                f'{self.global_step}: lower optimizer.learning_rate or set run.precision=32-true'
+            )
 
     def on_train_batch_end(self, outputs: Any, batch: Mapping[str, Tensor], batch_idx: int) -> None:
         # Young averages follow fast: the first weights are worth nothing.

@@ -39,7 +39,7 @@ class Curves(nn.Module):
 
     def start_path(self, start_velocity: Tensor) -> Tensor:
         """Part of the correction that its velocity now (B, A, M, 2) makes: (B, A, M, T, 2)."""
-        return torch.matmul(start_velocity, self.start).unflatten(3, (self.steps, 2))
+        return exact_product(start_velocity, self.start).unflatten(3, (self.steps, 2))
 
     def offsets(self, raw: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, ...]:
         """Raw (N, 2 + 2, M, A, K) along and across paths of direction (N, M, A, K) -> x, vx, y, vy
@@ -53,7 +53,7 @@ class Curves(nn.Module):
     def mean(self, base: Tensor, offsets: tuple[Tensor, ...]) -> Tensor:
         """Base (N, A, M, T, 2) and its corrections -> (N, A, M, T, 2)."""
         knots = torch.cat(offsets, dim=-1).transpose(1, 2)
-        offset = torch.matmul(knots, self.curve)
+        offset = exact_product(knots, self.curve)
         return base + offset.unflatten(3, (self.steps, 2))
 
     def spread(self, raw: Tensor, cos: Tensor, sin: Tensor, now: Tensor) -> Tensor:
@@ -71,15 +71,28 @@ class Curves(nn.Module):
         start = torch.clamp(now, min=low * low)[:, :, None, :, None]
         first_xx, first_yy = (start[:, i].expand_as(xx[..., :1]) for i in range(2))
         ends = torch.cat([first_xx, xx, first_yy, yy, torch.zeros_like(first_xx), xy], dim=-1)
-        steps = torch.matmul(ends.transpose(1, 2), self.line).unflatten(3, (3, self.steps))
+        steps = exact_product(ends.transpose(1, 2), self.line).unflatten(3, (3, self.steps))
         variance, covariance = steps[..., :2, :], steps[..., 2, :]
         sigma_xy = torch.sqrt(variance)
         sigma_x, sigma_y = sigma_xy[..., 0, :], sigma_xy[..., 1, :]
-        return torch.stack([sigma_x, sigma_y, covariance / (sigma_x * sigma_y)], dim=-1)
+        # A long thin ellipse comes so near to one that rounding would leave no density at all.
+        rho = torch.clamp(covariance / (sigma_x * sigma_y), -0.999, 0.999)
+        return torch.stack([sigma_x, sigma_y, rho], dim=-1)
 
     def weight_logit(self, raw: Tensor, log_weight: Tensor) -> Tensor:
         """Gains (N, M, A, K) on top of (N, A, M) -> (N, A, M, W)."""
-        return torch.matmul(raw, self.gained).transpose(1, 2) + log_weight[..., None]
+        return exact_product(raw, self.gained).transpose(1, 2) + log_weight[..., None]
+
+
+def exact_product(values: Tensor, matrix: Tensor) -> Tensor:
+    """Their product in full precision, whatever the rest of the network computes in: these are
+    metres, and an eight bit mantissa makes correlations above one of them.
+    """
+    device = values.device.type
+    if torch.is_autocast_enabled(device):
+        with torch.autocast(device, enabled=False):
+            return torch.matmul(values.float(), matrix)
+    return torch.matmul(values, matrix)
 
 
 def hermite(blocks: int, per_block: int, step_s: float) -> tuple[Tensor, Tensor]:

@@ -56,3 +56,18 @@ def test_weights_gather_what_each_second_gains() -> None:
     raw = torch.ones(1, 6, 1, 16)
     found = curves.weight_logit(raw, torch.zeros(1, 1, 6))
     torch.testing.assert_close(found[0, 0, 0], torch.arange(2.0, 17.0, 2.0))
+
+
+@pytest.mark.parametrize('bf16', [False, True])
+def test_the_longest_ellipse_across_the_axes_keeps_a_density(bf16: bool) -> None:
+    curves = Curves(NetworkConfig(sizes=Sizes(agents=1, channels=0)))
+    raw = torch.full((1, 3, 6, 1, 16), 6.0)
+    raw[:, 1] = -6.0
+    half = torch.full((1, 6, 1, 16), 0.5**0.5)
+    with torch.autocast('cpu', dtype=torch.bfloat16, enabled=bf16):
+        found = curves.spread(raw, half, half, torch.ones(1, 2, 1))
+    assert found.dtype == torch.float32
+    sigma, rho = found[..., :2], found[..., 2]
+    assert bool(torch.isfinite(found).all())
+    assert bool((sigma > 0).all())
+    assert float(rho.abs().max()) <= 0.9991
