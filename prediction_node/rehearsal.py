@@ -21,8 +21,10 @@ from prediction_node.domain.recording import Recording
 from prediction_node.domain.stamps import STEP_NS
 from prediction_node.fusion import warm_up as fusion
 from prediction_node.fusion.parameters import FusionParameters
+from prediction_node.inference.parameters import EngineParameters
 from prediction_node.lanelet.load import load_map
 from prediction_node.pipeline import CANDIDATES, Pipeline, inputs
+from prediction_node.raster import warm_up as draw_rasters
 from prediction_node.resources import share_path
 from prediction_node.simulation.sensors.parameters import SuiteParameters, default_sensor
 from prediction_node.simulation.traffic import make_traffic
@@ -49,6 +51,8 @@ def rehearse(pipeline: Pipeline) -> None:
     else:
         _drive(pipeline.understudy(), _in_the_open())
     fusion.warm_up(FusionParameters())  # what is too rare for a drive of a second
+    if pipeline.raster is not None:
+        draw_rasters()  # with a map too, which may come by topic later
 
 
 def _drive(pipeline: Pipeline, recording: Recording) -> None:
@@ -133,6 +137,8 @@ def main() -> None:
     fusion.warm_up(FusionParameters())
     print('kernels of prediction and messages', flush=True)
     rehearse(Pipeline(Config(), lane_map))
+    print('kernels of the learned predictor', flush=True)
+    rehearse(Pipeline(Config(engine=EngineParameters(name='onnx')), lane_map))
     print(f'{compilations()} kernels are ready', flush=True)
 
 
