@@ -16,7 +16,7 @@ import pytest
 from tools import bootstrap, machine, progress
 from tools.bootstrap import TARGETS, Checkout
 
-LOCKS = ('runtime', 'ros', 'test', 'av2', 'simulation', 'cluster')
+LOCKS = ('runtime', 'ros', 'test', 'av2', 'simulation', 'cluster', 'training')
 
 
 @pytest.fixture
@@ -146,7 +146,8 @@ def test_a_failed_run_resumes_where_it_failed(
     first = Recorder(monkeypatch, fail_at='ros')
     with pytest.raises(progress.StepFailed):
         bootstrap.set_up(checkout, 'test', None)
-    assert first.done == ['environment', 'runtime', 'kernels', 'simulation', 'cluster']
+    before = TARGETS['test'][: TARGETS['test'].index('ros')]
+    assert first.done == list(before)
     second = Recorder(monkeypatch)
     bootstrap.set_up(checkout, 'test', None)
     assert second.done == ['ros', 'test', 'interfaces']
