@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from prediction_node.domain.errors import PredictionNodeError
+from prediction_node.evaluation.arguments import positive
 
 BENCHMARKS = {
     'codec': 'CDR bytes to arrays and back, beside rclpy with message objects',
@@ -44,14 +45,14 @@ def add_parser(subparsers: Any) -> None:
             _add_simulation(kind)
         else:
             kind.add_argument(
-                '--agents', type=_positive, default=64, help='road users in the scene (default 64)'
+                '--agents', type=positive, default=64, help='road users in the scene (default 64)'
             )
         kind.add_argument('--json', type=Path, help='write the figures to this file as well')
         if name == 'inference':
             _add_inference(kind)
         if name == 'cycle':
             kind.add_argument(
-                '--cycles', type=_positive, default=1000, help='cycles to measure (default 1000)'
+                '--cycles', type=positive, default=1000, help='cycles to measure (default 1000)'
             )
         kind.set_defaults(run=run, benchmark=name)
 
@@ -65,11 +66,11 @@ def _add_inference(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--candidates',
-        type=_positive,
+        type=positive,
         default=1,
         help="the robotaxi's plans answered in one batch (default 1: no plan)",
     )
-    parser.add_argument('--threads', type=_positive, default=2, help='of the engine (default 2)')
+    parser.add_argument('--threads', type=positive, default=2, help='of the engine (default 2)')
 
 
 def _add_simulation(parser: argparse.ArgumentParser) -> None:
@@ -77,17 +78,10 @@ def _add_simulation(parser: argparse.ArgumentParser) -> None:
         '--scenario', default='random', metavar='NAME', help='as for simulate (default random)'
     )
     parser.add_argument('--seed', type=int, default=0, help='of the first scene (default 0)')
-    parser.add_argument('--count', type=_positive, default=4, help='scenes (default 4)')
+    parser.add_argument('--count', type=positive, default=4, help='scenes (default 4)')
     parser.add_argument(
         '--duration', type=float, default=60.0, metavar='S', help='of each scene (default 60)'
     )
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f'must be at least 1, got {value}')
-    return value
 
 
 def run(args: argparse.Namespace) -> int:
