@@ -39,10 +39,14 @@ def distances(mean: Tensor, future: Tensor) -> Tensor:
 
 
 def closest_mode(
-    distance: Tensor, valid: Tensor, final_share: float, first_radius_m: float = 0.0
+    distance: Tensor,
+    valid: Tensor,
+    final_share: float,
+    first_radius_m: float = 0.0,
+    first_favour: float = 1.0,
 ) -> Tensor:
     """(B, A) the mode with least (1 - s) x average + s x last error over known steps; mode 0 if
-    its error is below `first_radius_m`.
+    its error is below `first_radius_m` or no other's is `first_favour` times less.
 
     distance (B, A, M, T) in metres, valid (B, A, T) of 0 and 1.
     """
@@ -52,7 +56,8 @@ def closest_mode(
     last = (step * (valid > 0)).amax(-1)[:, :, None, None].expand(*distance.shape[:3], 1)
     final = distance.gather(-1, last).squeeze(-1)
     cost = (1.0 - final_share) * average + final_share * final
-    return torch.where(cost[..., 0] < first_radius_m, 0, cost.argmin(-1))
+    first = (cost[..., 0] < first_radius_m) | (cost[..., 0] <= first_favour * cost.amin(-1))
+    return torch.where(first, 0, cost.argmin(-1))
 
 
 def losses(
@@ -76,7 +81,13 @@ def losses(
     share = weight / weight.sum().clamp(min=1e-6)
 
     distance = distances(mean, future)
-    best = closest_mode(distance.detach(), valid, parameters.final_share, parameters.first_radius_m)
+    best = closest_mode(
+        distance.detach(),
+        valid,
+        parameters.final_share,
+        parameters.first_radius_m,
+        parameters.first_favour,
+    )
     huber = _pseudo_huber(distance, parameters.huber_m)
     regression = _over_time(_pick(huber, best), valid)
     if parameters.others:

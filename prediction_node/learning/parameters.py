@@ -122,6 +122,9 @@ class LossParameters:
     first_radius_m: float = parameter(
         0.0, 'Mode 0 counts as the best one if it comes this near.', unit='m', low=0.0
     )
+    first_favour: float = parameter(
+        1.0, 'Mode 0 is the best one unless another comes so many times nearer.', low=1.0, high=10.0
+    )
     final_share: float = parameter(
         0.5,
         'The best mode is the one with least (1 - s) x average + s x last error.',

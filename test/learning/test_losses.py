@@ -137,3 +137,14 @@ def test_mode_0_wins_within_its_radius() -> None:
     assert int(closest_mode(distance, valid, 0.5)) == 1
     assert int(closest_mode(distance, valid, 0.5, 0.2)) == 1
     assert int(closest_mode(distance, valid, 0.5, 0.4)) == 0
+
+
+@pytest.mark.parametrize('scale', [0.1, 1.0, 30.0])  # of pedestrians as of trucks
+def test_mode_0_wins_unless_another_comes_many_times_nearer(scale: float) -> None:
+    future, valid = torch.zeros(1, 1, T, 2), torch.ones(1, 1, T)
+    mean = torch.zeros(1, 1, 2, T, 2)
+    mean[0, 0, :, :, 0] = scale * torch.tensor([3.0, 2.0])[:, None]
+    distance = distances(mean, future)
+    assert int(closest_mode(distance, valid, 0.5)) == 1
+    assert int(closest_mode(distance, valid, 0.5, first_favour=1.4)) == 1
+    assert int(closest_mode(distance, valid, 0.5, first_favour=1.6)) == 0
