@@ -27,6 +27,8 @@ INPUT is a recording, or a folder in which recordings are looked for:
   CommonRoad 2020a, .xml        such as NGSIM; moving vehicles take turns as the robotaxi
   Argoverse 2                   folders of annotated drives and of forecasting scenarios
   SDD, VRU, DUT                 annotations.txt; the folder of track files; *_traj_*_filtered.csv
+  ETH/UCY                       .txt of lines `frame id x y`, 0.4 s apart; the same recording again,
+                                as in other folds, is left out
 
 The same command goes on where it was stopped, and makes again what has changed. docs/samples.md
 describes the samples and how to read them.
@@ -67,6 +69,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         '--noise', action='store_true', help='see exact recordings as a fusion would see them'
     )
+    parser.add_argument(
+        '--licence',
+        default='',
+        metavar='TEXT',
+        help='of recordings that tell none themselves; goes into the model cards',
+    )
     parser.add_argument('--seed', type=int, default=0, metavar='N', help='of noise and turns (0)')
     parser.add_argument(
         '--jobs',
@@ -98,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
     from prediction_node.extraction.units import find_units
 
     asking = Asking(stride_s=args.stride_s, egos=args.egos, noise=args.noise, seed=args.seed)
-    units = with_groups(find_units(args.inputs, args.map))
+    units = with_groups(find_units(args.inputs, args.map, args.licence))
     console = Console(file=sys.stderr)
     with _ended_by_sigterm(), claimed(args.out):
         try:

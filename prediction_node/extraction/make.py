@@ -13,8 +13,9 @@ from pathlib import Path
 from prediction_node import __version__
 from prediction_node.domain.errors import DataError, PredictionNodeError
 from prediction_node.extraction.asking import Asking
+from prediction_node.extraction.licences import licence_of
 from prediction_node.extraction.readers import open_unit
-from prediction_node.extraction.units import LICENCES, Unit
+from prediction_node.extraction.units import Unit
 from prediction_node.learning.samples.index import FORMAT, RecordingEntry, read_entry
 from prediction_node.learning.samples.writer import SampleWriter
 
@@ -88,7 +89,7 @@ def _write(unit: Unit, asking: Asking, folder: Path) -> int:
     facts = {
         'path': str(unit.path.resolve()),
         'kind': unit.kind,
-        'licence': LICENCES.get(unit.kind, ''),
+        'licence': licence_of(unit),
         **opened.facts,
     }
     with SampleWriter(

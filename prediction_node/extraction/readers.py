@@ -22,6 +22,7 @@ from prediction_node.extraction.units import (
     BAG,
     COMMONROAD,
     DUT,
+    ETH_UCY,
     SCENE,
     SDD,
     VRU,
@@ -153,6 +154,22 @@ def _dut(unit: Unit, asking: Asking) -> Opened:
     return Opened(recording.name, 'recorded', _each(samples))
 
 
+def _eth_ucy(unit: Unit, asking: Asking) -> Opened:
+    from prediction_node.importers.eth_ucy import annotated_instants, read_eth_ucy
+
+    recording = read_eth_ucy(unit.path)
+    group = unit.group or recording.name
+    samples = samples_of(
+        recording,
+        None,
+        asking,
+        group=group,
+        origin='recorded',
+        instants=annotated_instants(recording),
+    )
+    return Opened(group, 'recorded', _each(samples))
+
+
 def _vru(unit: Unit, asking: Asking) -> Opened:
     from prediction_node.importers.vru import read_vru_folder
 
@@ -182,5 +199,6 @@ _READERS: Mapping[str, Callable[[Unit, Asking], Opened]] = {
     AV2_FORECASTING: _av2_forecasting,
     SDD: _sdd,
     DUT: _dut,
+    ETH_UCY: _eth_ucy,
     VRU: _vru,
 }

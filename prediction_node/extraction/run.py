@@ -8,16 +8,17 @@ import json
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from prediction_node.domain.errors import DataError
 from prediction_node.extraction.asking import Asking
 from prediction_node.extraction.groups import groups_by_time
+from prediction_node.extraction.licences import licence_of
 from prediction_node.extraction.make import Done, Failed, Outcome, finished
 from prediction_node.extraction.units import Unit
-from prediction_node.learning.samples.index import MAPS, RecordingEntry, write_index
+from prediction_node.learning.samples.index import MAPS, RecordingEntry, write_entry, write_index
 
 FAILURES = '.failed.json'
 LOCK = '.lock'
@@ -98,11 +99,13 @@ def run_extraction(
     summary = Summary()
     missing = []
     for unit in units:
-        if finished(folder, unit, asking) is None:
+        entry = finished(folder, unit, asking)
+        if entry is None:
             missing.append(unit)
-        else:
-            summary.earlier += 1
-            on_outcome(unit, None)
+            continue
+        _say_licence(folder, entry, licence_of(unit))
+        summary.earlier += 1
+        on_outcome(unit, None)
     try:
         if missing:
             with closing(workers.outcomes(missing)) as outcomes:
@@ -120,3 +123,9 @@ def run_extraction(
         failures = [asdict(each) for each in summary.failed]
         (folder / FAILURES).write_text(json.dumps(failures, indent=1) + '\n', encoding='utf-8')
     return summary
+
+
+def _say_licence(folder: Path, entry: RecordingEntry, licence: str) -> None:
+    """Add a licence that was not known when a recording was extracted; its samples stay."""
+    if licence and entry.facts.get('licence', '') != licence:
+        write_entry(folder, replace(entry, facts={**entry.facts, 'licence': licence}))

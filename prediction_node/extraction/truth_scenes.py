@@ -46,6 +46,7 @@ def samples_of(
     origin: str,
     sight: Sight | None = None,
     true_headings: bool = False,
+    instants: np.ndarray | None = None,
     config: Config | None = None,
 ) -> Iterator[Sample]:
     """The samples of a recording, every `asking.stride_s` from its second second on.
@@ -53,21 +54,22 @@ def samples_of(
     `sight`: who is seen; None: everybody who is there. The robotaxi is the recording's; where it
     has none, `asking.egos` moving vehicles, drawn anew for every instant, take a turn each, and
     where nobody can, nobody does. `true_headings`: the recorded ones are those of the bodies at the
-    instant; else moving bodies head where they have just gone to.
+    instant; else moving bodies head where they have just gone to. `instants`: the only columns of
+    the recording at which scenes are made, increasing; None: all.
 
     Agents are as an observer of the instant knows them, never from later positions; their pasts are
     what that observer has known so far.
     """
     config = config or Config()
-    instants = _wanted(recording, asking)
-    if not instants:
+    wanted = _wanted(recording, asking, instants)
+    if not wanted:
         return
     perceived = _Perceived(recording, asking, sight, true_headings)
     tracks = Tracks(
         recording.stamp_ns, recording.position_m[..., :2], recording.yaw_rad, recording.valid
     )
     course: _Course | None = None
-    for now, ego in _turns(recording, instants, asking):
+    for now, ego in _turns(recording, wanted, asking):
         begin = _begin_of_past(recording, now, config)
         perceived.forget_before(begin)
         if course is None or course.ego != ego or not begin <= course.next <= now:
@@ -94,12 +96,13 @@ def samples_of(
         )
 
 
-def _wanted(recording: Recording, asking: Asking) -> list[int]:
+def _wanted(recording: Recording, asking: Asking, instants: np.ndarray | None) -> list[int]:
     """Instants with a second of past and of future, a stride apart."""
     stamps = recording.stamp_ns
     wanted: list[int] = []
     due_ns = int(stamps[0]) + MIN_PAST_STEPS * STEP_NS if len(stamps) else 0
-    for k, stamp_ns in enumerate(stamps.tolist()):
+    for k in range(len(stamps)) if instants is None else instants.tolist():
+        stamp_ns = int(stamps[k])
         if stamp_ns >= due_ns and stamp_ns + _MIN_FUTURE_NS <= int(stamps[-1]):
             wanted.append(k)
             due_ns += (1 + (stamp_ns - due_ns) // asking.stride_ns) * asking.stride_ns

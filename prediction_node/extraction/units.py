@@ -9,21 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prediction_node.domain.errors import DataError
+from prediction_node.importers.eth_ucy import is_crowd_file, positions_said, scene_name
 from prediction_node.importers.vru import is_vru_folder
 from prediction_node.learning.samples.writer import file_name
 
 SCENE, BAG, COMMONROAD = 'scene', 'bag', 'commonroad'
 AV2_LOG, AV2_FORECASTING = 'av2_log', 'av2_forecasting'
-SDD, VRU, DUT = 'sdd', 'vru', 'dut'
-KINDS = (SCENE, BAG, COMMONROAD, AV2_LOG, AV2_FORECASTING, SDD, VRU, DUT)
-# What the publishers say; of your own recordings you know it yourself.
-LICENCES = {
-    AV2_LOG: 'CC BY-NC-SA 4.0',
-    AV2_FORECASTING: 'CC BY-NC-SA 4.0',
-    SDD: 'CC BY-NC-SA 3.0',
-    VRU: 'none stated',
-    DUT: 'none stated',
-}
+SDD, VRU, DUT, ETH_UCY = 'sdd', 'vru', 'dut', 'eth_ucy'
+KINDS = (SCENE, BAG, COMMONROAD, AV2_LOG, AV2_FORECASTING, SDD, VRU, DUT, ETH_UCY)
 _BAG_FILES = ('.mcap', '.db3')
 _DUT_ENDINGS = ('_traj_veh_filtered.csv', '_traj_ped_filtered.csv')
 
@@ -38,6 +31,7 @@ class Unit:
     map_path: Path | None = None  # of a bag: the map beside it
     group: str | None = None  # None: decided when it is read
     others: tuple[Path, ...] = ()  # files beside `path` that belong to it
+    licence: str = ''  # as whoever asks has it; publishers' own words go before
 
     @property
     def content(self) -> str:
@@ -56,11 +50,13 @@ class Unit:
         return digest.hexdigest()
 
 
-def find_units(inputs: Sequence[Path], lane_map: Path | None = None) -> list[Unit]:
+def find_units(
+    inputs: Sequence[Path], lane_map: Path | None = None, licence: str = ''
+) -> list[Unit]:
     """All recordings in the files and folders given, each once, in the order of their paths.
 
-    `lane_map`: the map of bags that have none beside them. Raises DataError for an input in which
-    nothing is found.
+    `lane_map`: the map of bags that have none beside them; `licence`: of recordings whose
+    publishers' is not known. Raises DataError for an input in which nothing is found.
     """
     found: dict[Path, Unit] = {}
     for given in inputs:
@@ -72,7 +68,8 @@ def find_units(inputs: Sequence[Path], lane_map: Path | None = None) -> list[Uni
         for unit in units:
             if unit.kind == BAG and unit.map_path is None:
                 unit = dataclasses.replace(unit, map_path=lane_map)
-            found.setdefault(unit.path.resolve(), unit)
+            found.setdefault(unit.path.resolve(), dataclasses.replace(unit, licence=licence))
+    found = _without_repeats(found)
     taken: set[str] = set()
     out = []
     for unit in found.values():
@@ -82,6 +79,19 @@ def find_units(inputs: Sequence[Path], lane_map: Path | None = None) -> list[Uni
         taken.add(name)
         out.append(dataclasses.replace(unit, name=name))
     return out
+
+
+def _without_repeats(found: dict[Path, Unit]) -> dict[Path, Unit]:
+    """The units without files of pedestrians that hold nothing which another does not hold too:
+    each fold of the protocol has the same recordings again, whole or in parts.
+    """
+    said = {path: positions_said(path) for path, unit in found.items() if unit.kind == ETH_UCY}
+    kept: list[Path] = []
+    for path in sorted(said, key=lambda each: -len(said[each])):  # wholes before their parts
+        rivals = (other for other in kept if scene_name(other) == scene_name(path))
+        if not any(said[path] <= said[other] for other in rivals):
+            kept.append(path)
+    return {path: unit for path, unit in found.items() if path not in said or path in kept}
 
 
 def _units_in(path: Path) -> Iterator[Unit]:
@@ -121,6 +131,8 @@ def _unit_of_file(path: Path) -> Unit | None:
         return Unit(BAG, path, name, _map_beside(path))
     if path.name == 'annotations.txt':
         return Unit(SDD, path, _name_of(path.parent))
+    if path.suffix == '.txt' and is_crowd_file(path):
+        return Unit(ETH_UCY, path, name, group=file_name(scene_name(path)))
     if path.name.endswith(_DUT_ENDINGS):
         # Vehicles and pedestrians of one clip are two files, either of which stands for both.
         clip = path.name.removesuffix(_DUT_ENDINGS[0]).removesuffix(_DUT_ENDINGS[1])

@@ -40,6 +40,11 @@ _CLASSES = {
     'motorcycle': ObjectClass.MOTORCYCLE,
     'train': ObjectClass.UNKNOWN,
 }
+# By a word of the attribute `source`. Road maps drawn after OpenStreetMap come under its licence.
+_LICENCES = {
+    'NGSIM': 'NGSIM: US DOT, public domain',
+    'OpenStreetMap': 'lanes partly OpenStreetMap, ODbL',
+}
 # Static obstacles that are no road users; a predictor of motion has nothing to say about them.
 _IMMOBILE = (
     'constructionZone',
@@ -87,6 +92,15 @@ def read_commonroad(path: Path | str, velocity: str = 'backward') -> tuple[Recor
     dt_s = _positive_attribute(root, 'timeStepSize')
     name = root.element.get('benchmarkID') or Path(path).stem
     return _recording(root, name, dt_s, velocity), read_lane_map(root)
+
+
+def licence_of_scenario(path: Path | str) -> str:
+    """The licences of what a scenario names as its sources, empty if it names none known.
+
+    Raises DataError as `read_commonroad`.
+    """
+    source = read_xml(Path(path), 'commonRoad').element.get('source', '')
+    return '; '.join(said for mark, said in _LICENCES.items() if mark in source)
 
 
 def read_origin(path: Path | str) -> tuple[float, float]:

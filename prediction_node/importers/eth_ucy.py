@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,18 @@ from prediction_node.importers.point_tracks import recording_of_points
 FINER = round(STEP_S / SAMPLE_S)  # instants of a recording for one annotated frame
 START_NS = 1_000_000_000 * NS_PER_S  # arbitrary: frames are counted and name no instant
 MAX_FRAMES = 36_000
+PARTS = (
+    '_train',
+    '_val',
+)  # of a recording that the protocol cuts in two, at the end of their names
+# What the publishers say, by what the names of their recordings begin with.
+_LICENCES = {
+    'biwi_': 'ETH: none stated',
+    **dict.fromkeys(
+        ('students', 'crowds_zara', 'uni_examples', 'arxiepiskopi'), 'UCY: free with credit'
+    ),
+}
+_LONGEST_LINE = 4096
 
 
 def read_eth_ucy(path: Path) -> Recording:
@@ -41,6 +54,51 @@ def read_eth_ucy(path: Path) -> Recording:
         position,
         valid,
     )
+
+
+def is_crowd_file(path: Path) -> bool:
+    """Does a text file begin as those of the protocol do: four numbers, the first two whole?"""
+    try:
+        with path.open('rb') as file:
+            begin = file.readline(_LONGEST_LINE).decode('utf-8')
+        values = [float(field) for field in begin.split()]
+    except (OSError, ValueError):  # also what is no text at all
+        return False
+    finite = len(values) == 4 and all(math.isfinite(value) for value in values)
+    return finite and all(value == round(value) for value in values[:2])
+
+
+def positions_said(path: Path) -> frozenset[tuple[float | str, ...]]:
+    """The lines of a file as numbers, however they are written; what is no number stays text.
+
+    Raises DataError.
+    """
+    try:
+        lines = path.read_text(encoding='utf-8', errors='replace').splitlines()
+    except OSError as problem:
+        raise DataError(f'{path}: cannot be read: {problem.strerror}') from problem
+    return frozenset(tuple(_number(field) for field in line.split()) for line in lines)
+
+
+def _number(field: str) -> float | str:
+    try:
+        return float(field)
+    except ValueError:
+        return field
+
+
+def scene_name(path: Path) -> str:
+    """The recording a file belongs to: without the ending of a part."""
+    for ending in PARTS:
+        if path.stem.endswith(ending):
+            return path.stem.removesuffix(ending)
+    return path.stem
+
+
+def licence_of_crowd(path: Path) -> str:
+    """What the publishers of a recording say, known by its usual name; empty if it has another."""
+    name = scene_name(path)
+    return next((said for begin, said in _LICENCES.items() if name.startswith(begin)), '')
 
 
 def annotated_instants(recording: Recording) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from collections.abc import Generator, Sequence
@@ -82,6 +83,20 @@ def test_what_is_there_is_not_made_again(errands: Any, tmp_path: Path) -> None:
     assert asked == ['c']
     assert summary.earlier == 2
     assert run_in_turn(out, units, errands.work)[1] == []
+
+
+def test_a_licence_said_later_is_filed_and_nothing_made_again(errands: Any, tmp_path: Path) -> None:
+    unit = errands.unit('a', 'fine')
+    out = tmp_path / 'out'
+    run_in_turn(out, [unit], errands.work)
+    before = SampleStore(out)
+    said = dataclasses.replace(unit, licence='CC0')
+    assert run_in_turn(out, [said], errands.work)[1] == []
+    after = SampleStore(out)
+    assert after.recordings[0].facts == {**before.recordings[0].facts, 'licence': 'CC0'}
+    assert after.digest == before.digest
+    run_in_turn(out, [unit], errands.work)  # asked without: what was said stays
+    assert SampleStore(out).recordings[0].facts['licence'] == 'CC0'
 
 
 def test_what_has_changed_is_made_again(errands: Any, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,12 @@ import pytest
 from prediction_node.domain.errors import DataError
 from prediction_node.domain.kinds import ATTRIBUTE_INDEX, ObjectClass
 from prediction_node.domain.lights import LightColour, LightShape
-from prediction_node.importers.commonroad import START_NS, read_commonroad, read_origin
+from prediction_node.importers.commonroad import (
+    START_NS,
+    licence_of_scenario,
+    read_commonroad,
+    read_origin,
+)
 
 
 def test_states_become_a_track(scenario: Any, xml: Any) -> None:
@@ -248,3 +254,21 @@ def test_absent_and_empty_files(tmp_path: Any, scenario: Any, xml: Any) -> None:
         read_commonroad(scenario(xml.driver(1, (0, 0), (5, 0))))
     with pytest.raises(ValueError, match='velocity must be backward or recorded'):
         read_commonroad(scenario(xml.road), velocity='centred')
+
+
+@pytest.mark.parametrize(
+    ('source', 'licence'),
+    [
+        (
+            'Next Generation Simulation (NGSIM) and OpenStreetMaps (OSM)',
+            'NGSIM: US DOT, public domain; lanes partly OpenStreetMap, ODbL',
+        ),
+        ('drawn by hand', ''),
+        (None, ''),
+    ],
+)
+def test_licences_follow_from_the_sources(tmp_path: Path, source: str | None, licence: str) -> None:
+    said = '' if source is None else f' source="{source}"'
+    file = tmp_path / 'scenario.xml'
+    file.write_text(f'<commonRoad{said}/>')
+    assert licence_of_scenario(file) == licence
