@@ -5,8 +5,9 @@ futures that bodies can follow; with and without a plan of the robotaxi.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,13 +32,16 @@ from prediction_node.resources import share_directory
 from prediction_node.tensors.calibration import Calibration
 from prediction_node.tensors.collision import collision
 from prediction_node.tensors.decode import Bodies, Futures
-from prediction_node.tensors.encode import Encoder
+from prediction_node.tensors.encode import Encoder, NodeMemory
 from prediction_node.tensors.plans import encode_plans, no_plan
 
 DEFAULT_MODEL = 'product'
-# A network that is opened for more agents takes longer, however few there are.
-MAP_NODES = {64: 192, 256: 384}
-AGENT_SIZES = tuple(MAP_NODES)
+# A network takes as long for few agents as for all of its rows: it is asked for as many as there
+# are, rounded up. Beyond so many agents each brings one more map node.
+MAP_NODES, MAP_NODES_UP_TO = 192, 64
+MOST_AGENTS, _ROUND = 256, 8
+# Beyond so many agents two threads are worth waking.
+_ALONE = 96
 # Attention sees everybody, however far: who is farther from the robotaxi is not shown, so that it
 # changes nothing for the others, and keeps its proposals.
 SIGHT_M = 200.0
@@ -82,11 +86,12 @@ class LearnedEngine:
         self._kinematic = kinematic
         self._rasterizer = rasterizer
         self._calibration = calibration
-        self._encoders = [Encoder(each.sizes) for each in self._models]
+        self._nodes = NodeMemory()
+        self._encoders = [Encoder(each.sizes, self._nodes) for each in self._models]
         self._raster = Raster.blank() if model.sizes.channels else None
         self._seen: _Seen | None = None
-        # Kernels let other threads run: answers to several plans are decoded side by side.
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix='answers')
+        # Kernels let other threads run: what does not wait for each other is done side by side.
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix='predictor')
 
     @property
     def raster(self) -> Raster | None:
@@ -96,27 +101,27 @@ class LearnedEngine:
     def prepare(self, lane_map: LaneMap | None) -> None:
         """Find the map's routes, nodes and pictures now rather than in the first cycle."""
         self._kinematic.prepare(lane_map)
-        for encoder in self._encoders:
-            encoder.nodes_of(lane_map)
+        self._nodes.nodes_of(lane_map)
         if self._raster is not None:
             self._rasterizer.prepare(lane_map)
 
     def predict(self, scene: Scene) -> Prediction:
         """Futures of `scene.agents`, same order. Raises ValueError for an answer that is none."""
         self._seen = None
-        proposals = self._kinematic.predict(scene)
         rows = _in_sight(scene)
         size = self._size_for(len(rows))
         model = self._models[size]
         rows = rows[most_at_risk(scene.agents.select(rows), scene.ego, model.sizes.agents)]
         shown = _cut(scene, rows)
         encoded, outputs = None, None
-        if len(rows):
-            arrays = self._encoders[size].encode(shown, _rows_of(proposals, shown, rows))
-            encoded = model.encode(self._draw(shown, arrays))
-            outputs = model.decode(encoded, *no_plan(model.sizes))
+        with self._drawing(shown, len(rows) > 0) as draw:
+            proposals = self._kinematic.predict(scene)
+            if len(rows):
+                arrays = self._encoders[size].encode(shown, _rows_of(proposals, shown, rows))
+                encoded = model.encode(arrays | draw())
+                outputs = model.decode(encoded, *no_plan(model.sizes))
         bodies = Bodies.of(shown.agents, self._calibration)
-        futures = self._futures(outputs, 0, bodies, rows, proposals)
+        futures = self._futures(outputs, 0, bodies, rows, proposals, self._threads)
         self._seen = _Seen(scene, proposals, rows, bodies, model, encoded, futures)
         return futures.prediction
 
@@ -153,12 +158,27 @@ class LearnedEngine:
                 return i
         return len(self._models) - 1
 
-    def _draw(self, shown: Scene, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The arrays and, where the network looks at them, the rasters."""
-        if self._raster is not None:
-            raster = self._rasterizer.draw(shown, into=self._raster)
-            arrays = arrays | {'raster_near': raster.near, 'raster_far': raster.far}
-        return arrays
+    @contextmanager
+    def _drawing(self, shown: Scene, wanted: bool) -> Iterator[Callable[[], Arrays]]:
+        """The rasters of the scene, drawn meanwhile by another thread; by the one who asks for
+        them if no other has begun.
+        """
+        raster = self._raster
+        if raster is None or not wanted:
+            yield dict
+            return
+
+        def work() -> Arrays:
+            self._rasterizer.draw(shown, into=raster)
+            return {'raster_near': raster.near, 'raster_far': raster.far}
+
+        other = self._threads.submit(work)
+        try:
+            yield lambda: work() if other.cancel() else other.result()
+        finally:
+            # Whatever happened: nobody draws any more when the next scene comes.
+            if not other.cancel():
+                other.exception()
 
     def _futures(
         self,
@@ -167,12 +187,13 @@ class LearnedEngine:
         bodies: Bodies,
         rows: np.ndarray,
         proposals: Prediction,
+        threads: Executor | None = None,
     ) -> Futures:
         """Of all agents: those that the network did not see keep their proposals."""
         n = len(proposals.agents)
         if outputs is None:
             return Futures(proposals, proposals.probability[:, :, None])
-        seen = bodies.decode(outputs, self.name, candidate)
+        seen = bodies.decode(outputs, self.name, candidate, threads)
         if len(rows) == n:
             return seen
         pose, sigma = proposals.pose.copy(), proposals.sigma.copy()
@@ -193,10 +214,9 @@ def load_engine(
 ) -> LearnedEngine:
     """The learned engine of a model folder, or of a shipped model by its name ('': DEFAULT_MODEL).
 
-    `kinematic` makes the proposals; None: one of its own. `threads` of the network; a single one
-    does not wait awake, so that processes beside it get the core. Raises ModelError naming the
-    file where the model is missing, damaged, of another contract or of another raster, or its
-    calibration is broken.
+    `kinematic` makes the proposals; None: one of its own. `threads` of the network where there
+    are many agents. Raises ModelError naming the file where the model is missing, damaged, of
+    another contract or of another raster, or its calibration is broken.
     """
     path = find_model(model)
     folder = ModelFolder.read(path, raster_manifest=manifest.digest())
@@ -204,14 +224,23 @@ def load_engine(
         calibration = Calibration.from_dict(folder.calibration)
     except DataError as error:
         raise ModelError(f'{path}: {error}') from error
-    most = config.cycle.max_agents
-    sizes = AGENT_SIZES[: 1 + sum(size < most for size in AGENT_SIZES[:-1])]
-    first, *larger = (
-        OnnxModel(folder, agents=n, map_nodes=MAP_NODES[n], threads=threads, spin=threads > 1)
-        for n in sizes
-    )
+    sizes = agent_sizes(config.cycle.max_agents)
+    few = OnnxModel(folder, threads=1)
+    many = OnnxModel(folder, threads=threads) if threads > 1 and sizes[-1] > _ALONE else few
+    first, *larger = ((few if n <= _ALONE else many).sized(n, map_nodes(n)) for n in sizes)
     kinematic = kinematic or KinematicEngine(config.kinematic)
     return LearnedEngine(first, kinematic, Rasterizer(), calibration, larger)
+
+
+def agent_sizes(most: int) -> list[int]:
+    """Numbers of agents that a network is asked for where there may be up to `most`."""
+    most = min(most, MOST_AGENTS)
+    return [*range(_ROUND, most, _ROUND), most]
+
+
+def map_nodes(agents: int) -> int:
+    """How many map nodes go with so many agents."""
+    return MAP_NODES + max(0, agents - MAP_NODES_UP_TO)
 
 
 def find_model(model: Path | str) -> Path:

@@ -19,7 +19,7 @@ from prediction_node.domain.tensors import (
     encoder_inputs,
 )
 from prediction_node.inference.model import Model
-from prediction_node.predictor import MAP_NODES, find_model
+from prediction_node.predictor import find_model, map_nodes
 
 ENGINES = ('onnx', 'torch')
 CYCLES, WARM_UP_CYCLES = 300, 20
@@ -48,9 +48,7 @@ def run(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
 
 def open_model(engine: str, folder: ModelFolder, agents: int, threads: int) -> Model:
     """A model by the name of what runs it. Raises PredictionNodeError where that is missing."""
-    nodes = min(
-        (n for size, n in MAP_NODES.items() if size >= agents), default=max(MAP_NODES.values())
-    )
+    nodes = map_nodes(agents)
     if engine == 'onnx':
         from prediction_node.inference.onnx_model import OnnxModel
 

@@ -39,7 +39,7 @@ class FoldModel:
         there = int(arrays['actor_valid'].sum())
         agents = next(count for count in _AGENTS if count >= there)
         if agents not in self._models:
-            self._models[agents] = OnnxModel(self._folder, agents=agents, threads=1, spin=False)
+            self._models[agents] = OnnxModel(self._folder, agents=agents, threads=1)
         model = self._models[agents]
         encoded = model.encode({name: each[: agents + 1] for name, each in arrays.items()})
         output = model.decode(encoded, self._plan, self._plan[..., 0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from typing import Any
 
@@ -23,8 +24,10 @@ PROVIDER = 'CPUExecutionProvider'
 
 
 class OnnxModel:
-    """Implements inference.model.Model. The numbers of agents and map nodes are pinned when it is
-    made; calls from several threads must not overlap.
+    """Implements inference.model.Model. Calls from several threads must not overlap.
+
+    The numbers of agents and map nodes are those of the arrays that it is given: a model of other
+    sizes (`sized`) costs nothing, and keeps the caches of the processor warm.
     """
 
     def __init__(
@@ -34,30 +37,35 @@ class OnnxModel:
         agents: int | None = None,
         map_nodes: int | None = None,
         threads: int = THREADS,
-        spin: bool = True,
     ) -> None:
-        """`agents` and `map_nodes`: other sizes than the model was trained with. `spin`: threads
-        wait for work awake, which is faster and costs the core. Raises ModelError.
+        """`agents` and `map_nodes`: other sizes than the model was trained with. Raises
+        ModelError.
         """
-        trained = folder.sizes
-        self.sizes: Sizes = dataclasses.replace(
-            trained,
-            agents=trained.agents if agents is None else agents,
-            map_nodes=map_nodes
-            if map_nodes is not None and trained.map_nodes
-            else trained.map_nodes,
-        )
-        options = _options(self.sizes, threads, spin)
+        options = _options(threads)
         self._encoder = _open(folder, ENCODER, options)
         self._decoder = _open(folder, DECODER, options)
         self._names = folder.encoded
+        self._path = folder.path
+        self._reads_plan = 'plan' in {each.name for each in self._decoder.get_inputs()}
+        self._resize(folder.sizes, agents, map_nodes)
+
+    def sized(self, agents: int, map_nodes: int) -> OnnxModel:
+        """The same network, and the same memory, for other sizes."""
+        other = copy.copy(self)
+        other._resize(self.sizes, agents, map_nodes)
+        return other
+
+    def _resize(self, sizes: Sizes, agents: int | None, map_nodes: int | None) -> None:
+        nodes = sizes.map_nodes if map_nodes is None or not sizes.map_nodes else map_nodes
+        self.sizes: Sizes = dataclasses.replace(
+            sizes, agents=sizes.agents if agents is None else agents, map_nodes=nodes
+        )
         inputs = encoder_inputs(self.sizes)
         asked = [each.name for each in self._encoder.get_inputs()]
         unknown = sorted(set(asked) - set(inputs))
         if unknown:
-            raise ModelError(f'{folder.path / ENCODER}: input {unknown[0]} is not in the contract')
+            raise ModelError(f'{self._path / ENCODER}: input {unknown[0]} is not in the contract')
         self._inputs = {name: inputs[name] for name in asked}
-        self._reads_plan = 'plan' in {each.name for each in self._decoder.get_inputs()}
 
     def encode(self, arrays: Arrays) -> tuple[Any, ...]:
         """What the encoder makes of a scene, in its own memory."""
@@ -89,17 +97,14 @@ class OnnxModel:
         return dict(zip(OUTPUTS, (value.numpy() for value in binding.get_outputs()), strict=True))
 
 
-def _options(sizes: Sizes, threads: int, spin: bool) -> Any:
+def _options(threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = 3
-    options.add_session_config_entry('session.intra_op.allow_spinning', '1' if spin else '0')
-    # Between two calls the cores are others': no thread waits awake there.
-    options.add_session_config_entry('session.force_spinning_stop', '1')
-    options.add_free_dimension_override_by_name('agents', sizes.agents)
-    options.add_free_dimension_override_by_name('agents + 1', sizes.agents + 1)
-    options.add_free_dimension_override_by_name('map_nodes', sizes.map_nodes)
+    # No thread waits for work awake: the cores are those of sensors and planner too, and whoever
+    # is kept from one keeps all that wait for it.
+    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
     return options
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +18,7 @@ from prediction_node.tensors.kernels import futures as kernels
 
 # Modes of less probability are not worth a path.
 LEAST_PROBABILITY = 1e-4
+_TOGETHER = 16  # agents that a thread decodes before it takes the next
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +34,7 @@ class Bodies:
     """What decoding needs of N agents, whatever the answers: found once for all candidates."""
 
     agents: Agents
-    table: dict[str, np.ndarray]  # arguments of kernels.write_futures
+    table: dict[str, np.ndarray]  # arguments of kernels.write_futures, a row each
     temperature: np.ndarray  # (N,)
 
     @classmethod
@@ -43,18 +46,23 @@ class Bodies:
             'velocity_mps': table(agents.velocity_mps),
             'covariance': table(agents.covariance),
             'freedom': table(freedoms(agents)),
-            'limits': LIMIT_TABLE,
             'limit_row': limit_rows(agents),
             'sigma_scale': table(calibration.sigma_scale[label]),
         }
         return cls(agents, values, table(calibration.temperature[label]))
 
-    def decode(self, outputs: Arrays, engine: str, candidate: int = 0) -> Futures:
+    def decode(
+        self,
+        outputs: Arrays,
+        engine: str,
+        candidate: int = 0,
+        threads: Executor | None = None,
+    ) -> Futures:
         """What `outputs` (domain.tensors.OUTPUTS) say if the robotaxi does as in row `candidate`.
 
         Rows of outputs beyond the agents are padding. Modes keep their places. Raises ValueError
         where outputs are of other modes or steps, or hold a value that is not finite. May run in
-        several threads at once.
+        several threads at once; `threads` take a part of the work where given.
         """
         mean, spread = outputs['mean'][candidate], outputs['spread'][candidate]
         logit = outputs['weight_logit'][candidate]
@@ -71,14 +79,21 @@ class Bodies:
         logit = np.ascontiguousarray(logit, np.float32)
         kernels.write_weights(logit, self.temperature, LEAST_PROBABILITY, weight)
         pose, sigma = np.empty((2, n, MODE_COUNT, POSE_COUNT, 3))
-        kernels.write_futures(
-            mean=np.ascontiguousarray(mean, np.float32),
-            spread=np.ascontiguousarray(spread, np.float32),
-            dt_s=STEP_S,
-            pose=pose,
-            sigma=sigma,
-            **self.table,
-        )
+        mean, spread = (np.ascontiguousarray(each, np.float32) for each in (mean, spread))
+
+        def write(part: slice) -> None:
+            kernels.write_futures(
+                mean=mean[part],
+                spread=spread[part],
+                dt_s=STEP_S,
+                pose=pose[part],
+                sigma=sigma[part],
+                limits=LIMIT_TABLE,
+                **{name: each[part] for name, each in self.table.items()},
+            )
+
+        parts = [slice(i, min(i + _TOGETHER, n)) for i in range(0, n, _TOGETHER)]
+        _share(write, parts, threads)
         probability = np.ascontiguousarray(weight[:, :, -1])
         return Futures(Prediction(self.agents, pose, sigma, probability, engine), weight)
 
@@ -92,3 +107,22 @@ def decode(
 ) -> Futures:
     """One answer for `agents`, see `Bodies.decode`."""
     return Bodies.of(agents, calibration).decode(outputs, engine, candidate)
+
+
+def _share(work: Callable[[slice], None], parts: Sequence[slice], threads: Executor | None) -> None:
+    """Do all parts; one of `threads` takes some of them if it comes to it."""
+    todo = iter(parts)
+
+    def do(mine: Iterator[slice]) -> None:
+        for part in mine:
+            work(part)
+
+    if threads is None or len(parts) < 2:
+        do(todo)
+        return
+    other = threads.submit(do, todo)
+    try:
+        do(todo)
+    finally:
+        if not other.cancel():
+            other.result()

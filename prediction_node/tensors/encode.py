@@ -39,12 +39,11 @@ def encode(
     return arrays
 
 
-class Encoder:
-    """`encode` that remembers the nodes of the maps seen last."""
+class NodeMemory:
+    """The nodes of the maps seen last: networks of all sizes share them."""
 
-    def __init__(self, sizes: Sizes, maps: int = 2) -> None:
+    def __init__(self, maps: int = 2) -> None:
         """`maps`: how many maps are remembered."""
-        self._sizes = sizes
         self._most = maps
         # The map is kept beside its nodes: its identity is the key, and must not be reused.
         self._known: OrderedDict[int, tuple[LaneMap, MapNodes]] = OrderedDict()
@@ -54,17 +53,30 @@ class Encoder:
         """The nodes of a map, found at its first use."""
         if lane_map is None:
             return self._nowhere
-        key = id(lane_map)
-        if key not in self._known:
-            self._known[key] = (lane_map, MapNodes.of(lane_map))
-            while len(self._known) > self._most:
-                self._known.popitem(last=False)
-        self._known.move_to_end(key)
-        return self._known[key][1]
+        if id(lane_map) not in self._known:
+            self.keep(lane_map, MapNodes.of(lane_map))
+        self._known.move_to_end(id(lane_map))
+        return self._known[id(lane_map)][1]
+
+    def keep(self, lane_map: LaneMap, nodes: MapNodes) -> None:
+        """Remember nodes of a map that were found elsewhere."""
+        self._known[id(lane_map)] = (lane_map, nodes)
+        self._known.move_to_end(id(lane_map))
+        while len(self._known) > self._most:
+            self._known.popitem(last=False)
+
+
+class Encoder:
+    """`encode` for networks of one size, with maps that are remembered."""
+
+    def __init__(self, sizes: Sizes, memory: NodeMemory | None = None) -> None:
+        """`memory` None: one of its own."""
+        self._sizes = sizes
+        self._memory = memory or NodeMemory()
 
     def encode(
         self, scene: Scene, proposals: Prediction | None, view: Transform | None = None
     ) -> dict[str, np.ndarray]:
         """See `encode`."""
-        nodes = self.nodes_of(scene.lane_map) if self._sizes.map_nodes else None
+        nodes = self._memory.nodes_of(scene.lane_map) if self._sizes.map_nodes else None
         return encode(scene, proposals, self._sizes, view, nodes)

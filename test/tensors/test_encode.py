@@ -25,7 +25,7 @@ from prediction_node.domain.tensors import (
 )
 from prediction_node.inference.kinematic.engine import KinematicEngine
 from prediction_node.inference.kinematic.parameters import KinematicParameters
-from prediction_node.tensors.encode import Encoder, encode
+from prediction_node.tensors.encode import Encoder, NodeMemory, encode
 from prediction_node.tensors.kernels import nodes as node_kernels
 from prediction_node.tensors.map_nodes import MapNodes
 
@@ -305,11 +305,14 @@ def test_without_map_or_agents_all_is_padding(scene_of: Any) -> None:
 
 
 def test_the_encoder_remembers_maps_and_gives_the_same(scene_of: Any) -> None:
-    encoder = Encoder(SIZES, maps=1)
+    memory = NodeMemory(maps=1)
+    encoder = Encoder(SIZES, memory)
     one, other = scene_of(), scene_of(1.0)
     for scene in (one, other, one):
         assert_same(encoder.encode(scene, None), encode(scene, None, SIZES), atol=0.0)
-    assert encoder.nodes_of(one.lane_map) is encoder.nodes_of(one.lane_map)
+    assert memory.nodes_of(one.lane_map) is memory.nodes_of(one.lane_map)
+    memory.keep(other.lane_map, memory.nodes_of(one.lane_map))
+    assert memory.nodes_of(other.lane_map) is not MapNodes.of(None)
 
 
 def test_a_short_past_is_padded_at_its_beginning(scene_of: Any) -> None:
