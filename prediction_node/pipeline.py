@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from prediction_node import cdr, markers, output
 from prediction_node.channels import CANDIDATES as CANDIDATES
 from prediction_node.channels import TF as TF
@@ -39,7 +41,6 @@ from prediction_node.engines import guarded, learned_engine
 from prediction_node.fusion.fusion import Fusion
 from prediction_node.inference.guard import Engine, Guarded
 from prediction_node.inference.kinematic.engine import KinematicEngine
-from prediction_node.inference.kinematic.road import Road
 from prediction_node.map_source import map_from_message
 from prediction_node.observation.health import ObservationHealth
 from prediction_node.observation.observer import (
@@ -48,6 +49,7 @@ from prediction_node.observation.observer import (
     TRANSFORMS,
     Observer,
 )
+from prediction_node.prepared_map import PreparedMap
 from prediction_node.priority import AgentBudget, most_at_risk
 from prediction_node.scene.builder import SceneBuilder
 
@@ -215,16 +217,27 @@ class Pipeline:
         self._lane_map = lane_map
         self.map_error = None
 
-    def set_road(self, road: Road) -> None:
-        """Use another map whose routes are known already: no cycle has to find them."""
-        self._kinematic.adopt(road)
-        if road.lane_map is not None:
-            self.set_map(road.lane_map)
+    def adopt(self, prepared: PreparedMap) -> None:
+        """Use another map that was prepared elsewhere: no cycle has to."""
+        self._kinematic.adopt(prepared.road)
+        if prepared.lane_map is not None:
+            self.set_map(prepared.lane_map)
             if self._learned is not None:
-                self._learned.prepare(road.lane_map)
+                self._learned.adopt(prepared)
+
+    @property
+    def learned(self) -> bool:
+        """Whether a network predicts; known after `prepare`."""
+        return self._learned is not None
+
+    @property
+    def place_m(self) -> np.ndarray | None:
+        """(2,) where the robotaxi was in the newest release; None where that is not known."""
+        return None if self._scene is None else self._scene.ego.position_m
 
     def prepare(self) -> None:
-        """Load the model and find the routes of the map now rather than in the first cycle.
+        """Load the model, make it warm and find the routes of the map now rather than in the first
+        cycle.
 
         Raises PredictionNodeError for a model that cannot be used.
         """
@@ -232,6 +245,7 @@ class Pipeline:
         _ = self.engine
         if self._learned is not None:
             self._learned.prepare(self._lane_map)
+            self._learned.warm_up(self._config.conditioned.max_candidates)
 
     def understudy(self) -> Pipeline:
         """A pipeline with the default inputs on the same map, without finding its routes or loading
@@ -239,7 +253,7 @@ class Pipeline:
         """
         other = Pipeline(Config(), None, self._learned)
         if self._lane_map is not None:
-            other.set_road(self._kinematic.road)
+            other.adopt(PreparedMap(self._kinematic.road))
         return other
 
     def fit_to_budget(self, response_ms: float, predicted: int) -> None:

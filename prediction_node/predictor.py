@@ -5,9 +5,8 @@ futures that bodies can follow; with and without a plan of the robotaxi.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,17 @@ from prediction_node.domain.lane_map import LaneMap
 from prediction_node.domain.model_folder import ModelError, ModelFolder
 from prediction_node.domain.prediction import MODE_COUNT, POSE_COUNT, STEP_S, Prediction
 from prediction_node.domain.scene import History, Scene
-from prediction_node.domain.tensors import Arrays
+from prediction_node.domain.tensors import (
+    DECODER_INPUTS,
+    Arrays,
+    Sizes,
+    Tensor,
+    encoder_inputs,
+)
 from prediction_node.inference.kinematic.engine import KinematicEngine
 from prediction_node.inference.model import Model
 from prediction_node.inference.onnx_model import THREADS, OnnxModel
+from prediction_node.prepared_map import PreparedMap
 from prediction_node.priority import most_at_risk
 from prediction_node.raster import Raster, Rasterizer, manifest
 from prediction_node.raster.manifest import CELLS, CHANNELS
@@ -39,7 +45,7 @@ DEFAULT_MODEL = 'product'
 # A network takes as long for few agents as for all of its rows: it is asked for as many as there
 # are, rounded up. Beyond so many agents each brings one more map node.
 MAP_NODES, MAP_NODES_UP_TO = 192, 64
-MOST_AGENTS, _ROUND = 256, 8
+MOST_AGENTS, _ROUND = 256, 4
 # Beyond so many agents two threads are worth waking.
 _ALONE = 96
 # Attention sees everybody, however far: who is farther from the robotaxi is not shown, so that it
@@ -105,6 +111,30 @@ class LearnedEngine:
         if self._raster is not None:
             self._rasterizer.prepare(lane_map)
 
+    def warm_up(self, candidates: int) -> None:
+        """Have the networks take all the memory that they will ever need, for as many plans."""
+        warm = set()
+        for model in reversed(self._models):
+            memory = id(getattr(model, 'memory', model))
+            if memory in warm:
+                continue
+            warm.add(memory)
+            sizes = dataclasses.replace(model.sizes, candidates=candidates)
+            encoded = model.encode(_nothing(encoder_inputs(sizes), sizes))
+            model.decode(encoded, *no_plan(model.sizes))
+            plans = _nothing(DECODER_INPUTS, sizes)
+            model.decode(encoded, plans['plan'], plans['plan_valid'] + np.float32(1.0))
+
+    def adopt(self, prepared: PreparedMap) -> None:
+        """Use a map that was prepared elsewhere: no cycle has to."""
+        self._kinematic.adopt(prepared.road)
+        lane_map = prepared.lane_map
+        if lane_map is not None and prepared.nodes is not None:
+            self._nodes.keep(lane_map, prepared.nodes)
+        if lane_map is not None and prepared.drawn is not None:
+            self._rasterizer.adopt(lane_map, prepared.drawn)
+        self.prepare(lane_map)
+
     def predict(self, scene: Scene) -> Prediction:
         """Futures of `scene.agents`, same order. Raises ValueError for an answer that is none."""
         self._seen = None
@@ -114,12 +144,11 @@ class LearnedEngine:
         rows = rows[most_at_risk(scene.agents.select(rows), scene.ego, model.sizes.agents)]
         shown = _cut(scene, rows)
         encoded, outputs = None, None
-        with self._drawing(shown, len(rows) > 0) as draw:
-            proposals = self._kinematic.predict(scene)
-            if len(rows):
-                arrays = self._encoders[size].encode(shown, _rows_of(proposals, shown, rows))
-                encoded = model.encode(arrays | draw())
-                outputs = model.decode(encoded, *no_plan(model.sizes))
+        proposals = self._kinematic.predict(scene)
+        if len(rows):
+            arrays = self._encoders[size].encode(shown, _rows_of(proposals, shown, rows))
+            encoded = model.encode(self._draw(shown, arrays))
+            outputs = model.decode(encoded, *no_plan(model.sizes))
         bodies = Bodies.of(shown.agents, self._calibration)
         futures = self._futures(outputs, 0, bodies, rows, proposals, self._threads)
         self._seen = _Seen(scene, proposals, rows, bodies, model, encoded, futures)
@@ -158,27 +187,12 @@ class LearnedEngine:
                 return i
         return len(self._models) - 1
 
-    @contextmanager
-    def _drawing(self, shown: Scene, wanted: bool) -> Iterator[Callable[[], Arrays]]:
-        """The rasters of the scene, drawn meanwhile by another thread; by the one who asks for
-        them if no other has begun.
-        """
-        raster = self._raster
-        if raster is None or not wanted:
-            yield dict
-            return
-
-        def work() -> Arrays:
-            self._rasterizer.draw(shown, into=raster)
-            return {'raster_near': raster.near, 'raster_far': raster.far}
-
-        other = self._threads.submit(work)
-        try:
-            yield lambda: work() if other.cancel() else other.result()
-        finally:
-            # Whatever happened: nobody draws any more when the next scene comes.
-            if not other.cancel():
-                other.exception()
+    def _draw(self, shown: Scene, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The arrays and, where the network looks at them, the rasters."""
+        if self._raster is not None:
+            raster = self._rasterizer.draw(shown, into=self._raster)
+            arrays = arrays | {'raster_near': raster.near, 'raster_far': raster.far}
+        return arrays
 
     def _futures(
         self,
@@ -192,7 +206,8 @@ class LearnedEngine:
         """Of all agents: those that the network did not see keep their proposals."""
         n = len(proposals.agents)
         if outputs is None:
-            return Futures(proposals, proposals.probability[:, :, None])
+            unseen = dataclasses.replace(proposals, engine=self.name)
+            return Futures(unseen, proposals.probability[:, :, None])
         seen = bodies.decode(outputs, self.name, candidate, threads)
         if len(rows) == n:
             return seen
@@ -279,6 +294,11 @@ def _check(model: Model) -> None:
     for name, value in expected.items():
         if getattr(sizes, name) != value:
             raise ModelError(f'model.sizes.{name} must be {value}, got {getattr(sizes, name)}')
+
+
+def _nothing(tensors: Mapping[str, Tensor], sizes: Sizes) -> dict[str, np.ndarray]:
+    """Arrays of zeros."""
+    return {name: np.zeros(each.shape(sizes), each.dtype) for name, each in tensors.items()}
 
 
 def _in_sight(scene: Scene) -> np.ndarray:

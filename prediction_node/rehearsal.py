@@ -10,13 +10,12 @@ import numpy as np
 
 from prediction_node import cdr
 from prediction_node.compiled import compilations
+from prediction_node.conditional.straight import straight_candidates
 from prediction_node.config import Config
 from prediction_node.domain.agents import Ego
-from prediction_node.domain.frames import MAP, quaternion_from_yaw
 from prediction_node.domain.kinds import ATTRIBUTE_COUNT, Modality, ObjectClass
 from prediction_node.domain.lane_map import LaneKind
 from prediction_node.domain.lights import LightStates
-from prediction_node.domain.message_arrays import CandidateTrajectoriesArrays, TrajectoryArrays
 from prediction_node.domain.recording import Recording
 from prediction_node.domain.stamps import STEP_NS
 from prediction_node.fusion import warm_up as fusion
@@ -75,26 +74,8 @@ def _drive(pipeline: Pipeline, recording: Recording) -> None:
 
 def _question(ego: Ego) -> bytes:
     """CandidateTrajectories: what if the robotaxi stood, or drove straight on?"""
-    after_s = 0.5 * np.arange(17)
-    trajectories = []
-    for speed in (0.0, 8.0):
-        position = np.zeros((len(after_s), 3))
-        position[:, :2] = ego.position_m
-        position[:, 0] += speed * after_s * np.cos(ego.yaw_rad)
-        position[:, 1] += speed * after_s * np.sin(ego.yaw_rad)
-        constant = np.full(len(after_s), speed, np.float32)
-        zero = np.zeros(len(after_s), np.float32)
-        yaw = np.full(len(after_s), ego.yaw_rad)
-        states = (constant, zero, zero, zero, zero, zero)
-        times = np.arange(len(after_s)) * 5 * STEP_NS
-        trajectories.append(
-            TrajectoryArrays(ego.stamp_ns, MAP, times, position, quaternion_from_yaw(yaw), *states)
-        )
-    maker = np.zeros((len(trajectories), 16), np.uint8)
-    nobody: tuple[str, ...] = ()
-    request = CandidateTrajectoriesArrays(
-        tuple(trajectories), maker, np.zeros((0, 16), np.uint8), nobody
-    )
+    speeds = (0.0, 8.0)
+    request = straight_candidates(ego.stamp_ns, ego.position_m, ego.yaw_rad, speeds)
     return cdr.write_candidate_trajectories(request)
 
 
@@ -136,7 +117,7 @@ def main() -> None:
     print('kernels of fusion', flush=True)
     fusion.warm_up(FusionParameters())
     print('kernels of prediction and messages', flush=True)
-    rehearse(Pipeline(Config(), lane_map))
+    rehearse(Pipeline(Config(engine=EngineParameters(name='kinematic')), lane_map))
     print('kernels of the learned predictor', flush=True)
     rehearse(Pipeline(Config(engine=EngineParameters(name='onnx')), lane_map))
     print(f'{compilations()} kernels are ready', flush=True)

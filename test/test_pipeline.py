@@ -69,7 +69,7 @@ def assert_sound(releases: Iterable[Release]) -> None:
         assert np.isfinite(prediction.pose).all()
         assert np.isfinite(prediction.sigma).all()
         np.testing.assert_allclose(prediction.probability.sum(axis=1), 1.0, atol=1e-6)
-        assert prediction.engine in ('kinematic', 'none')
+        assert prediction.engine in ('onnx', 'none')
         read = cdr.read_predicted_objects(release.objects_cdr)
         assert read.stamp_ns == release.stamp_ns
         assert len(read.object_id) == len(prediction.agents)
@@ -313,7 +313,7 @@ def test_when_the_fallback_fails_too_everybody_keeps_the_velocity(
     monkeypatch.setattr(KinematicEngine, 'predict', fail)
     last = run(drive[: len(drive) // 2])[-1]
     assert last.prediction.engine == 'constant_velocity'
-    assert any('kinematic: RuntimeError: no road' in reason for reason in last.reasons)
+    assert any('onnx: RuntimeError: no road' in reason for reason in last.reasons)
     assert len(last.prediction.agents) >= 5
 
 

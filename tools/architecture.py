@@ -35,6 +35,7 @@ LAYERS: Mapping[str, frozenset[str]] = {
             'map_source',
             'pipeline',
             'predictor',
+            'prepared_map',
         }
         | {'rehearsal', 'scorecard', 'vehicle'}
     ),

@@ -25,6 +25,7 @@ examples:
   python -m prediction_node benchmark codec --agents 64 --json codec.json
   python -m prediction_node benchmark inference --candidates 16
   python -m prediction_node benchmark cycle --agents 256
+  python -m prediction_node benchmark cycle --candidates 16
 
 Times are in milliseconds. Run on an idle machine: what else runs is measured too.
 """
@@ -54,6 +55,12 @@ def add_parser(subparsers: Any) -> None:
             kind.add_argument(
                 '--cycles', type=positive, default=1000, help='cycles to measure (default 1000)'
             )
+            kind.add_argument(
+                '--candidates',
+                type=positive,
+                default=0,
+                help="the robotaxi's plans asked about in every cycle (default 0: none)",
+            )
         kind.set_defaults(run=run, benchmark=name)
 
 
@@ -70,7 +77,7 @@ def _add_inference(parser: argparse.ArgumentParser) -> None:
         default=1,
         help="the robotaxi's plans answered in one batch (default 1: no plan)",
     )
-    parser.add_argument('--threads', type=positive, default=2, help='of the engine (default 2)')
+    parser.add_argument('--threads', type=positive, default=1, help='of the engine (default 1)')
 
 
 def _add_simulation(parser: argparse.ArgumentParser) -> None:

@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
             wait = ['--wait-for', first_topic, '/localization/odometry']
             with _process('prediction_node.ros.player', str(bag), *wait):
                 print(f'measuring {cycles} cycles ...', file=sys.stderr)
-                figures = _listen(cycles)
+                figures = _listen(cycles, args.candidates)
     return {
         'cycle': {
             'agents': args.agents,
@@ -103,18 +103,37 @@ def run(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
     }
 
 
-def _listen(cycles: int) -> dict[str, Any]:
+def _listen(cycles: int, candidates: int) -> dict[str, Any]:
     from prediction_node.ros.monitor import watch  # rclpy is needed from here on only
 
-    objects, responses = watch(
-        '/perception/object_recognition/objects', _WARM_UP_CYCLES + cycles + 2
+    objects, responses, asker = watch(
+        '/perception/object_recognition/objects', _WARM_UP_CYCLES + cycles + 2, candidates
     )
-    return _figures(
+    figures = _figures(
         [(o.received_ns, o.stamp_ns, o.count) for o in objects],
         [(r.received_ns, r.stamp_ns, r.response_ms) for r in responses],
         _WARM_UP_CYCLES,
         cycles,
     )
+    if asker is not None:
+        took_ms = [ms for _, ms in asker.took_ms[_WARM_UP_CYCLES:]]
+        figures |= _answer_figures(took_ms, figures['p50_ms'])
+        figures |= {'asked': asker.asked, 'answers': asker.answers, 'candidates': candidates}
+    return figures
+
+
+def _answer_figures(took_ms: list[float], cycle_ms: float) -> dict[str, Any]:
+    """Of the times that requests took from their turn until all answers were out. Raises
+    PredictionNodeError when none was answered.
+    """
+    if not took_ms:
+        raise PredictionNodeError('no request was answered after the warm-up')
+    p50, p99 = np.percentile(took_ms, [50, 99])
+    return {
+        'answers_p50_ms': round(float(p50), 2),
+        'answers_p99_ms': round(float(p99), 2),
+        'answers_per_cycle': round(float(p50) / cycle_ms, 2),
+    }
 
 
 def _figures(

@@ -20,6 +20,8 @@ from prediction_node.domain.tensors import VERSION, Sizes
 DESCRIPTION = 'model.json'
 ENCODER = 'encoder.onnx'
 DECODER = 'decoder.onnx'
+# The decoder for when nothing is planned, without what a plan would change; may be missing.
+UNPLANNED = 'unplanned.onnx'
 WEIGHTS = 'weights.safetensors'
 FORMAT = 1
 

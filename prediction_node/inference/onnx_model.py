@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from prediction_node.domain.model_folder import DECODER, ENCODER, ModelError, ModelFolder
+from prediction_node.domain.model_folder import (
+    DECODER,
+    ENCODER,
+    UNPLANNED,
+    ModelError,
+    ModelFolder,
+)
 from prediction_node.domain.tensors import (
     DECODER_INPUTS,
     OUTPUTS,
@@ -44,10 +50,16 @@ class OnnxModel:
         options = _options(threads)
         self._encoder = _open(folder, ENCODER, options)
         self._decoder = _open(folder, DECODER, options)
+        self._unplanned = _open(folder, UNPLANNED, options) if UNPLANNED in folder.files else None
         self._names = folder.encoded
         self._path = folder.path
         self._reads_plan = 'plan' in {each.name for each in self._decoder.get_inputs()}
         self._resize(folder.sizes, agents, map_nodes)
+
+    @property
+    def memory(self) -> object:
+        """What models of other sizes share with this one: the largest makes it warm for all."""
+        return self._encoder
 
     def sized(self, agents: int, map_nodes: int) -> OnnxModel:
         """The same network, and the same memory, for other sizes."""
@@ -82,18 +94,23 @@ class OnnxModel:
         self, encoded: tuple[Any, ...], plan: np.ndarray, plan_valid: np.ndarray
     ) -> dict[str, np.ndarray]:
         """OUTPUTS for (C, K, 5), (C, K); a network that reads no plan answers once (C = 1)."""
-        binding = self._decoder.io_binding()
-        for name, value in zip(self._names, encoded, strict=True):
-            binding.bind_ortvalue_input(name, value)
+        decoder, given = self._decoder, dict(zip(self._names, encoded, strict=True))
+        asked: dict[str, np.ndarray] = {}
         if self._reads_plan:
             asked = {'plan': plan, 'plan_valid': plan_valid}
             sizes = dataclasses.replace(self.sizes, candidates=len(plan))
             check_arrays(asked, DECODER_INPUTS, sizes)
-            for name, array in asked.items():
-                binding.bind_cpu_input(name, np.ascontiguousarray(array))
+            if self._unplanned is not None and len(plan) == 1 and not plan_valid.any():
+                decoder, asked = self._unplanned, {}
+        binding = decoder.io_binding()
+        for each in decoder.get_inputs():
+            if each.name in asked:
+                binding.bind_cpu_input(each.name, np.ascontiguousarray(asked[each.name]))
+            else:
+                binding.bind_ortvalue_input(each.name, given[each.name])
         for name in OUTPUTS:
             binding.bind_output(name)
-        self._decoder.run_with_iobinding(binding)
+        decoder.run_with_iobinding(binding)
         return dict(zip(OUTPUTS, (value.numpy() for value in binding.get_outputs()), strict=True))
 
 

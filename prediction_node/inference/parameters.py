@@ -12,7 +12,7 @@ class EngineParameters:
     """Who predicts."""
 
     name: str = parameter(
-        'kinematic',
+        'onnx',
         'Predictor: learned (onnx), or by rules (kinematic), which is its fallback too.',
         choices=('kinematic', 'onnx'),
         fixed_after_configure=True,

@@ -1,4 +1,4 @@
-"""From a trained network to a model folder: two ONNX files, weights and a description.
+"""From a trained network to a model folder: ONNX files, weights and a description.
 
 Agents, map nodes and candidates stay symbolic under the names `agents`, `agents + 1`, `map_nodes`
 and `candidates`, so that one file serves scenes of any size; engines pin them.
@@ -24,6 +24,7 @@ from torch.export import Dim
 from prediction_node.domain.model_folder import (
     DECODER,
     ENCODER,
+    UNPLANNED,
     WEIGHTS,
     ModelError,
     ModelFolder,
@@ -39,8 +40,8 @@ TRACED = {'agents': 5, 'map_nodes': 7, 'candidates': 3}
 
 
 def export(network: Network, folder: Path, meta: Mapping[str, Any]) -> None:
-    """Write encoder.onnx, decoder.onnx, weights.safetensors and model.json. `meta` as in
-    `domain.model_folder.write_description`.
+    """Write encoder.onnx, decoder.onnx, weights.safetensors, model.json and, of a network that
+    reads plans, unplanned.onnx. `meta` as in `domain.model_folder.write_description`.
     """
     config = network.config
     folder.mkdir(parents=True, exist_ok=True)
@@ -51,12 +52,14 @@ def export(network: Network, folder: Path, meta: Mapping[str, Any]) -> None:
             encoded = _export_encoder(network.encoder, config, folder / ENCODER)
             if config.use_plan:
                 _export_decoder(network.decoder, config, encoded, folder / DECODER)
+                plain = {name: encoded[name] for name in PLAIN}
+                _export_plain_decoder(network.decoder, plain, folder / UNPLANNED)
             else:
                 _export_plain_decoder(network.decoder, encoded, folder / DECODER)
     finally:
         for module, training in modes.items():
             module.training = training
-    for name in (ENCODER, DECODER):
+    for name in (ENCODER, DECODER, *([UNPLANNED] if config.use_plan else [])):
         _label(folder / name, meta)
     save_weights(network, folder / WEIGHTS)
     write_description(folder, config.as_dict(), tuple(encoded), meta)
@@ -153,7 +156,7 @@ def _export_decoder(
 
 
 def _export_plain_decoder(decoder: Decoder, encoded: dict[str, Tensor], path: Path) -> None:
-    """Of a network that reads no plan."""
+    """Without plans."""
     module = _DecoderFile(decoder, list(encoded))
     dynamic = _agents_of(encoded)
     _export(module, list(encoded.values()), dynamic, list(encoded), list(OUTPUTS), path)
@@ -168,6 +171,8 @@ def _agents_of(encoded: dict[str, Tensor]) -> list[dict[int, Any]]:
     ]
 
 
+# What a decoder without plans reads of what `Encoder` returns.
+PLAIN = ('base', 'log_weight', 'direction', 'raw', 'variance')
 # Of what `Encoder` returns.
 AGENT_AXES: Mapping[str, tuple[int, ...]] = {
     'base': (1,),

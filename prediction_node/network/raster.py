@@ -17,7 +17,8 @@ PATCH = 4  # cells of a raster to one cell of the finest feature map
 class Stem(nn.Module):
     """Bytes (B, S, S, C) to features (B, width, S / 4, S / 4).
 
-    Patches are cut while the picture is still bytes: runs of 4 x C of them move as one.
+    A patch is four runs of 4 x C bytes, one in each of its rows: every row of patches is four
+    products, so that the picture, which is large as numbers, never has to be put in another order.
     """
 
     def __init__(self, offsets: Sequence[int], width: int) -> None:
@@ -32,15 +33,18 @@ class Stem(nn.Module):
     def forward(self, raster: Tensor) -> Tensor:
         batch, cells, _, channels = raster.shape
         side = cells // PATCH
-        patches = raster.reshape(batch, side, PATCH, side, PATCH * channels)
-        patches = patches.permute(0, 1, 3, 2, 4).reshape(batch, side * side, -1)
+        rows = raster.reshape(batch, side, PATCH, side, PATCH * channels)
         # Normalising is part of the weights, so that it costs nothing by the cell.
         weight = self.linear.weight * self.scale
         bias = self.linear.bias - torch.mv(weight, self.offset)
         # Bytes are exact in bfloat16, and half as much to move; the vehicle computes in float32.
         kind = torch.bfloat16 if self.training else weight.dtype
-        features = functional.linear(patches.to(kind), weight.to(kind)).to(weight.dtype) + bias
-        return features.transpose(1, 2).reshape(batch, -1, side, side)
+        rows, parts = rows.to(kind), weight.to(kind).unflatten(1, (PATCH, -1))
+        features = bias
+        for k in range(PATCH):
+            product = functional.linear(rows[:, :, k], parts[:, k])
+            features = features + product.to(weight.dtype)
+        return features.permute(0, 3, 1, 2)
 
 
 class Residual(nn.Module):

@@ -2,7 +2,7 @@
 
 from prediction_node.raster.montage import montage
 from prediction_node.raster.parameters import RasterParameters
-from prediction_node.raster.rasterizer import Raster, Rasterizer
+from prediction_node.raster.rasterizer import DrawnMap, Raster, Rasterizer
 from prediction_node.raster.warm_up import warm_up
 
-__all__ = ['Raster', 'RasterParameters', 'Rasterizer', 'montage', 'warm_up']
+__all__ = ['DrawnMap', 'Raster', 'RasterParameters', 'Rasterizer', 'montage', 'warm_up']

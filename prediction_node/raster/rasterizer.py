@@ -50,7 +50,7 @@ class Raster:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Map:
+class DrawnMap:
     """A map ready to draw, and what was drawn of it."""
 
     shapes: MapShapes
@@ -78,7 +78,7 @@ class Rasterizer:
 
     def __init__(self, parameters: RasterParameters | None = None) -> None:
         self._parameters = parameters or RasterParameters()
-        self._maps: OrderedDict[int, _Map] = OrderedDict()
+        self._maps: OrderedDict[int, DrawnMap] = OrderedDict()
         self._near = _Layer(NEAR_CELL_M)
         self._far = _Layer(FAR_CELL_M)
         self._local = np.empty((64, 2))
@@ -127,27 +127,40 @@ class Rasterizer:
                 self._draw_ego(scene.ego, origin, layer, picture)
         return raster
 
-    def _map(self, lane_map: LaneMap) -> _Map:
-        ready = self._maps.get(id(lane_map))
-        if ready is None:
-            shapes = map_shapes(lane_map)
-            capacity = self._parameters.tiles
-            ready = _Map(
-                shapes,
-                Lamps(lane_map),
-                Tiles(shapes.near, NEAR_CELL_M, capacity),
-                Tiles(shapes.far, FAR_CELL_M, capacity),
-            )
-            self._maps[id(lane_map)] = ready
-            while len(self._maps) > self._parameters.maps:
-                self._maps.popitem(last=False)
-            longest = max(shapes.lanes.longest, shapes.near.stop_lines.longest)
-            if longest > len(self._local):
-                self._local = np.empty((longest, 2))
-        self._maps.move_to_end(id(lane_map))
-        return ready
+    def drawn(self, lane_map: LaneMap, place_m: np.ndarray | None = None) -> DrawnMap:
+        """A map ready to draw, with the tiles that a view at `place_m` looks at, for `adopt`."""
+        shapes = map_shapes(lane_map)
+        capacity = self._parameters.tiles
+        drawn = DrawnMap(
+            shapes,
+            Lamps(lane_map),
+            Tiles(shapes.near, NEAR_CELL_M, capacity),
+            Tiles(shapes.far, FAR_CELL_M, capacity),
+        )
+        if place_m is not None:
+            x_m, y_m = shapes.anchor.points(place_m[:2]).tolist()
+            for layer, tiles in ((self._near, drawn.near), (self._far, drawn.far)):
+                for key in layer.texture.needed(x_m, y_m):
+                    tiles.get(key)
+        return drawn
 
-    def _draw_map(self, scene: Scene, ready: _Map, view: Transform, raster: Raster) -> None:
+    def adopt(self, lane_map: LaneMap, drawn: DrawnMap) -> None:
+        """Draw this map from what was made ready elsewhere."""
+        self._maps[id(lane_map)] = drawn
+        self._maps.move_to_end(id(lane_map))
+        while len(self._maps) > self._parameters.maps:
+            self._maps.popitem(last=False)
+        longest = max(drawn.shapes.lanes.longest, drawn.shapes.near.stop_lines.longest)
+        if longest > len(self._local):
+            self._local = np.empty((longest, 2))
+
+    def _map(self, lane_map: LaneMap) -> DrawnMap:
+        if id(lane_map) not in self._maps:
+            self.adopt(lane_map, self.drawn(lane_map))
+        self._maps.move_to_end(id(lane_map))
+        return self._maps[id(lane_map)]
+
+    def _draw_map(self, scene: Scene, ready: DrawnMap, view: Transform, raster: Raster) -> None:
         """The map and its lights."""
         shapes, ego = ready.shapes, scene.ego
         x_m, y_m = view.translation_m[:2].tolist()

@@ -41,7 +41,7 @@ from prediction_node.ros import parameters, quality
 from prediction_node.ros.boundary import ErrorBoundary
 from prediction_node.ros.catch_up import take_what_waits
 from prediction_node.ros.diagnostics import Diagnostics
-from prediction_node.ros.map_loader import MapLoader
+from prediction_node.ros.map_loader import MapLoader, MapTask
 from prediction_node.ros.outputs import Outputs
 from prediction_node.ros.questions import answer_in_time, questions_understood
 from prediction_node.ros.self_assessment import SelfAssessment
@@ -267,11 +267,16 @@ class PredictionNode(LifecycleNode):
 
     def _on_vector_map(self, data: bytes) -> None:
         # Reading a city takes seconds: another process does it, the cycle picks it up when it is
-        # there.
+        # there, and goes on with the map that it has.
         assert self._config is not None
+        assert self._pipeline is not None
         if self._assessment is not None:
             self._assessment.witness.hear(VECTOR_MAP, data, self._now_ns())
-        self._map_loader.start(data, self._config.map, self._config.kinematic)
+        pipeline, config = self._pipeline, self._config
+        task = MapTask(
+            bytes(data), config.map, config.kinematic, pipeline.learned, pipeline.place_m
+        )
+        self._map_loader.start(task)
 
     def _on_candidates(self, data: bytes) -> None:
         if self._pipeline is not None:
@@ -337,14 +342,14 @@ class PredictionNode(LifecycleNode):
     def _take_map(self) -> None:
         assert self._pipeline is not None
         try:
-            road = self._map_loader.poll()
+            prepared = self._map_loader.poll()
         except MapError as error:
             self._pipeline.map_error = str(error)
             self.get_logger().error(f'map message refused, keeping the map in use: {error}')
             return
-        if road is not None and road.lane_map is not None:
-            self._pipeline.set_road(road)
-            self._tell_of_map('message', road.lane_map)
+        if prepared is not None and prepared.lane_map is not None:
+            self._pipeline.adopt(prepared)
+            self._tell_of_map('message', prepared.lane_map)
 
     def _report(self, release: Release) -> None:
         assert self._pipeline is not None

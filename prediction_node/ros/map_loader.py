@@ -5,16 +5,31 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import threading
+from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+
+import numpy as np
 
 from prediction_node.config import MapParameters
 from prediction_node.domain.errors import MapError
 from prediction_node.inference.kinematic.parameters import KinematicParameters
 from prediction_node.inference.kinematic.road import Road
+from prediction_node.prepared_map import PreparedMap
 
 _END_TIMEOUT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MapTask:
+    """A LaneletMapBin message (CDR bytes), and what to prepare of it, see PreparedMap.of."""
+
+    data: bytes
+    parameters: MapParameters
+    kinematic: KinematicParameters
+    learned: bool = False
+    place_m: np.ndarray | None = None
 
 
 class MapLoader:
@@ -23,22 +38,22 @@ class MapLoader:
     def __init__(self) -> None:
         self._reading: _Reading | None = None
 
-    def start(self, data: bytes, parameters: MapParameters, kinematic: KinematicParameters) -> None:
-        """Begin reading a LaneletMapBin message (CDR bytes) and finding its routes."""
+    def start(self, task: MapTask) -> None:
+        """Begin reading a map and preparing it."""
         if self._reading is not None:
             self._reading.cancel()
-        self._reading = _Reading((bytes(data), parameters, kinematic))
+        self._reading = _Reading(task)
         self._reading.start()
 
-    def poll(self) -> Road | None:
-        """The map with its routes once it is read, once; None while there is nothing new.
+    def poll(self) -> PreparedMap | None:
+        """The map, prepared, once it is read, once; None while there is nothing new.
 
         Raises MapError when the message was refused or the reading process died.
         """
         if self._reading is None or self._reading.is_alive():
             return None
         answer, self._reading = self._reading.answer, None
-        if isinstance(answer, Road):
+        if isinstance(answer, PreparedMap):
             return answer
         if isinstance(answer, MapError):
             raise answer
@@ -62,9 +77,9 @@ class _Reading(threading.Thread):
     thread.
     """
 
-    def __init__(self, task: tuple[bytes, MapParameters, KinematicParameters]) -> None:
+    def __init__(self, task: MapTask) -> None:
         super().__init__(name='map message', daemon=True)
-        self.answer: Road | MapError | str | None = None
+        self.answer: PreparedMap | MapError | str | None = None
         self._task = task
         self._lock = threading.Lock()
         self._process: BaseProcess | None = None
@@ -86,7 +101,11 @@ class _Reading(threading.Thread):
         theirs.close()
         try:
             ours.send(self._task)
-            self.answer = ours.recv()
+            answer = ours.recv()
+            if isinstance(answer, Road):
+                # In parts: unpacking one keeps the node's thread waiting.
+                answer = PreparedMap(answer, ours.recv(), ours.recv())
+            self.answer = answer
         except (EOFError, OSError):
             pass  # it died, or was told to: there is no answer
         finally:
@@ -103,13 +122,18 @@ class _Reading(threading.Thread):
 def _read(connection: Connection) -> None:
     from prediction_node.map_source import map_from_message
 
-    data, parameters, kinematic = connection.recv()
-    answer: Road | MapError | str
+    task: MapTask = connection.recv()
+    answer: tuple[object, ...]
     try:
-        answer = Road.of(map_from_message(data, parameters), kinematic)
+        lane_map = map_from_message(task.data, task.parameters)
+        prepared = PreparedMap.of(
+            lane_map, task.kinematic, learned=task.learned, place_m=task.place_m
+        )
+        answer = (prepared.road, prepared.nodes, prepared.drawn)
     except MapError as error:
-        answer = error
+        answer = (error,)
     except Exception as error:
-        answer = f'{type(error).__name__}: {error}'
-    connection.send(answer)
+        answer = (f'{type(error).__name__}: {error}',)
+    for part in answer:
+        connection.send(part)
     connection.close()

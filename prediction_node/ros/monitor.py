@@ -15,6 +15,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from prediction_node.domain.errors import PredictionNodeError
 from prediction_node.domain.stamps import STEP_NS
 from prediction_node.ros import quality
+from prediction_node.ros.asker import Asker
 
 _FIRST_TIMEOUT_S = 90.0
 _AFTER_LAST_S = 1.0  # for what is still under way when the last cycle is over
@@ -44,7 +45,10 @@ class Response:
 class Monitor:
     """Collects predictions and the response times the node reports beside them."""
 
-    def __init__(self, context: rclpy.context.Context, objects_topic: str) -> None:
+    def __init__(
+        self, context: rclpy.context.Context, objects_topic: str, candidates: int = 0
+    ) -> None:
+        """`candidates`: to ask about, as soon as predictions come; 0: nothing is asked."""
         self.objects: list[Objects] = []
         self.responses: list[Response] = []
         self._node = Node('monitor', context=context)
@@ -56,9 +60,12 @@ class Monitor:
         self._node.create_subscription(
             stamped, '/prediction/debug/response_ms', self._on_response, _TIMES
         )
+        self.asker = Asker(self._node, candidates) if candidates else None
 
     def _on_objects(self, data: bytes) -> None:
         self.objects.append(Objects(time.monotonic_ns(), *stamp_and_count(data)))
+        if self.asker is not None:
+            self.asker.ask(self.objects[-1].stamp_ns)
 
     def _on_response(self, message: object) -> None:
         received_ns = time.monotonic_ns()
@@ -89,15 +96,18 @@ def stamp_and_count(data: bytes) -> tuple[int, int]:
     return sec * 1_000_000_000 + nanosec, struct.unpack_from('<I', data, count_at)[0]
 
 
-def watch(objects_topic: str, cycles: int) -> tuple[list[Objects], list[Response]]:
+def watch(
+    objects_topic: str, cycles: int, candidates: int = 0
+) -> tuple[list[Objects], list[Response], Asker | None]:
     """All that is published in `cycles` cycles of the clock, beginning with the first that
-    predicts somebody. Raises PredictionNodeError if there is none.
+    predicts somebody, and who asked about `candidates` in each. Raises PredictionNodeError if
+    there is none.
 
     It listens for as long as the clock says, whether or not the node goes on.
     """
     context = rclpy.context.Context()
     rclpy.init(context=context)
-    monitor = Monitor(context, objects_topic)
+    monitor = Monitor(context, objects_topic, candidates)
     try:
 
         def predicts() -> bool:
@@ -109,8 +119,10 @@ def watch(objects_topic: str, cycles: int) -> tuple[list[Objects], list[Response
             )
         monitor.objects.clear()
         monitor.responses.clear()
+        if monitor.asker is not None:
+            monitor.asker.clear()
         monitor.spin_until(lambda: False, cycles * STEP_NS / 1e9 + _AFTER_LAST_S)
     finally:
         monitor.close()
         rclpy.shutdown(context=context)
-    return monitor.objects, monitor.responses
+    return monitor.objects, monitor.responses, monitor.asker

@@ -41,6 +41,7 @@ class Outputs:
         self._markers = self._create(markers, '~/debug/markers')
         self._processing_time = self._create(self._time_type, '~/debug/processing_time_ms')
         self._response = self._create(self._time_type, '~/debug/response_ms')
+        self._answer_time = self._create(self._time_type, '~/debug/answers_ms')
         image = quality.message_class('sensor_msgs/msg/Image')
         self._raster = self._create(image, '~/debug/raster')
         self._raster_ns = 0
@@ -77,13 +78,19 @@ class Outputs:
         """
         if self._markers.get_subscription_count():
             self._markers.publish(release.markers_cdr)
-        times = ((self._processing_time, processing_ms), (self._response, response_ms))
-        for publisher, value in times:
-            if publisher.get_subscription_count():
-                message = self._time_type()
-                message.stamp.sec, message.stamp.nanosec = to_sec_nanosec(release.stamp_ns)
-                message.data = value
-                publisher.publish(message)
+        self._publish_time(self._processing_time, release.stamp_ns, processing_ms)
+        self._publish_time(self._response, release.stamp_ns, response_ms)
+
+    def publish_answer_time(self, stamp_ns: int, took_ms: float) -> None:
+        """How long the answers to a request took, publishing included, for those who listen."""
+        self._publish_time(self._answer_time, stamp_ns, took_ms)
+
+    def _publish_time(self, publisher: Publisher, stamp_ns: int, value_ms: float) -> None:
+        if publisher.get_subscription_count():
+            message = self._time_type()
+            message.stamp.sec, message.stamp.nanosec = to_sec_nanosec(stamp_ns)
+            message.data = value_ms
+            publisher.publish(message)
 
     def publish_raster(self, pipeline: Pipeline, stamp_ns: int) -> None:
         """All channels that the network saw, side by side; twice a second if someone looks."""

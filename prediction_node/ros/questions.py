@@ -36,4 +36,5 @@ def answer_in_time(pipeline: Pipeline, outputs: Outputs, next_ns: int | None) ->
     if answers is not None:
         outputs.publish_answers(answers)
         pipeline.desk.took_ms = (time.monotonic_ns() - start_ns) / 1e6
+        outputs.publish_answer_time(answers.stamp_ns, pipeline.desk.took_ms)
     return answers

@@ -13,11 +13,14 @@ from prediction_node import cdr
 from prediction_node.config import Config
 from prediction_node.domain.frames import quaternion_from_yaw
 from prediction_node.domain.message_arrays import CandidateTrajectoriesArrays, TrajectoryArrays
+from prediction_node.inference.parameters import EngineParameters
 from prediction_node.pipeline import CANDIDATES, Pipeline, Release, inputs
 from prediction_node.simulation.sensors.parameters import SuiteParameters
 from prediction_node.vehicle.messages import messages
 
 STEP_NS = 100_000_000
+# Its answers are its predictions: nobody reacts.
+BY_RULES = Config(engine=EngineParameters(name='kinematic'))
 
 
 @dataclasses.dataclass
@@ -91,7 +94,7 @@ def ground(drive_of: list[tuple[int, str, bytes]]) -> Callable[..., Ground]:
     """Makes a Ground; an engine of one's own may be given."""
 
     def make(engine: Any = None, config: Config | None = None) -> Ground:
-        pipeline = Pipeline(config or Config(), None, engine)
+        pipeline = Pipeline(config or BY_RULES, None, engine)
         due_ns = drive_of[0][0] + STEP_NS
         release = None
         for log_ns, name, data in drive_of:

@@ -86,10 +86,10 @@ def test_metrics_have_exactly_the_promised_structure(
 ) -> None:
     assert replay(drive_bag, '--out', tmp_path) == 0
     metrics = json.loads((tmp_path / 'metrics.json').read_text())
-    assert set(metrics) == {'kinematic', 'constant_velocity', 'calibration'}
+    assert set(metrics) == {'onnx', 'constant_velocity', 'calibration'}
     assert set(metrics['calibration']) == {'ece'}
     assert 0.0 <= metrics['calibration']['ece'] <= 1.0
-    for engine in ('kinematic', 'constant_velocity'):
+    for engine in ('onnx', 'constant_velocity'):
         assert set(metrics[engine]) == {'car'}
         for motion in ('moving', 'all'):
             assert set(metrics[engine]['car'][motion]) == {'1s', '3s', '5s', '8s'}
@@ -97,8 +97,8 @@ def test_metrics_have_exactly_the_promised_structure(
                 assert set(cell) == FIGURES
     assert metrics['constant_velocity']['car']['moving']['3s']['windows'] > 10
     assert metrics['constant_velocity']['car']['moving']['3s']['min_fde'] < 0.5
-    assert metrics['kinematic']['car']['all']['8s']['windows'] == 0
-    assert metrics['kinematic']['car']['all']['8s']['ade'] is None
+    assert metrics['onnx']['car']['all']['8s']['windows'] == 0
+    assert metrics['onnx']['car']['all']['8s']['ade'] is None
 
 
 def test_the_same_recording_gives_the_same_bytes(
