@@ -24,6 +24,8 @@ help: ## this list
 demo: ## predictions for a recorded intersection and for a simulated city: bags, reports, figures
 	@$(SETUP) demo -- -m prediction_node replay $(CITY)/bag --map $(CITY)/map.osm --out $(OUT)/city
 	@$(SETUP) --quiet demo -- -m prediction_node replay $(SAMPLE)/bag --map $(SAMPLE)/map.osm --out $(OUT)
+	@echo 'The learned predictor beside the kinematic one, in the simulated city:'
+	@$(SETUP) --quiet demo -- -m prediction_node evaluate bags --data $(CITY)/bag --engine onnx --json $(OUT)/engines.json
 
 test: lint ## everything CI checks: ruff, mypy, pytest
 	@$(IN_TEST) -m pytest

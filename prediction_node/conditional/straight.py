@@ -40,7 +40,7 @@ def straight_candidates(
                 heading_rate=zero,
                 front_wheel_angle=zero,
                 rear_wheel_angle=zero,
-            )  # fmt: skip
+            )
         )
     maker = np.zeros((len(trajectories), 16), np.uint8)
     nobody: tuple[str, ...] = ()

@@ -42,12 +42,16 @@ class Edges(nn.Module):
         """
         geometry = relative_geometry(pose, pose, self.scale_m)
         motion = relative_motion(geometry, velocity, self.scale_m)
-        edges = self.of_actors(torch.cat([geometry, motion], dim=1))
+        edges = self._narrow(self.of_actors(torch.cat([geometry, motion], dim=1)))
         if self.of_map is not None and map_pose is not None and kind is not None:
             geometry = relative_geometry(pose, map_pose, self.scale_m)
             relation = (kind[:, None].to(torch.int32) == self.kinds).to(geometry.dtype)
             of_map = self.of_map(torch.cat([geometry, relation], dim=1))
-            edges = torch.cat([edges, of_map], dim=3)
+            # Narrow first: what is joined is copied.
+            edges = torch.cat([edges, self._narrow(of_map)], dim=3)
+        return edges
+
+    def _narrow(self, edges: Tensor) -> Tensor:
         return torch.relu(self.second(torch.relu(edges)))
 
 

@@ -20,6 +20,7 @@ _REACH_CELLS = 0.5 * CELLS * np.sqrt(2.0) + 1.0
 _NORM, _GAIN, _OFFSET = tile_rules()
 
 Key = tuple[int, int]
+Span = tuple[int, int, int, int]  # of tiles: first and last i, first and last j
 
 
 class Tiles:
@@ -85,33 +86,53 @@ class Texture:
         self.texel = np.zeros((TEXTURE_CELLS, TEXTURE_CELLS, TILE_CHANNELS), np.uint8)
         self._tiles: Tiles | None = None
         self._held: dict[Key, Key] = {}  # slot -> tile
+        # From cycle to cycle the view mostly looks at the same tiles.
+        self._covered: Span | None = None
+        self._ahead: Span | None = None
 
     def cover(self, tiles: Tiles, x_m: float, y_m: float) -> None:
         """Have all tiles there that a view at this place, however turned, looks at."""
         if tiles is not self._tiles:
             self._tiles = tiles
             self._held.clear()
-        for key in self.needed(x_m, y_m):
+            self._covered = self._ahead = None
+        span = self._span(x_m, y_m)
+        if span == self._covered:
+            return
+        for key in _keys(span):
             slot = (key[0] % _SLOTS, key[1] % _SLOTS)
             if self._held.get(slot) == key:
                 continue
             row, column = slot[0] * TILE_CELLS, slot[1] * TILE_CELLS
             self.texel[row : row + TILE_CELLS, column : column + TILE_CELLS] = tiles.get(key)
             self._held[slot] = key
+        self._covered = span
 
     def needed(self, x_m: float, y_m: float) -> list[Key]:
         """Tiles that a view at this place may look at."""
+        return _keys(self._span(x_m, y_m))
+
+    def _span(self, x_m: float, y_m: float) -> Span:
         side = TILE_CELLS
         x, y = x_m / self.cell_m, y_m / self.cell_m
         low_i, high_i = (int((x + sign * _REACH_CELLS) // side) for sign in (-1, 1))
         low_j, high_j = (int((y + sign * _REACH_CELLS) // side) for sign in (-1, 1))
-        return [(i, j) for i in range(low_i, high_i + 1) for j in range(low_j, high_j + 1)]
+        return low_i, high_i, low_j, high_j
 
     def draw_ahead(self, tiles: Tiles, x_m: float, y_m: float, budget: int) -> None:
         """Draw some of the tiles that a view at this place will need, for later."""
-        for key in self.needed(x_m, y_m):
+        span = self._span(x_m, y_m)
+        if span == self._ahead:
+            return
+        for key in _keys(span):
             if budget <= 0:
                 return
             if key not in tiles:
                 tiles.get(key)
                 budget -= 1
+        self._ahead = span
+
+
+def _keys(span: Span) -> list[Key]:
+    low_i, high_i, low_j, high_j = span
+    return [(i, j) for i in range(low_i, high_i + 1) for j in range(low_j, high_j + 1)]
