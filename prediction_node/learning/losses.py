@@ -97,7 +97,7 @@ def losses(
     at = instants(mean.shape[-2], logit.shape[-1])
     known = valid[..., at]
     nearest = _nearest(
-        distance.detach()[..., at], parameters.first_radius_m, parameters.first_favour
+        distance.detach()[..., at], parameters.first_radius_m, parameters.first_claim
     )
     surprise = -logit.log_softmax(2).gather(2, nearest[:, :, None]).squeeze(2)
     classification = _over_time(surprise, known)
@@ -139,10 +139,10 @@ def _over_time(values: Tensor, valid: Tensor) -> Tensor:
     return (values * valid).sum(-1) / valid.sum(-1).clamp(min=1.0)
 
 
-def _nearest(distance: Tensor, first_radius_m: float, first_favour: float) -> Tensor:
+def _nearest(distance: Tensor, first_radius_m: float, first_claim: float) -> Tensor:
     """(B, A, W) the mode that is nearest at each instant, of (B, A, M, W) metres; mode 0 if it is
-    nearer than the radius or no other is `first_favour` times nearer.
+    nearer than the radius or no other is `first_claim` times nearer.
     """
     first = distance[:, :, 0]
-    own = (first < first_radius_m) | (first <= first_favour * distance.amin(2))
+    own = (first < first_radius_m) | (first <= first_claim * distance.amin(2))
     return torch.where(own, 0, distance.argmin(2))

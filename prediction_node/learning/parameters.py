@@ -125,6 +125,12 @@ class LossParameters:
     first_favour: float = parameter(
         1.0, 'Mode 0 is the best one unless another comes so many times nearer.', low=1.0, high=10.0
     )
+    first_claim: float = parameter(
+        1.0,
+        'The weights are told that mode 0 is nearest unless another is so many times nearer.',
+        low=1.0,
+        high=10.0,
+    )
     final_share: float = parameter(
         0.5,
         'The best mode is the one with least (1 - s) x average + s x last error.',
