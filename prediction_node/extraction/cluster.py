@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from prediction_node.domain.errors import DataError
+from prediction_node.domain.whole_file import write_whole
 from prediction_node.extraction.asking import Asking
 from prediction_node.extraction.make import Done, Failed, Outcome, Work, extract, reason_of
 from prediction_node.extraction.units import Unit
 from prediction_node.extraction.workers import TRIES
 from prediction_node.generation.cluster import connected
-from prediction_node.learning.samples.index import write_whole
 
 
 class RayWorkers:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from prediction_node.domain.errors import DataError
+from prediction_node.domain.whole_file import PARTIAL
 from prediction_node.extraction.asking import Asking
 from prediction_node.extraction.groups import groups_by_time
 from prediction_node.extraction.licences import licence_of
@@ -79,7 +80,7 @@ def claimed(folder: Path) -> Iterator[None]:
             raise DataError(
                 f'another extraction is writing to {folder}: wait for it or choose another folder'
             ) from None
-        for path in [*folder.glob('.*.partial'), *(folder / MAPS).glob('.*.partial')]:
+        for path in [*folder.glob(f'.*{PARTIAL}'), *(folder / MAPS).glob(f'.*{PARTIAL}')]:
             path.unlink(missing_ok=True)
         yield
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import struct
 import zipfile
 import zlib
@@ -26,6 +25,7 @@ from prediction_node.domain.errors import DataError
 from prediction_node.domain.kinds import ATTRIBUTE_COUNT
 from prediction_node.domain.lights import LightStates
 from prediction_node.domain.recording import Recording
+from prediction_node.domain.whole_file import whole_file
 
 FORMAT = 1
 # Entry: type. Sizes: N tracks, T instants, P instants of tracks that are there, E lamps of all
@@ -92,18 +92,9 @@ def write_scene_file(scene: LearningScene, path: Path) -> None:
         name: np.asarray(values, dtype=ENTRIES[name]) for name, values in _entries_of(scene).items()
     }
     entries[DIGEST] = _digest(entries)
-    partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
-    try:
-        with partial.open('wb') as file:
-            with zipfile.ZipFile(file, 'w') as archive:
-                for name, values in entries.items():
-                    _add(archive, name, values)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except OSError as problem:
-        partial.unlink(missing_ok=True)
-        raise DataError(f'{path} cannot be written: {problem.strerror}') from problem
+    with whole_file(path) as file, zipfile.ZipFile(file, 'w') as archive:
+        for name, values in entries.items():
+            _add(archive, name, values)
 
 
 def _add(archive: zipfile.ZipFile, name: str, values: np.ndarray) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +11,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from prediction_node.domain.errors import DataError
 from prediction_node.domain.kinds import CLASS_NAMES
+from prediction_node.domain.whole_file import write_whole
 from prediction_node.generation.report import Failed, Outcome, SceneReport
 
 SUMMARY = 'summary.json'
@@ -90,13 +89,7 @@ class Summary:
 
     def write(self, folder: Path) -> None:
         """`folder`/summary.json. Raises DataError."""
-        path = folder / SUMMARY
-        partial = path.with_name(f'.{SUMMARY}.{os.getpid()}.partial')
-        try:
-            partial.write_text(json.dumps(self.as_dict(), indent=1) + '\n', encoding='utf-8')
-            os.replace(partial, path)
-        except OSError as problem:
-            raise DataError(f'{path} cannot be written: {problem.strerror}') from problem
+        write_whole(folder / SUMMARY, json.dumps(self.as_dict(), indent=1) + '\n', durable=False)
 
     def print(self, console: Console) -> None:
         earlier = f', {self.earlier} of them by an earlier run' if self.earlier else ''

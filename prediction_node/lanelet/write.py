@@ -7,7 +7,6 @@ frame's coordinates as `local_x` and `local_y` beside latitude and longitude, as
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
@@ -17,6 +16,7 @@ import numpy as np
 
 from prediction_node.domain.errors import MapError
 from prediction_node.domain.lane_map import BorderKind, LaneKind, LaneMap, Turn
+from prediction_node.domain.whole_file import write_whole
 from prediction_node.lanelet.shared_borders import LEFT, RIGHT, SharedBorders, share_borders
 
 Origin = tuple[float, float]  # latitude and longitude in degrees of the map frame's origin
@@ -127,13 +127,7 @@ class _Document:
     def save(self, path: Path) -> None:
         head = ['<?xml version="1.0" encoding="UTF-8"?>', '<osm version="0.6">']
         text = '\n'.join([*head, *self._nodes, *self._ways, *self._relations, '</osm>', ''])
-        partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
-        try:
-            partial.write_text(text, encoding='utf-8')
-            partial.replace(path)
-        except OSError as problem:
-            partial.unlink(missing_ok=True)
-            raise MapError(f'{path} cannot be written: {problem.strerror}') from problem
+        write_whole(path, text, durable=False, error=MapError)
 
     def _number(self, number: int | None) -> int:
         if number is None:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from prediction_node.domain.errors import DataError
+from prediction_node.domain.whole_file import write_whole
 
 FORMAT = 1  # to be raised when the same sample gives other bytes
 INDEX = 'index.json'
@@ -107,26 +107,12 @@ def file_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """All of it or nothing, and on the disk when it returns. Raises DataError."""
-    partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
-    try:
-        with partial.open('wb') as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except OSError as problem:
-        partial.unlink(missing_ok=True)
-        raise DataError(f'{path} cannot be written: {problem.strerror}') from problem
-
-
 def _shallow(entry: RecordingEntry) -> dict[str, Any]:
     return {name: getattr(entry, name) for name in entry.__slots__}
 
 
 def _write(path: Path, values: Mapping[str, Any]) -> None:
-    write_whole(path, (json.dumps(values, sort_keys=True) + '\n').encode())
+    write_whole(path, json.dumps(values, sort_keys=True) + '\n')
 
 
 def _read(path: Path) -> dict[str, Any]:

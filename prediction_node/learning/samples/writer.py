@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import tarfile
 import zlib
@@ -12,19 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any
 
 from prediction_node.domain.errors import DataError
 from prediction_node.domain.kinds import CLASS_NAMES
 from prediction_node.domain.lane_map import LaneMap
+from prediction_node.domain.whole_file import WholeFile, write_whole
 from prediction_node.learning.samples.archive import pack
-from prediction_node.learning.samples.index import (
-    MAPS,
-    RecordingEntry,
-    Shard,
-    write_entry,
-    write_whole,
-)
+from prediction_node.learning.samples.index import MAPS, RecordingEntry, Shard, write_entry
 from prediction_node.learning.samples.map_arrays import map_to_arrays
 from prediction_node.learning.samples.sample import Sample
 from prediction_node.learning.samples.sample_arrays import to_arrays
@@ -128,7 +122,7 @@ class SampleWriter:
             return self._parts[-1]
         if self._parts:
             self._parts[-1].close()
-        part = _Part.open(self._folder, f'{self._name}-{len(self._parts):03d}.tar')
+        part = _Part(WholeFile(self._folder / f'{self._name}-{len(self._parts):03d}.tar'))
         self._parts.append(part)
         return part
 
@@ -161,9 +155,7 @@ class SampleWriter:
 class _Part:
     """A shard in the making: a tar file under a name of its own until it is complete."""
 
-    place: Path
-    partial: Path
-    file: BinaryIO
+    whole: WholeFile
     position: int = 0
     stamp_ns: list[int] = field(default_factory=list)
     offset: list[int] = field(default_factory=list)
@@ -171,11 +163,6 @@ class _Part:
     crc32: list[int] = field(default_factory=list)
     map: list[int] = field(default_factory=list)
     _digest: Any = field(default_factory=hashlib.sha256)
-
-    @classmethod
-    def open(cls, folder: Path, name: str) -> _Part:
-        partial = folder / f'.{name}.{os.getpid()}.partial'
-        return cls(folder / name, partial, partial.open('wb'))
 
     def add(self, name: str, data: bytes, sample: Sample, map_index: int) -> None:
         info = tarfile.TarInfo(name)
@@ -189,23 +176,21 @@ class _Part:
         self._write(header + data + bytes(-len(data) % _BLOCK))
 
     def _write(self, data: bytes) -> None:
-        self.file.write(data)
+        self.whole.file.write(data)
         self._digest.update(data)
         self.position += len(data)
 
     def close(self) -> None:
         """End the tar file; it stays under its partial name."""
-        if not self.file.closed:
+        if not self.whole.file.closed:
             self._write(bytes(2 * _BLOCK))
-            self.file.flush()
-            os.fsync(self.file.fileno())
-            self.file.close()
+            self.whole.close()
 
     def commit(self) -> Shard:
         self.close()
-        os.replace(self.partial, self.place)
+        self.whole.commit()
         return Shard(
-            file=self.place.name,
+            file=self.whole.path.name,
             bytes=self.position,
             sha256=self._digest.hexdigest(),
             stamp_ns=self.stamp_ns,
@@ -216,6 +201,5 @@ class _Part:
         )
 
     def remove(self) -> None:
-        self.file.close()
-        self.partial.unlink(missing_ok=True)
-        self.place.unlink(missing_ok=True)
+        self.whole.abort()
+        self.whole.path.unlink(missing_ok=True)
