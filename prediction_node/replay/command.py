@@ -113,6 +113,7 @@ def run(args: argparse.Namespace) -> int:
         wall_s = time.monotonic() - started
         _write_results(args, bag, mapping, map_file, counts, outcome)
         terminal.print_figures(console, outcome, args.engine)
+        terminal.print_scorecard(console, outcome.scorecard)
         terminal.print_speed(console, counts, wall_s)
         terminal.print_files(console, args.out, report=not args.no_report)
         # Once more, below everything: this must not scroll away.
@@ -173,12 +174,19 @@ def _replay(
     from prediction_node.replay.recorder import Recorder
     from prediction_node.replay.run import Replay
     from prediction_node.replay.topics import GROUND_TRUTH
+    from prediction_node.scorecard.scorecard import Scorecard
 
     pipeline = Pipeline(mapping.config, lane_map, _engine(args.engine))
 
     def make_keeper() -> Keeper:
         log = ReplayLog(bag.path.name, args.engine, None, np.zeros(2))
-        return Keeper(Recorder(args.out, bag.topics, mapping), log, mapping.topic_of(GROUND_TRUTH))
+        kept = mapping.config.scorecard
+        return Keeper(
+            Recorder(args.out, bag.topics, mapping),
+            log,
+            mapping.topic_of(GROUND_TRUTH),
+            Scorecard(kept) if kept.enabled else None,
+        )
 
     keeper = KeeperProcess(make_keeper, pipeline.answer)
     inputs = mapping.pipeline_inputs(recorded_map=lane_map is None)

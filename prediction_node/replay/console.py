@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -125,6 +126,33 @@ def print_figures(console: Console, outcome: Outcome, engine: str) -> None:
 def _pair(ours: Cell, theirs: Cell, metric: str) -> str:
     a, b = ours.mean(metric), theirs.mean(metric)
     return '-' if a is None or b is None else f'{a:.2f} ({b:.2f})'
+
+
+def print_scorecard(console: Console, scorecard: dict[str, Any] | None) -> None:
+    """What the running node would say of itself at the end; nothing if nothing has come true."""
+    if scorecard is None or not scorecard['scored']:
+        return
+    title = 'Scorecard as the node keeps it: against what it saw later (constant velocity)'
+    table = Table('class', 'after', 'scores', 'error', 'best of 6', 'miss rate', title=title)
+    table.add_column('calibration error')
+    table.add_column('within 90 %')
+    for column in table.columns[2:]:
+        column.justify = 'right'
+    rows = {**scorecard['classes'], 'all': scorecard['all']}
+    for name, cells in rows.items():
+        for k, (horizon, cell) in enumerate(cells.items()):
+            table.add_row(
+                '' if k else name,
+                horizon,
+                f'{cell["n"]:.0f}',
+                f'{cell["fde_m"]:.2f} ({cell["constant_velocity_fde_m"]:.2f})',
+                f'{cell["min_fde_m"]:.2f}',
+                f'{cell["miss_rate"]:.2f} ({cell["constant_velocity_miss_rate"]:.2f})',
+                f'{cell["ece"]:.3f}',
+                f'{cell["within_90"]:.2f}',
+                end_section=k == len(cells) - 1,
+            )
+    console.print(table)
 
 
 def print_speed(console: Console, counts: Counts, wall_s: float) -> None:

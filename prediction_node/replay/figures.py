@@ -9,6 +9,7 @@ from typing import Any
 from prediction_node.bags.reader import BagReader
 from prediction_node.domain.errors import BagError
 from prediction_node.domain.stamps import seconds
+from prediction_node.domain.whole_file import write_whole
 from prediction_node.metrics import ALL, HORIZONS_S, MOVING, horizon_key
 from prediction_node.replay.counts import Counts
 from prediction_node.replay.keeper import Outcome
@@ -63,6 +64,7 @@ def summary(
         'agents_without_truth': outcome.unmatched,
         'unreadable_truth_messages': outcome.unreadable_truth,
         'negative_log_likelihood': nll,
+        'scorecard': outcome.scorecard,
         'damage': [d.describe(bag.start_ns) for d in bag.damage],
     }
 
@@ -75,9 +77,5 @@ def _span_s(counts: Counts) -> float:
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write a file that is whole or not there. Raises BagError if it cannot be written."""
-    partial = path.with_name(f'.{path.name}.partial')
-    try:
-        partial.write_text(json.dumps(content, indent=2, allow_nan=False) + '\n', encoding='utf-8')
-        partial.replace(path)
-    except OSError as error:
-        raise BagError(f'{path} cannot be written: {error.strerror}') from error
+    text = json.dumps(content, indent=2, allow_nan=False) + '\n'
+    write_whole(path, text, durable=False, error=BagError)

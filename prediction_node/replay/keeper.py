@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from prediction_node.pipeline import Release
 from prediction_node.replay.log import MAX_FRAMES, ReplayLog, frame_of
 from prediction_node.replay.recorder import Recorder
 from prediction_node.replay.scorer import Scorer
+from prediction_node.scorecard.scorecard import Scorecard
 
 
 @dataclass(frozen=True)
@@ -34,13 +36,21 @@ class Outcome:
     unmatched: int  # and without
     unreadable_truth: int  # messages
     log: ReplayLog
+    scorecard: dict[str, Any] | None  # as the running node would have it at the end
 
 
 class Keeper:
-    """Hands releases and the messages before them to recorder, scorer and log."""
+    """Hands releases and the messages before them to recorder, scorer, scorecard and log."""
 
-    def __init__(self, recorder: Recorder, log: ReplayLog, truth_topic: str | None) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        log: ReplayLog,
+        truth_topic: str | None,
+        scorecard: Scorecard | None = None,
+    ) -> None:
         """`truth_topic` None: the fused tracks are their own truth."""
+        self._scorecard = scorecard
         self._scorer = Scorer(own_truth=truth_topic is None, on_truth=self._on_truth)
         self._log = log
         self._unreadable_truth = 0
@@ -59,6 +69,8 @@ class Keeper:
         if release is not None:
             self._recorder.record(release)
             self._score(release)
+            if self._scorecard is not None:
+                _see(self._scorecard, release)
 
     def finish(self) -> Outcome:
         """Score what is left, and complete the recording."""
@@ -73,6 +85,7 @@ class Keeper:
             unmatched=scorer.unmatched,
             unreadable_truth=self._unreadable_truth,
             log=self._log,
+            scorecard=None if self._scorecard is None else self._scorecard.figures(),
         )
 
     def abort(self) -> None:
@@ -119,6 +132,14 @@ class Keeper:
             frames[key] = dataclasses.replace(
                 frames[key], truth_m=relative.astype(np.float32), truth_valid=known
             )
+
+
+def _see(scorecard: Scorecard, release: Release) -> None:
+    """As the running node does after each release."""
+    if release.notice:
+        scorecard.restart()
+    if release.ego is not None:
+        scorecard.add(release.prediction, release.agents, release.ego, release.release_ns)
 
 
 def labels_of(truth: TrackedObjectsArrays) -> np.ndarray:

@@ -36,22 +36,49 @@ class _Waiting:
     probability: np.ndarray  # (N, K)
     baseline: np.ndarray  # (N, H, 2)
 
-    def score(self, horizon: int, truth: _Truth, elapsed_ns: int) -> tuple[np.ndarray, Scores]:
-        """(M,) rows whose truth is known, and their scores."""
+    def match(self, horizon: int, truth: _Truth, elapsed_ns: int) -> _Matched:
         found = [truth.row.get(each, -1) for each in self.uuid]
         now = np.array(found, np.int64)
         rows = np.flatnonzero(now >= 0)
         over_s = seconds(elapsed_ns - _HORIZONS_NS[horizon])
         at = now[rows]
-        position = truth.position_m[at] - over_s * truth.velocity_mps[at]
-        return rows, score(
-            self.label[rows],
-            self.pose[rows, :, horizon],
-            self.sigma[rows, :, horizon],
-            self.probability[rows],
-            self.baseline[rows, horizon],
-            position,
+        return _Matched(
+            horizon=horizon,
+            rows=rows,
+            label=self.label[rows],
+            pose=self.pose[rows, :, horizon],
+            sigma=self.sigma[rows, :, horizon],
+            probability=self.probability[rows],
+            baseline=self.baseline[rows, horizon],
+            truth=truth.position_m[at] - over_s * truth.velocity_mps[at],
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Matched:
+    """What one prediction said for one horizon of the M agents whose truth is known now."""
+
+    horizon: int
+    rows: np.ndarray  # (M,) in the prediction
+    label: np.ndarray  # (M,)
+    pose: np.ndarray  # (M, K, 2)
+    sigma: np.ndarray  # (M, K, 3)
+    probability: np.ndarray  # (M, K)
+    baseline: np.ndarray  # (M, 2)
+    truth: np.ndarray  # (M, 2)
+
+
+def _score(matched: Sequence[_Matched], tally: Tally) -> Scores:
+    """The scores of all of them, one after the other, at once; they are added to the tally."""
+
+    def joined(name: str) -> np.ndarray:
+        return np.concatenate([getattr(each, name) for each in matched])
+
+    names = ('label', 'pose', 'sigma', 'probability', 'baseline', 'truth')
+    scores = score(*(joined(name) for name in names))
+    horizons = [each.horizon for each in matched]
+    tally.add(np.repeat(horizons, [len(each.rows) for each in matched]), scores)
+    return scores
 
 
 @dataclass(slots=True, eq=False)
@@ -181,25 +208,31 @@ class Scorecard:
         }
 
     def _score_predictions(self, now_ns: int, truth: _Truth) -> None:
-        for forecast in self._forecasts:
-            for h in _due(forecast, now_ns):
-                elapsed_ns = now_ns - forecast.stamp_ns
-                rows, scores = forecast.waiting.score(h, truth, elapsed_ns)
-                if not len(rows):
-                    continue
-                self.predictions.add(h, scores)
-                at = int(np.argmax(scores.least_error_m))
-                self.worst.append(
-                    Miss(
-                        forecast.stamp_ns,
-                        forecast.release_ns,
-                        HORIZONS_S[h],
-                        int(scores.label[at]),
-                        float(scores.least_error_m[at]),
-                        forecast.waiting.uuid[rows[at]],
-                        forecast.engine,
-                    )
+        due = [
+            (forecast, forecast.waiting.match(h, truth, now_ns - forecast.stamp_ns))
+            for forecast in self._forecasts
+            for h in _due(forecast, now_ns)
+        ]
+        due = [(forecast, matched) for forecast, matched in due if len(matched.rows)]
+        if not due:
+            return
+        scores = _score([matched for _, matched in due], self.predictions)
+        begin = 0
+        for forecast, matched in due:
+            error_m = scores.least_error_m[begin : begin + len(matched.rows)]
+            begin += len(matched.rows)
+            at = int(np.argmax(error_m))
+            self.worst.append(
+                Miss(
+                    forecast.stamp_ns,
+                    forecast.release_ns,
+                    HORIZONS_S[matched.horizon],
+                    int(matched.label[at]),
+                    float(error_m[at]),
+                    forecast.waiting.uuid[matched.rows[at]],
+                    forecast.engine,
                 )
+            )
 
     def _score_answers(self, now_ns: int, truth: _Truth) -> None:
         for asked in self._asked:
@@ -208,9 +241,9 @@ class Scorecard:
                 if driven is None:
                     continue
                 elapsed_ns = now_ns - asked.stamp_ns
-                rows, scores = asked.waiting[driven].score(h, truth, elapsed_ns)
-                if len(rows):
-                    self.conditional.add(h, scores)
+                matched = asked.waiting[driven].match(h, truth, elapsed_ns)
+                if len(matched.rows):
+                    _score([matched], self.conditional)
 
     def _driven(self, asked: _Asked, horizon_ns: int) -> int | None:
         """Which of the plans the robotaxi has driven until the horizon; None: none of them."""
@@ -267,8 +300,8 @@ def _waiting(
     return _Waiting(
         uuid=tuple(agents.uuid[i].tobytes() for i in rows),
         label=agents.label[rows],
-        pose=prediction.pose[rows][:, :, _STEPS, :2],
-        sigma=prediction.sigma[rows][:, :, _STEPS],
+        pose=prediction.pose[:, :, _STEPS, :2][rows],
+        sigma=prediction.sigma[:, :, _STEPS][rows],
         probability=prediction.probability[rows],
         baseline=baseline,
     )

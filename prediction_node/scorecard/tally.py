@@ -77,8 +77,8 @@ class Tally:
         self._sums *= share
         self._bins *= share
 
-    def add(self, horizon: int, scores: Scores) -> None:
-        """Scores at `HORIZONS_S[horizon]`."""
+    def add(self, horizon: int | np.ndarray, scores: Scores) -> None:
+        """Scores at `HORIZONS_S[horizon]`; one for all, or (N,)."""
         n = len(scores.label)
         self.total += n
         values = np.column_stack(
@@ -92,13 +92,14 @@ class Tally:
                 scores.inside,
             ]
         )
-        np.add.at(self._sums[horizon], scores.label, values)
+        cell = np.asarray(horizon) * CLASS_COUNT + scores.label.astype(np.int64)
+        self._sums += _summed(cell, values, self._sums)
         owner, mode = np.nonzero(scores.confidence > 0.0)
         confidence = scores.confidence[owner, mode]
         row = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
         right = (scores.closest[owner] == mode).astype(float)
         entry = np.column_stack([np.ones(len(owner)), confidence, right])
-        np.add.at(self._bins[horizon], scores.label[owner] * CALIBRATION_BINS + row, entry)
+        self._bins += _summed(cell[owner] * CALIBRATION_BINS + row, entry, self._bins)
 
     def figures(self) -> dict[str, dict[str, dict[str, float]]]:
         """{class: {'3s': {...}}}: n (faded), fde_m, min_fde_m, miss_rate, the baseline's fde_m and
@@ -143,3 +144,10 @@ class Tally:
             'within_90': sums[6] / n,
         }
         return {key: round(float(value), 4) for key, value in values.items()}
+
+
+def _summed(row: np.ndarray, values: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """Sums of values (N, V) by row (N,), of the shape of `like`, whose last axis is V."""
+    rows = like.size // like.shape[-1]
+    columns = [np.bincount(row, each, rows) for each in values.T]
+    return np.stack(columns, axis=-1).reshape(like.shape)

@@ -20,8 +20,13 @@ from rosbags.typesys import Stores, get_typestore
 from prediction_node import cdr
 from prediction_node.bags.reader import BagReader
 from prediction_node.bags.types import type_store
+from prediction_node.config import Config
 from prediction_node.domain.errors import BagError, ParameterError
 from prediction_node.domain.stamps import STEP_NS
+from prediction_node.pipeline import Pipeline
+from prediction_node.replay.run import Replay
+from prediction_node.replay.topics import map_topics
+from prediction_node.scorecard.witness import Witness
 
 OBJECTS = '/perception/object_recognition/objects'
 TRACKS = '/prediction/output/tracks'
@@ -343,6 +348,54 @@ def test_a_map_in_the_recording_is_used(drive: Any, replay: Any, tmp_path: Path)
     summary = json.loads((tmp_path / 'out' / 'summary.json').read_text())
     assert summary['map'] == 'in the recording'
     assert 'no map' not in summary['reasons']
+
+
+def test_the_scorecard_is_what_the_running_node_would_say(
+    drive_bag: Path, replay: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert replay(drive_bag, '--out', tmp_path) == 0
+    printed = capsys.readouterr().out
+    with BagReader(drive_bag) as bag:
+        mapping = map_topics(bag.topics, Config())
+        pipeline = Pipeline(mapping.config, None)
+        witness = Witness(mapping.config.scorecard, {})
+
+        class Node:
+            def keep(self, messages: Any, perception: Any) -> None:
+                if perception is not None:
+                    release = pipeline.answer(perception)
+                    restarted = bool(release.notice)
+                    witness.see(
+                        release.prediction,
+                        release.agents,
+                        release.ego,
+                        release.release_ns,
+                        restarted=restarted,
+                    )
+
+        Replay(pipeline, mapping.pipeline_inputs(recorded_map=True), Node()).run(
+            bag, lambda log_ns: None
+        )
+    said = json.loads((tmp_path / 'summary.json').read_text())['scorecard']
+    assert said == witness.scorecard.figures()
+    cars = said['classes']['car']
+    # Three cars over 4 s: a prediction of every release is a second old before 3 s are over.
+    assert 80 <= cars['1s']['n'] <= 93
+    assert set(cars) == {'1s', '3s'}
+    table = printed[printed.index('Scorecard') :]
+    row = next(line for line in table.splitlines() if ' car ' in line)
+    assert f'{cars["1s"]["fde_m"]:.2f} ({cars["1s"]["constant_velocity_fde_m"]:.2f})' in row
+    assert f'{cars["1s"]["ece"]:.3f}' in row
+
+
+def test_no_scorecard_is_kept_where_the_node_keeps_none(
+    drive_bag: Path, replay: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parameters = tmp_path / 'parameters.yaml'
+    parameters.write_text('prediction: {ros__parameters: {scorecard: {enabled: false}}}')
+    assert replay(drive_bag, '--out', tmp_path / 'out', '--config', parameters) == 0
+    assert json.loads((tmp_path / 'out' / 'summary.json').read_text())['scorecard'] is None
+    assert 'Scorecard' not in capsys.readouterr().out
 
 
 def test_figures_are_finite_numbers_or_null(drive_bag: Path, replay: Any, tmp_path: Path) -> None:
