@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from prediction_node.generation.many import add_worker_arguments, ended_by_sigterm
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -76,24 +74,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help='of recordings that tell none themselves; goes into the model cards',
     )
     parser.add_argument('--seed', type=int, default=0, metavar='N', help='of noise and turns (0)')
-    parser.add_argument(
-        '--jobs',
-        type=_positive,
-        default=os.cpu_count() or 1,
-        metavar='J',
-        help='recordings at a time (one per core)',
-    )
-    parser.add_argument(
-        '--ray', metavar='ADDRESS', help='work on a Ray cluster: its address, or local'
-    )
+    add_worker_arguments(parser, 'recordings')
     parser.set_defaults(run=run)
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 1_000_000:
-        raise argparse.ArgumentTypeError(f'must be in 1 to 1000000, got {text}')
-    return value
 
 
 def run(args: argparse.Namespace) -> int:
@@ -108,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     asking = Asking(stride_s=args.stride_s, egos=args.egos, noise=args.noise, seed=args.seed)
     units = with_groups(find_units(args.inputs, args.map, args.licence))
     console = Console(file=sys.stderr)
-    with _ended_by_sigterm(), claimed(args.out):
+    with ended_by_sigterm(), claimed(args.out):
         try:
             summary = _extract(args, units, asking, console)
         except KeyboardInterrupt:
@@ -116,16 +98,6 @@ def run(args: argparse.Namespace) -> int:
             raise
     _print(summary, args.out)
     return 1 if summary.failed else 0
-
-
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Asked to end, it ends as with Ctrl-C: its processes and half a shard go with it."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _extract(

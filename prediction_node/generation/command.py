@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
-import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from prediction_node.generation.many import add_worker_arguments, ended_by_sigterm, positive
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -87,15 +86,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help='simulated seconds per scene (default: 60)',
     )
     parser.add_argument(
-        '--count', type=_positive, default=1, metavar='K', help='number of scenes (default: 1)'
+        '--count', type=positive, default=1, metavar='K', help='number of scenes (default: 1)'
     )
-    parser.add_argument(
-        '--jobs',
-        type=_positive,
-        default=os.cpu_count() or 1,
-        metavar='J',
-        help='scenes made at a time (default: one per core)',
-    )
+    add_worker_arguments(parser, 'scenes')
     parser.add_argument(
         '--scenes-only', action='store_true', help='no bags: tracks and visibility, for learning'
     )
@@ -104,11 +97,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=Path,
         metavar='YAML',
         help="the sensors' figures, such as config/sensors_corners.yaml (default: the usual four)",
-    )
-    parser.add_argument(
-        '--ray',
-        metavar='ADDRESS',
-        help='make the scenes as Ray tasks: the address of a cluster, or local',
     )
     parser.add_argument(
         '--check',
@@ -132,13 +120,6 @@ def _duration(text: str) -> float:
     return value
 
 
-def _positive(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 10_000_000:
-        raise argparse.ArgumentTypeError(f'must be in 1 to 10000000, got {text}')
-    return value
-
-
 def run(args: argparse.Namespace) -> int:
     """Simulate. Returns 0, or 1 if scenes are missing or flawed."""
     from rich.console import Console
@@ -153,7 +134,7 @@ def run(args: argparse.Namespace) -> int:
         # This machine is told once, not once a scene; those of a cluster are on their own.
         require_sumo()
     store = SceneStore(args.out)
-    with _ended_by_sigterm(), store.claimed():
+    with ended_by_sigterm(), store.claimed():
         try:
             with progress_bar(console, len(requests)) as bar:
                 workers = _workers(args, store, bar.scene)
@@ -165,16 +146,6 @@ def run(args: argparse.Namespace) -> int:
     summary.print(Console(soft_wrap=True))
     flawed = args.check and not _check(store, requests, console)
     return 1 if summary.failed or flawed else 0
-
-
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Asked to end, a run ends as with Ctrl-C: its processes and half a scene go with it."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _requests(args: argparse.Namespace) -> list[SceneRequest]:
