@@ -21,14 +21,20 @@ ENGINES = ('kinematic', 'constant_velocity', 'onnx')
 TABLE_WIDTH = 140
 
 
-def add_engine(parser: argparse.ArgumentParser, *, folds: bool) -> None:
-    """--engine, --model and, where recordings may be held out, --cross-validate."""
+def add_engine(parser: argparse.ArgumentParser, *, folds: bool, shipped: bool = False) -> None:
+    """--engine, --model and, where recordings may be held out, --cross-validate; `shipped`: onnx
+    without a model is the shipped one, as elsewhere.
+    """
     parser.add_argument(
         '--engine',
         choices=ENGINES,
         help='what predicts (default: onnx with a model, kinematic without)',
     )
-    parser.add_argument('--model', type=Path, metavar='DIR', help='folder of a trained model')
+    which = ' in place of the shipped one' if shipped else ''
+    parser.add_argument(
+        '--model', type=Path, metavar='DIR', help=f'folder of a trained model{which}'
+    )
+    parser.set_defaults(shipped_model=shipped)
     if folds:
         parser.add_argument(
             '--cross-validate',
@@ -63,9 +69,19 @@ def chosen_engine(args: argparse.Namespace) -> Choice:
             )
         return Folded.below(folds)
     name = args.engine or ('kinematic' if args.model is None else 'onnx')
-    if (name == 'onnx') != (args.model is not None):
+    model = args.model
+    if name == 'onnx' and model is None and getattr(args, 'shipped_model', False):
+        from prediction_node.predictor import DEFAULT_MODEL
+        from prediction_node.resources import share_path
+
+        model = share_path('models', DEFAULT_MODEL)
+    if (name == 'onnx') != (model is not None):
         raise ParameterError(f'--model is for --engine onnx and needed by it, got --engine {name}')
-    return Same(EngineSpec(name, args.model))
+    if model is not None:
+        from prediction_node.domain.model_folder import ModelFolder
+
+        ModelFolder.read(model)  # minutes may pass before it is asked anything
+    return Same(EngineSpec(name, model))
 
 
 @contextmanager

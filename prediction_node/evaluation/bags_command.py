@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,14 +26,20 @@ if TYPE_CHECKING:
     from prediction_node.learning.samples import SampleStore
 
 EPILOG = """\
-DIR is a folder of samples (of `extract`), or of bags or other recordings that `extract` reads: bags
-pass through observation and fusion first, as in a replay, one scene a second. The engine, the
-kinematic predictor and constant velocity are asked about the same agents. With --out the tables,
-the calibration curve, errors by class and horizon, and the worst cases as pictures make a page.
+PATH is a folder of samples (of `extract`), a bag, or a folder of whatever recordings `extract`
+reads: bags pass through observation and fusion first, as in a replay, one scene a second. The
+engine, the kinematic predictor and constant velocity are asked about the same agents.
+
+With --out the tables, the calibration curve, errors by class and horizon, and the worst cases as
+pictures make a page; samples made of recordings are kept there, so that the same command is quicker
+the next time. Recordings that cannot be read are left out and named.
 
 examples:
-  python -m prediction_node evaluate bags --data samples/test --model models/product --out report
-  python -m prediction_node evaluate bags --data bags/test --map city.osm --json bags.json
+  python -m prediction_node evaluate bags --data bags/test --engine onnx --out report
+  python -m prediction_node evaluate bags --data samples/test --model out/train/model --out report
+  python -m prediction_node evaluate bags --data drive.mcap --map city.osm --json bags.json
+
+exit status: 0 done; 1 done, but recordings were left out; 2 bad input
 """
 
 
@@ -44,11 +51,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('--data', type=Path, required=True, metavar='DIR', help='bags or samples')
+    parser.add_argument('--data', type=Path, required=True, metavar='PATH', help='bags or samples')
     parser.add_argument(
         '--map', type=Path, metavar='FILE', help='Lanelet2 map of bags that have none beside them'
     )
-    add_engine(parser, folds=False)
+    add_engine(parser, folds=False, shipped=True)
     parser.add_argument('--limit', type=positive, metavar='N', help='only N samples, evenly spread')
     parser.add_argument('--jobs', type=positive, default=1, metavar='J', help='processes (1)')
     parser.add_argument('--out', type=Path, metavar='DIR', help='for the page with its pictures')
@@ -57,7 +64,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    """Evaluate, print the tables, write the files."""
+    """Evaluate, print the tables, write the files. Returns 1 if recordings were left out."""
     from prediction_node.evaluation.bags import evaluate_bags
     from prediction_node.evaluation.engines import Same, baselines_of
     from prediction_node.evaluation.stores import open_store
@@ -72,13 +79,18 @@ def run(args: argparse.Namespace) -> int:
             samples = args.out / 'samples'
         else:
             samples = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        store = open_store(args.data, samples, args.map, args.jobs)
+        store, failed = open_store(args.data, samples, args.map, args.jobs, progress)
         result, _ = evaluate_bags(store, specs, args.limit, args.jobs, progress)
+        result['left_out'] = [{'path': each.path, 'reason': each.reason} for each in failed]
         if args.out is not None:
             write_report(args.out, args.data.name, result, store, choice.spec)
     print_tables(result, table_console())
     write_json(args.json, result)
-    return 0
+    for each in failed:
+        print(f'left out: {each.path}: {each.reason}', file=sys.stderr)
+    if args.out is not None:
+        print(f'{args.out / "index.html"} shows it with pictures')
+    return 1 if failed else 0
 
 
 def write_report(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 
@@ -9,17 +10,22 @@ import numpy as np
 import pytest
 
 from prediction_node import cli
-from prediction_node.domain.errors import DataError
+from prediction_node.domain.errors import DataError, ParameterError
+from prediction_node.evaluation.arguments import add_engine, chosen_engine
 from prediction_node.evaluation.bags import evaluate_bags, judge_store, worst
 from prediction_node.evaluation.engines import (
     CONSTANT_VELOCITY,
     KINEMATIC,
+    Choice,
     EngineSpec,
     Folded,
+    Same,
 )
 from prediction_node.evaluation.sample_windows import spread_indices, window_of
+from prediction_node.evaluation.stores import open_store
 from prediction_node.learning.folds import Fold, write_fold
 from prediction_node.learning.samples import SampleStore
+from prediction_node.resources import share_path
 
 SPECS = (EngineSpec(KINEMATIC), EngineSpec(CONSTANT_VELOCITY))
 
@@ -104,10 +110,57 @@ def test_what_cannot_be_evaluated_is_named(
     assert cli.main(['evaluate', 'bags', '--data', str(tmp_path / 'nothing')]) == 2
     assert 'nothing' in capsys.readouterr().err
     arguments = ['evaluate', 'bags', '--data', str(small_store)]
-    assert cli.main([*arguments, '--engine', 'onnx']) == 2
-    assert '--model' in capsys.readouterr().err
     assert cli.main([*arguments, '--engine', 'kinematic', '--model', str(tmp_path)]) == 2
     assert '--model' in capsys.readouterr().err
+    assert cli.main([*arguments, '--model', str(tmp_path)]) == 2
+    assert f'{tmp_path}: no model here' in capsys.readouterr().err
+
+
+def test_without_a_model_the_learned_engine_is_the_shipped_one(small_store: Path) -> None:
+    def chosen(command: str, *more: str) -> Choice:
+        parser = argparse.ArgumentParser()
+        add_engine(parser, folds=command == 'ngsim', shipped=command == 'bags')
+        return chosen_engine(parser.parse_args(more))
+
+    choice = chosen('bags', '--engine', 'onnx')
+    assert isinstance(choice, Same)
+    assert choice.spec.model == share_path('models', 'product')
+    # Where recordings may have been learned from, the model has to be named.
+    with pytest.raises(ParameterError, match='--model'):
+        chosen('ngsim', '--engine', 'onnx')
+
+
+def test_recordings_that_cannot_be_read_are_left_out_and_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / 'data'
+    data.mkdir()
+    walk = [f'{10 * k} {who} {0.5 * k} {2 * who}' for k in range(40) for who in range(3)]
+    (data / 'walk.txt').write_text('\n'.join(walk))
+    (data / 'broken.txt').write_text('\n'.join([*walk[:6], '20 1 five 3']))
+    said: list[tuple[str, int, int]] = []
+    store, failed = open_store(data, tmp_path / 'samples', progress=lambda *each: said.append(each))
+    assert set(store.recording) == {'walk'}
+    assert [each.name for each in failed] == ['broken']
+    assert [(done, total) for _, done, total in said] == [(0, 2), (1, 2), (2, 2)]
+    file = tmp_path / 'figures.json'
+    arguments = ['evaluate', 'bags', '--engine', 'constant_velocity', '--json', str(file)]
+    assert cli.main([*arguments, '--data', str(data), '--out', str(tmp_path / 'report')]) == 1
+    told = capsys.readouterr()
+    assert 'pedestrian' in told.out
+    assert 'index.html' in told.out
+    assert 'broken.txt' in told.err
+    (left_out,) = json.loads(file.read_text())['left_out']
+    assert 'broken.txt, line 7' in left_out['reason']
+    (data / 'walk.txt').unlink()
+    assert cli.main([*arguments, '--data', str(data)]) == 2
+    assert 'broken.txt cannot be evaluated' in capsys.readouterr().err
+
+
+def test_a_map_that_is_not_there_is_named_before_anything_is_read(tmp_path: Path) -> None:
+    (tmp_path / 'drive.mcap').write_bytes(b'')
+    with pytest.raises(DataError, match=r'nowhere\.osm does not exist'):
+        open_store(tmp_path, tmp_path / 'samples', tmp_path / 'nowhere.osm')
 
 
 def test_each_group_is_asked_of_the_model_that_never_saw_it(tmp_path: Path) -> None:
