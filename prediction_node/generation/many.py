@@ -34,7 +34,7 @@ def positive(text: str) -> int:
     except ValueError:
         value = 0
     if not 1 <= value <= MOST:
-        raise argparse.ArgumentTypeError(f'must be a whole number in 1 to {MOST}, got {text}')
+        raise argparse.ArgumentTypeError(f'must be in 1 to {MOST}, got {text}')
     return value
 
 
