@@ -35,8 +35,11 @@ DISTRIBUTIONS = {
     'backports': 'backports-zstd',
     'cv2': 'opencv-python-headless',
     'sumo': 'eclipse-sumo',
+    'tensorrt_rtx': 'tensorrt-rtx',
     'yaml': 'pyyaml',
 }
+# Compiled against the CUDA of the machine, or part of its system: in no lock.
+OF_THE_GPU = frozenset({'tensorrt', 'pycuda'})
 # ... and in rosdep.
 ROSDEP_NAMES = {'cv2': 'python3-opencv', 'yaml': 'python3-yaml'}
 
@@ -171,13 +174,17 @@ def test_locks_hold_plain_versions_alone(lock: Path) -> None:
 def test_a_lock_covers_what_its_list_asks_for(lock: Path) -> None:
     wishes = lock.with_suffix('.in').read_text(encoding='utf-8').splitlines()
     names = {re.split(r'[\[<>=]', line)[0].lower() for line in wishes if line and line[0] != '#'}
+    names = {DISTRIBUTIONS.get(name, name) for name in names}
     assert names - set(pins(lock)) == set()
 
 
 def test_locks_of_one_environment_agree() -> None:
     """Installing one after the other must not change what the former installed."""
     versions: dict[str, set[str]] = {}
-    for name in ('runtime', 'ros', 'test', 'av2', 'simulation', 'cluster', 'training'):
+    for name in (
+        *('runtime', 'ros', 'test', 'av2', 'simulation', 'cluster', 'training'),
+        'tensorrt',
+    ):
         for package, lines in pins(ROOT / 'requirements' / f'{name}.txt').items():
             for line in lines:
                 version, _, marker = line.partition(';')
@@ -189,10 +196,11 @@ def test_locks_of_one_environment_agree() -> None:
 def test_every_import_is_locked() -> None:
     locked = {
         package
-        for name in ('runtime', 'av2', 'simulation', 'cluster', 'training')
+        for name in ('runtime', 'av2', 'simulation', 'cluster', 'training', 'tensorrt')
         for package in pins(ROOT / 'requirements' / f'{name}.txt')
     }
-    assert {name for name in third_party() if DISTRIBUTIONS.get(name, name) not in locked} == set()
+    names = third_party() - OF_THE_GPU
+    assert {name for name in names if DISTRIBUTIONS.get(name, name) not in locked} == set()
 
 
 def test_every_import_of_the_tests_is_locked() -> None:
@@ -208,7 +216,7 @@ def test_every_import_of_the_tests_is_locked() -> None:
     foreign = {name for name in names - ours if not architecture.is_ros(name)}
     locked = {
         package
-        for name in ('runtime', 'simulation', 'cluster', 'training', 'test')
+        for name in ('runtime', 'simulation', 'cluster', 'training', 'tensorrt', 'test')
         for package in pins(ROOT / 'requirements' / f'{name}.txt')
     }
     assert {name for name in foreign if DISTRIBUTIONS.get(name, name) not in locked} == set()
@@ -226,6 +234,8 @@ def test_a_vehicle_gets_every_import_from_rosdep_or_its_lock(manifest: ET.Elemen
     # Reading Argoverse logs, simulating cities and learning are matters of the desk, not of the
     # vehicle.
     desk = {'pandas', 'pyarrow', 'sumo', 'libsumo', 'sumolib', 'traci', 'ray'}
+    # TensorRT and what builds its engines are installed where there is a GPU.
+    desk |= OF_THE_GPU | {'tensorrt_rtx'}
     desk |= {'torch', 'lightning', 'onnx', 'onnxscript', 'safetensors', 'matplotlib', 'tensorboard'}
     missing = {
         name

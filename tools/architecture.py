@@ -27,6 +27,7 @@ LAYERS: Mapping[str, frozenset[str]] = {
     # Joins stages.
     'composition': frozenset(
         {
+            'accelerated',
             'bench',
             'channels',
             'conditional',
@@ -37,12 +38,15 @@ LAYERS: Mapping[str, frozenset[str]] = {
             'predictor',
             'prepared_map',
         }
-        | {'rehearsal', 'scorecard', 'vehicle'}
+        | {'rehearsal', 'scorecard', 'stored_scenes', 'vehicle'}
     ),
     # What a user asks for; each joins the composition with the outside.
     'verbs': frozenset({'generation', 'hil', 'importers', 'learning', 'replay', 'ros'}),
     # The command line and what measures it all.
-    'top': frozenset({'benchmark', 'cli', 'evaluation', 'extraction', 'raster_view', '__main__'}),
+    'top': frozenset(
+        {'benchmark', 'cli', 'evaluation', 'extraction', 'prepare_engine', 'raster_view'}
+        | {'__main__'}
+    ),
 }
 ORDER = tuple(LAYERS)
 # Inside these layers units may import each other; cycles are refused everywhere.

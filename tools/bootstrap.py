@@ -4,9 +4,9 @@
 
 Targets: demo (replay needs no ROS), ros (rclpy and the message packages of interfaces/), av2 (the
 Argoverse importer), simulate (the simulated city), hil (it and ROS), cluster (it on many machines),
-train (torch and Lightning), test (all of it). A finished step leaves a stamp with the digest of
-what it was made from, so a second run starts at once, a changed lock is installed, and an
-interrupted run resumes.
+train (torch and Lightning), tensorrt (engines for GPUs), test (all of it). A finished step leaves a
+stamp with the digest of what it was made from, so a second run starts at once, a changed lock is
+installed, and an interrupted run resumes.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ NEEDED_BYTES = {
     'simulation': 600_000_000,
     'cluster': 400_000_000,
     'training': 3_000_000_000,
+    'tensorrt': 500_000_000,
     'test': 900_000_000,
     'kernels': 50_000_000,
 }
@@ -48,10 +49,11 @@ TARGETS = {
     'simulate': ('environment', 'runtime', 'simulation'),
     'cluster': ('environment', 'runtime', 'simulation', 'cluster'),
     'train': ('environment', 'runtime', 'kernels', 'training'),
+    'tensorrt': ('environment', 'runtime', 'kernels', 'tensorrt'),
     'hil': ('environment', 'runtime', 'kernels', 'simulation', 'ros', 'interfaces'),
     'test': (
         *('environment', 'runtime', 'kernels', 'simulation', 'cluster'),
-        *('training', 'ros', 'test', 'interfaces'),
+        *('training', 'tensorrt', 'ros', 'test', 'interfaces'),
     ),
 }
 TITLES = {
@@ -64,6 +66,7 @@ TITLES = {
     'simulation': 'SUMO, the simulated city',
     'cluster': 'Ray, for many machines',
     'training': 'torch and Lightning',
+    'tensorrt': 'TensorRT for RTX',
     'test': 'test tools',
 }
 

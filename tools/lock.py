@@ -22,7 +22,7 @@ REQUIREMENTS = ROOT / 'requirements'
 MAIN = ('3.11', '3.12')
 OLDEST = '3.10'
 # The lists that are to agree on versions, and all lists with the interpreters they serve.
-TOGETHER = ('runtime', 'ros', 'av2', 'simulation', 'cluster', 'test', 'vehicle')
+TOGETHER = ('runtime', 'ros', 'av2', 'simulation', 'cluster', 'tensorrt', 'test', 'vehicle')
 LISTS: Mapping[str, Sequence[str]] = {
     'runtime': (OLDEST, *MAIN),
     'ros': MAIN,
@@ -31,6 +31,7 @@ LISTS: Mapping[str, Sequence[str]] = {
     'cluster': MAIN,
     # One interpreter is asked: torch brings other CUDA packages for each, which are left to pip.
     'training': ('3.11',),
+    'tensorrt': MAIN,
     'test': MAIN,
     'vehicle': (OLDEST, *MAIN),
 }

@@ -33,3 +33,7 @@ class DataError(PredictionNodeError):
 
 class SimulationError(PredictionNodeError):
     """The simulated city cannot be built or run. Names what is missing, or the scenario and why."""
+
+
+class EngineError(PredictionNodeError):
+    """An inference engine cannot be built, kept or run. Names the library or file and why."""

@@ -16,7 +16,7 @@ import pytest
 from tools import bootstrap, machine, progress
 from tools.bootstrap import TARGETS, Checkout
 
-LOCKS = ('runtime', 'ros', 'test', 'av2', 'simulation', 'cluster', 'training')
+LOCKS = ('runtime', 'ros', 'test', 'av2', 'simulation', 'cluster', 'tensorrt', 'training')
 
 
 @pytest.fixture

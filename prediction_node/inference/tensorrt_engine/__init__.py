@@ -1,0 +1,1 @@
+"""The network as TensorRT engines: built from the exported ONNX, kept in a cache, run on a GPU."""

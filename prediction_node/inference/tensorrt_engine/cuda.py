@@ -1,0 +1,110 @@
+"""What the engine asks of CUDA, through pycuda and the driver. Not run on a GPU yet.
+
+One thread owns the context: whoever makes a `Cuda` must be the one that uses it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+
+from prediction_node.domain.errors import EngineError
+
+# CU_STREAM_CAPTURE_MODE_RELAXED: TensorRT may do things while it is captured that are not part.
+_RELAXED = 2
+
+
+class Gpu(Protocol):
+    """Memory, copies and one stream."""
+
+    @property
+    def stream(self) -> int:
+        """Its handle, as TensorRT wants it."""
+
+    def allocate(self, size: int) -> int:
+        """Address of so many bytes on the device, for good."""
+
+    def pin(self, array: np.ndarray) -> None:
+        """Lock a host array into memory, so that copies need not wait for it."""
+
+    def to_device(self, address: int, array: np.ndarray) -> None:
+        """Queue a copy."""
+
+    def to_host(self, array: np.ndarray, address: int) -> None:
+        """Queue a copy."""
+
+    def synchronize(self) -> None:
+        """Wait until all that was queued is done. Raises for what went wrong in it."""
+
+    def captured(self, queue: Callable[[], None]) -> Callable[[], None]:
+        """What `queue` queues as one graph: calling it queues it again, at the cost of one call."""
+
+
+class Cuda:
+    """Implements Gpu on a real one."""
+
+    def __init__(self, device: int = 0) -> None:
+        """Raises EngineError where pycuda or the device is missing."""
+        try:
+            import pycuda.driver as driver
+        # Not only ImportError: pycuda raises whatever loading CUDA's libraries does.
+        except Exception as error:
+            raise EngineError(
+                'the engine tensorrt needs pycuda, compiled against the CUDA of this machine '
+                f'(pip install pycuda): {error}'
+            ) from error
+        self._driver = driver
+        try:
+            driver.init()
+            self._context = driver.Device(device).make_context()
+            self._stream = driver.Stream()
+            self._library = ctypes.CDLL('libcuda.so.1')
+        except Exception as error:
+            raise EngineError(f'GPU {device} cannot be used: {error}') from error
+        self._held: list[Any] = []
+
+    @property
+    def stream(self) -> int:
+        return int(self._stream.handle)
+
+    def allocate(self, size: int) -> int:
+        self._held.append(self._driver.mem_alloc(max(size, 1)))
+        return int(self._held[-1])
+
+    def pin(self, array: np.ndarray) -> None:
+        self._held.append(self._driver.register_host_memory(array))
+
+    def to_device(self, address: int, array: np.ndarray) -> None:
+        self._driver.memcpy_htod_async(address, array, self._stream)
+
+    def to_host(self, array: np.ndarray, address: int) -> None:
+        self._driver.memcpy_dtoh_async(array, address, self._stream)
+
+    def synchronize(self) -> None:
+        self._stream.synchronize()
+
+    def captured(self, queue: Callable[[], None]) -> Callable[[], None]:
+        # pycuda has no calls for it: the driver's own, on pycuda's stream.
+        stream = ctypes.c_void_p(self.stream)
+        graph, launchable = ctypes.c_void_p(), ctypes.c_void_p()
+        self._call('cuStreamBeginCapture_v2', stream, _RELAXED)
+        try:
+            queue()
+        finally:
+            # Ended in any case: a stream that is being captured does nothing else.
+            ended = self._library.cuStreamEndCapture(stream, ctypes.byref(graph))
+        if ended != 0:
+            raise EngineError(f'cuStreamEndCapture: CUDA error {ended}')
+        self._call(
+            'cuGraphInstantiateWithFlags', ctypes.byref(launchable), graph, ctypes.c_ulonglong(0)
+        )
+        self._call('cuGraphDestroy', graph)
+        return lambda: self._call('cuGraphLaunch', launchable, stream)
+
+    def _call(self, name: str, *arguments: Any) -> None:
+        number = getattr(self._library, name)(*arguments)
+        if number != 0:
+            raise EngineError(f'{name}: CUDA error {number}')

@@ -1,0 +1,76 @@
+"""One engine's answers against another's, on scenes that were kept for it."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from prediction_node.domain.errors import EngineError
+from prediction_node.domain.tensors import OUTPUTS, Arrays
+from prediction_node.inference.model import Model
+
+# How far two engines may be apart 8 s ahead, m.
+BOUND_M = {'fp32': 0.01, 'fp16': 0.05, 'int8': 0.1}
+
+
+@dataclass(frozen=True, eq=False)
+class StoredScene:
+    """What the encoder reads, a plan, and what the network answers in full precision."""
+
+    arrays: Arrays
+    plan: np.ndarray  # (C, K, 5)
+    plan_valid: np.ndarray  # (C, K)
+    expected: Arrays  # OUTPUTS
+
+    @classmethod
+    def of(cls, model: Model, arrays: Arrays, plan: np.ndarray, valid: np.ndarray) -> StoredScene:
+        """With the answer of `model`."""
+        return cls(arrays, plan, valid, model.decode(model.encode(arrays), plan, valid))
+
+    def to_bytes(self) -> bytes:
+        """As a compressed .npz without pickles."""
+        file = io.BytesIO()
+        named: dict[str, Any] = {f'in/{name}': array for name, array in self.arrays.items()}
+        named |= {f'out/{name}': array for name, array in self.expected.items()}
+        np.savez_compressed(file, plan=self.plan, plan_valid=self.plan_valid, **named)
+        return file.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> StoredScene:
+        """Raises EngineError where it is no such scene."""
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as file:
+                found = {name: file[name] for name in file.files}
+            return cls(
+                arrays={n[3:]: a for n, a in found.items() if n.startswith('in/')},
+                plan=found['plan'],
+                plan_valid=found['plan_valid'],
+                expected={name: found[f'out/{name}'] for name in OUTPUTS},
+            )
+        except (KeyError, OSError, ValueError, zipfile.BadZipFile) as error:
+            raise EngineError(f'the stored scene cannot be read: {error}') from error
+
+    def difference_m(self, model: Model) -> float:
+        """Farthest that a mean of `model` lies from the expected one at the last step, m, over all
+        agents that are there, plans and modes; infinite where something is not finite.
+        """
+        found = model.decode(model.encode(self.arrays), self.plan, self.plan_valid)
+        return apart_m(found, self.expected, self.arrays['actor_valid'][1:] > 0.5)
+
+
+def apart_m(found: Mapping[str, np.ndarray], expected: Arrays, there: np.ndarray) -> float:
+    """Of agents `there` (A,), between two answers, at the last step."""
+    for name in OUTPUTS:
+        if found[name].shape != expected[name].shape:
+            return np.inf
+        if not np.isfinite(found[name][:, there]).all():
+            return np.inf
+    if not there.any():
+        return 0.0
+    gap = found['mean'][:, there, :, -1] - expected['mean'][:, there, :, -1]
+    return float(np.hypot(gap[..., 0], gap[..., 1]).max())

@@ -1,0 +1,272 @@
+"""Everything of the execution but CUDA itself: on a GPU that is numpy, with engines that are ONNX
+Runtime. The real ones run where there are some.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from prediction_node.benchmark.inference import plan_arrays, scene_arrays
+from prediction_node.domain.errors import EngineError
+from prediction_node.domain.model_folder import DECODER, ENCODER, ModelFolder
+from prediction_node.domain.tensors import DECODER_INPUTS, OUTPUTS, encoder_inputs
+from prediction_node.inference.onnx_model import OnnxModel
+from prediction_node.inference.tensorrt_engine.cuda import Cuda
+from prediction_node.inference.tensorrt_engine.cuda_model import CudaModel
+from prediction_node.inference.tensorrt_engine.device import find_device
+from prediction_node.inference.tensorrt_engine.flavour import FULL, RTX, Flavour
+from prediction_node.inference.tensorrt_engine.opening import check_parity
+from prediction_node.inference.tensorrt_engine.parity import StoredScene
+
+AGENTS, NODES, CANDIDATES = 5, 7, 3
+
+
+class NumpyGpu:
+    """Implements cuda.Gpu: addresses are keys, the queue is worked off at once."""
+
+    stream = 77
+
+    def __init__(self) -> None:
+        self.memory: dict[int, np.ndarray] = {}
+        self.pinned: list[int] = []
+        self.launched = 0
+        self.ready = False
+
+    def allocate(self, size: int) -> int:
+        assert not self.ready, 'allocated in a cycle'
+        address = 1000 * (len(self.memory) + 1)
+        self.memory[address] = np.zeros(size, np.uint8)
+        return address
+
+    def pin(self, array: np.ndarray) -> None:
+        self.pinned.append(array.ctypes.data)
+
+    def to_device(self, address: int, array: np.ndarray) -> None:
+        assert array.ctypes.data in self.pinned
+        data = np.frombuffer(array.tobytes(), np.uint8)
+        self.memory[address][: len(data)] = data
+
+    def to_host(self, array: np.ndarray, address: int) -> None:
+        assert array.ctypes.data in self.pinned
+        data = self.memory[address][: array.nbytes].tobytes()
+        array[...] = np.frombuffer(data, array.dtype).reshape(array.shape)
+
+    def synchronize(self) -> None:
+        pass
+
+    def captured(self, queue: Callable[[], None]) -> Callable[[], None]:
+        def launch() -> None:
+            self.launched += 1
+            queue()
+
+        return launch
+
+
+class Context:
+    """One engine's execution."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._address: dict[str, int] = {}
+        self._shape: dict[str, tuple[int, ...]] = {}
+
+    def set_tensor_address(self, name: str, address: int) -> None:
+        self._address[name] = address
+
+    def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
+        self._shape[name] = shape
+        return shape[0] <= CANDIDATES
+
+    def execute_async_v3(self, stream: int) -> bool:
+        assert stream == NumpyGpu.stream
+        memory = self._engine.gpu.memory
+        given = {}
+        for name, (shape, dtype) in self._engine.inputs.items():
+            shape = self._shape.get(name, shape)
+            size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+            given[name] = memory[self._address[name]][:size].view(dtype).reshape(shape)
+        found = self._engine.session.run(list(self._engine.outputs), given)
+        for name, value in zip(self._engine.outputs, found, strict=True):
+            data = np.frombuffer(value.tobytes(), np.uint8)
+            memory[self._address[name]][: len(data)] = data
+        return True
+
+
+class Engine:
+    """ONNX Runtime behind the calls of an engine; a plan is an ONNX file."""
+
+    def __init__(self, gpu: NumpyGpu, plan: bytes) -> None:
+        self.gpu = gpu
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3
+        self.session = onnxruntime.InferenceSession(plan, options)
+        self.inputs = {x.name: (_shape(x.shape), _dtype(x.type)) for x in self.session.get_inputs()}
+        self.outputs = {
+            x.name: (_shape(x.shape), _dtype(x.type)) for x in self.session.get_outputs()
+        }
+        self.num_io_tensors = len(self.inputs) + len(self.outputs)
+
+    def get_tensor_name(self, i: int) -> str:
+        return [*self.inputs, *self.outputs][i]
+
+    def get_tensor_mode(self, name: str) -> str:
+        return 'in' if name in self.inputs else 'out'
+
+    def get_tensor_dtype(self, name: str) -> str:
+        return (self.inputs | self.outputs)[name][1]
+
+    def get_tensor_shape(self, name: str) -> tuple[int, ...]:
+        return (self.inputs | self.outputs)[name][0]
+
+    def create_runtime_config(self) -> Any:
+        compiled = SimpleNamespace(deserialize=lambda data: None, serialize=lambda: b'compiled')
+        return SimpleNamespace(
+            create_runtime_cache=lambda: compiled, set_runtime_cache=lambda cache: None
+        )
+
+    def create_execution_context(self, config: Any = None) -> Context:
+        return Context(self)
+
+
+def _shape(shape: list[Any]) -> tuple[int, ...]:
+    known = {'agents': AGENTS, 'agents + 1': AGENTS + 1, 'map_nodes': NODES, 'candidates': -1}
+    return tuple(known[n] if isinstance(n, str) else n for n in shape)
+
+
+def _dtype(kind: str) -> str:
+    return {'tensor(float)': 'float32', 'tensor(uint8)': 'uint8'}[kind]
+
+
+def stand_in(gpu: NumpyGpu, name: str) -> Flavour:
+    """TensorRT as far as running an engine needs it."""
+
+    class Logger:
+        WARNING = 2
+
+    def deserialize(plan: bytes) -> Engine | None:
+        return Engine(gpu, plan) if plan else None
+
+    api = SimpleNamespace(
+        ILogger=Logger,
+        Runtime=lambda logger: SimpleNamespace(deserialize_cuda_engine=deserialize),
+        TensorIOMode=SimpleNamespace(OUTPUT='out'),
+        CudaGraphStrategy=SimpleNamespace(WHOLE_GRAPH_CAPTURE=1),
+        nptype=np.dtype,
+    )
+    return Flavour(name, '10.0', api)
+
+
+@pytest.fixture
+def reference(shipped: ModelFolder) -> OnnxModel:
+    return OnnxModel(shipped, agents=AGENTS, map_nodes=NODES, threads=1)
+
+
+def make(shipped: ModelFolder, name: str) -> tuple[CudaModel, NumpyGpu]:
+    sizes = shipped.with_sizes(agents=AGENTS, map_nodes=NODES, candidates=CANDIDATES)
+    tensors = {**encoder_inputs(sizes), **DECODER_INPUTS, **OUTPUTS}
+    host = {each: np.zeros(t.shape(sizes), t.dtype) for each, t in tensors.items()}
+    plans = {
+        'encoder': shipped.file(ENCODER).read_bytes(),
+        'decoder': shipped.file(DECODER).read_bytes(),
+    }
+    gpu = NumpyGpu()
+    model = CudaModel(gpu, stand_in(gpu, name), plans, sizes, host, b'earlier')
+    model.warm_up()
+    gpu.ready = True
+    return model, gpu
+
+
+@pytest.mark.parametrize('name', [FULL, RTX])
+def test_both_flavours_answer_like_onnx_runtime(
+    shipped: ModelFolder, reference: OnnxModel, name: str
+) -> None:
+    """For every number of plans, scene after scene; nothing is allocated on the way."""
+    model, gpu = make(shipped, name)
+    for seed, count in ((0, 1), (1, 3), (2, 2), (3, 1)):
+        arrays = scene_arrays(reference.sizes, seed)
+        plans = plan_arrays(reference.sizes, count, seed)
+        expected = reference.decode(reference.encode(arrays), *plans)
+        found = model.decode(model.encode(arrays), *plans)
+        for output in OUTPUTS:
+            np.testing.assert_allclose(found[output], expected[output], rtol=0, atol=1e-3)
+    # The full TensorRT's work is recorded here, that for RTX records its own.
+    assert gpu.launched == (8 if name == FULL else 0)
+    assert model.runtime_cache() == (b'' if name == FULL else b'compiled')
+
+
+def test_one_scene_answers_again_and_again(shipped: ModelFolder, reference: OnnxModel) -> None:
+    model, _ = make(shipped, FULL)
+    encoded = model.encode(scene_arrays(reference.sizes))
+    plans = plan_arrays(reference.sizes, 3)
+    first = {name: value.copy() for name, value in model.decode(encoded, *plans).items()}
+    model.decode(encoded, *plan_arrays(reference.sizes, 1))
+    for name, value in model.decode(encoded, *plans).items():
+        np.testing.assert_array_equal(value, first[name])
+
+
+def test_an_engine_that_answers_otherwise_is_refused(
+    shipped: ModelFolder, reference: OnnxModel
+) -> None:
+    model, _ = make(shipped, FULL)
+    scene = StoredScene.of(
+        reference, scene_arrays(reference.sizes), *plan_arrays(reference.sizes, 3)
+    )
+    check_parity(model, scene.to_bytes(), 'fp32')
+    moved = {name: value + 0.02 for name, value in scene.expected.items()}
+    other = dataclasses.replace(scene, expected=moved)
+    check_parity(model, other.to_bytes(), 'fp16')
+    with pytest.raises(EngineError, match=r'within 0\.01 m .* got 0\.028 m'):
+        check_parity(model, other.to_bytes(), 'fp32')
+    nothing = {name: value * np.nan for name, value in scene.expected.items()}
+    with pytest.raises(EngineError, match='within'):
+        check_parity(model, dataclasses.replace(scene, expected=nothing).to_bytes(), 'fp16')
+    with pytest.raises(EngineError, match='stored scene cannot be read'):
+        check_parity(model, b'no scene', 'fp16')
+
+
+def test_a_plan_that_is_refused_is_named(shipped: ModelFolder) -> None:
+    gpu = NumpyGpu()
+    sizes = shipped.with_sizes(agents=AGENTS, map_nodes=NODES, candidates=CANDIDATES)
+    with pytest.raises(EngineError, match='tensorrt refuses the kept encoder'):
+        CudaModel(gpu, stand_in(gpu, FULL), {'encoder': b''}, sizes, {})
+
+
+def test_without_pycuda_the_reason_is_said() -> None:
+    if importlib.util.find_spec('pycuda') is not None:
+        pytest.skip('pycuda is installed')
+    with pytest.raises(EngineError, match='needs pycuda, compiled against the CUDA'):
+        Cuda()
+
+
+def test_the_kept_engine_runs_on_the_gpu(shipped: ModelFolder, tmp_path: Any) -> None:
+    """Built here, opened in its own process, compared on its stored scene."""
+    if not find_device().present:
+        pytest.skip('needs an NVIDIA GPU')
+    pytest.importorskip('pycuda.driver', reason='needs pycuda')
+    from prediction_node.cli import main
+    from prediction_node.inference.engine_process import EngineProcess
+    from prediction_node.inference.tensorrt_engine.cache import cache_folder
+    from prediction_node.inference.tensorrt_engine.opening import Wanted, open_engine
+    from prediction_node.inference.tensorrt_engine.request import Request
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('XDG_CACHE_HOME', str(tmp_path))
+        assert main(['prepare-engine']) == 0
+        wanted = Wanted(shipped.path, Request(), cache_folder())
+    sizes = shipped.with_sizes(agents=64, map_nodes=192, candidates=16)
+    process = EngineProcess(sizes, open_engine, wanted, deadline_s=5.0)
+    process.start()
+    reference = OnnxModel(shipped)
+    arrays, plans = scene_arrays(reference.sizes), plan_arrays(reference.sizes, 16)
+    expected = StoredScene.of(reference, arrays, *plans)
+    assert expected.difference_m(process) < 0.05
+    process.close()
