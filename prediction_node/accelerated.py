@@ -15,10 +15,12 @@ from prediction_node.inference.engine_process import EngineProcess
 from prediction_node.inference.model import Model
 from prediction_node.inference.relief import Relieved
 from prediction_node.inference.tensorrt_engine.cache import NotKept, cache_folder
+from prediction_node.inference.tensorrt_engine.device import find_device
 from prediction_node.inference.tensorrt_engine.opening import Wanted, open_engine
 from prediction_node.inference.tensorrt_engine.request import Request
 
 PRECISION = 'fp16'
+AGENT_SIZES = (64, 256)
 
 
 def accelerated(folder: ModelFolder, second: Model, candidates: int) -> Relieved:
@@ -47,6 +49,8 @@ class Maker:
 
     def __call__(self) -> EngineProcess:
         """A process that is not started yet. Raises EngineError where it would be in vain."""
+        if not find_device(self._wanted.device).present:
+            raise EngineError('there is no NVIDIA GPU, or no driver for it')
         now = _changed_ns(self._wanted.cache)
         before = self._newest
         if before is not None and NotKept.__name__ in before.reason and now == self._seen:

@@ -365,6 +365,8 @@ class Pipeline:
             reasons.append('no map')
         if self.engine.failing:
             reasons.append(f'engine fallback ({self.engine.last_fault})')
+        elif self.engine.standing_in:
+            reasons.append(f'engine fallback ({self.engine.standing_in})')
         return tuple(reasons)
 
     def _lost(self, perception: Perception) -> Release:

@@ -96,6 +96,7 @@ class LearnedEngine:
         self._encoders = [Encoder(each.sizes, self._nodes) for each in self._models]
         self._raster = Raster.blank() if model.sizes.channels else None
         self._seen: _Seen | None = None
+        self._answers = self.name  # who answered last
         # Kernels let other threads run: what does not wait for each other is done side by side.
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix='predictor')
 
@@ -103,6 +104,11 @@ class LearnedEngine:
     def raster(self) -> Raster | None:
         """What the network saw last; None where it sees none. The next scene is drawn over it."""
         return self._raster if self._seen is not None else None
+
+    @property
+    def standing_in(self) -> str:
+        """Who answered the last scene for whom, and why; empty where the first in line did."""
+        return str(getattr(self._seen.model, 'standing_in', '')) if self._seen is not None else ''
 
     def prepare(self, lane_map: LaneMap | None) -> None:
         """Find the map's routes, nodes and pictures now rather than in the first cycle."""
@@ -149,6 +155,7 @@ class LearnedEngine:
             arrays = self._encoders[size].encode(shown, _rows_of(proposals, shown, rows))
             encoded = model.encode(self._draw(shown, arrays))
             outputs = model.decode(encoded, *no_plan(model.sizes))
+        self._answers = getattr(model, 'answers', self.name)
         bodies = Bodies.of(shown.agents, self._calibration)
         futures = self._futures(outputs, 0, bodies, rows, proposals, self._threads)
         self._seen = _Seen(scene, proposals, rows, bodies, model, encoded, futures)
@@ -206,9 +213,9 @@ class LearnedEngine:
         """Of all agents: those that the network did not see keep their proposals."""
         n = len(proposals.agents)
         if outputs is None:
-            unseen = dataclasses.replace(proposals, engine=self.name)
+            unseen = dataclasses.replace(proposals, engine=self._answers)
             return Futures(unseen, proposals.probability[:, :, None])
-        seen = bodies.decode(outputs, self.name, candidate, threads)
+        seen = bodies.decode(outputs, self._answers, candidate, threads)
         if len(rows) == n:
             return seen
         pose, sigma = proposals.pose.copy(), proposals.sigma.copy()
@@ -217,7 +224,9 @@ class LearnedEngine:
         pose[rows], sigma[rows] = seen.prediction.pose, seen.prediction.sigma
         weight[rows] = seen.weight
         probability = np.ascontiguousarray(weight[:, :, -1])
-        return Futures(Prediction(proposals.agents, pose, sigma, probability, self.name), weight)
+        return Futures(
+            Prediction(proposals.agents, pose, sigma, probability, self._answers), weight
+        )
 
 
 def load_engine(
@@ -242,9 +251,23 @@ def load_engine(
     sizes = agent_sizes(config.cycle.max_agents)
     few = OnnxModel(folder, threads=1)
     many = OnnxModel(folder, threads=threads) if threads > 1 and sizes[-1] > _ALONE else few
+    first: Model
+    larger: Sequence[Model]
     first, *larger = ((few if n <= _ALONE else many).sized(n, map_nodes(n)) for n in sizes)
+    if config.engine.name == 'tensorrt':
+        first, *larger = _on_gpu(folder, many, config)
     kinematic = kinematic or KinematicEngine(config.kinematic)
     return LearnedEngine(first, kinematic, Rasterizer(), calibration, larger)
+
+
+def _on_gpu(folder: ModelFolder, second: OnnxModel, config: Config) -> list[Model]:
+    """The same in the sizes that engines are built for; `second` relieves them."""
+    from prediction_node.accelerated import AGENT_SIZES, accelerated
+
+    most = config.cycle.max_agents
+    sizes = AGENT_SIZES[: 1 + sum(size < most for size in AGENT_SIZES[:-1])]
+    plans = config.conditioned.max_candidates
+    return [accelerated(folder, second.sized(n, map_nodes(n)), plans) for n in sizes]
 
 
 def agent_sizes(most: int) -> list[int]:

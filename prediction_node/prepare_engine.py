@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from prediction_node.inference.tensorrt_engine.parity import StoredScene
     from prediction_node.inference.tensorrt_engine.request import Request
 
-AGENT_SIZES = (64, 256)
+AGENT_SIZES = (64, 256)  # accelerated.AGENT_SIZES, without importing it
 
 EPILOG = """\
 Builds the encoder and the decoder of a model as TensorRT engines for the GPU at hand and keeps them

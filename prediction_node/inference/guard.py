@@ -90,6 +90,11 @@ class Guarded:
         self._count(fault or 'no prediction')
         return self._fallback.predict(scene)
 
+    @property
+    def standing_in(self) -> str:
+        """Who answered for the engine inside it, and why; empty where nobody had to."""
+        return str(getattr(self._engine, 'standing_in', ''))
+
     def condition(self, plans: tuple[EgoPlan, ...]) -> tuple[Conditioned, ...]:
         """One answer per plan, in order, on the scene that `predict` saw last.
 

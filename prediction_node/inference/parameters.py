@@ -13,8 +13,9 @@ class EngineParameters:
 
     name: str = parameter(
         'onnx',
-        'Predictor: learned (onnx), or by rules (kinematic), which is its fallback too.',
-        choices=('kinematic', 'onnx'),
+        'Predictor: learned (onnx on the CPU; tensorrt on the GPU, relieved by onnx), or by rules '
+        '(kinematic), which is the fallback of both.',
+        choices=('kinematic', 'onnx', 'tensorrt'),
         fixed_after_configure=True,
     )
     model_path: str = parameter(
