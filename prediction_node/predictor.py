@@ -249,7 +249,7 @@ def load_engine(
     except DataError as error:
         raise ModelError(f'{path}: {error}') from error
     sizes = agent_sizes(config.cycle.max_agents)
-    few = OnnxModel(folder, threads=1)
+    few = OnnxModel(folder, threads=1, plan_threads=threads)
     many = OnnxModel(folder, threads=threads) if threads > 1 and sizes[-1] > _ALONE else few
     first: Model
     larger: Sequence[Model]

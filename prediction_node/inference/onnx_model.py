@@ -43,13 +43,14 @@ class OnnxModel:
         agents: int | None = None,
         map_nodes: int | None = None,
         threads: int = THREADS,
+        plan_threads: int | None = None,
     ) -> None:
-        """`agents` and `map_nodes`: other sizes than the model was trained with. Raises
-        ModelError.
+        """`agents` and `map_nodes`: other sizes than the model was trained with. `plan_threads`:
+        for plans, which come many at once; None: `threads`. Raises ModelError.
         """
         options = _options(threads)
         self._encoder = _open(folder, ENCODER, options)
-        self._decoder = _open(folder, DECODER, options)
+        self._decoder = _open(folder, DECODER, _options(plan_threads or threads))
         self._unplanned = _open(folder, UNPLANNED, options) if UNPLANNED in folder.files else None
         self._names = folder.encoded
         self._path = folder.path

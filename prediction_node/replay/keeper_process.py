@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import gc
 import multiprocessing
 import pickle
 import signal
@@ -108,6 +109,9 @@ def _serve(
     not_ours: tuple[Connection, Connection],
 ) -> None:
     """The child: take jobs until told to finish, or until the parent has gone."""
+    # What the parent leaves to the collector is not ours to take down: a network's runtime would
+    # wait for threads that did not come along.
+    gc.freeze()
     # Ctrl-C reaches the whole group; the parent decides, by closing its end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for connection in not_ours:

@@ -283,13 +283,15 @@ class PredictionNode(LifecycleNode):
             self._pipeline.receive(CANDIDATES, data, self._now_ns())
             self._answer_candidates()
 
-    def _answer_candidates(self) -> None:
-        """At once, on the scene of the newest release; after the next one if it is nearly due."""
+    def _answer_candidates(self, *, waited: bool = False) -> None:
+        """At once, on the scene of the newest release; after the next one if it is nearly due.
+        Who has waited for that one is answered however long it takes.
+        """
         pipeline, outputs, schedule = self._pipeline, self._outputs, self._schedule
         if not self._active or pipeline is None or outputs is None or not pipeline.desk.ready:
             return
         next_ns = None
-        if self._simulated is None and schedule is not None:
+        if self._simulated is None and schedule is not None and not waited:
             next_ns = schedule.next_ns
         answers = answer_in_time(pipeline, outputs, next_ns)
         if answers is not None and self._assessment is not None:
@@ -337,7 +339,7 @@ class PredictionNode(LifecycleNode):
         if self._assessment is not None:
             self._assessment.see(release)
         self._outputs.publish_raster(self._pipeline, release.stamp_ns)
-        self._answer_candidates()  # who asked too late to be answered before
+        self._answer_candidates(waited=True)  # who asked too late to be answered before
 
     def _take_map(self) -> None:
         assert self._pipeline is not None
