@@ -152,6 +152,11 @@ def test_recordings_that_cannot_be_read_are_left_out_and_named(
     assert 'broken.txt' in told.err
     (left_out,) = json.loads(file.read_text())['left_out']
     assert 'broken.txt, line 7' in left_out['reason']
+    elsewhere = tmp_path / 'elsewhere'
+    elsewhere.mkdir()
+    (elsewhere / 'other.txt').write_text('\n'.join(walk))
+    with pytest.raises(DataError, match=r'samples holds samples of other recordings \(walk\)'):
+        open_store(elsewhere, tmp_path / 'samples')
     (data / 'walk.txt').unlink()
     assert cli.main([*arguments, '--data', str(data)]) == 2
     assert 'broken.txt cannot be evaluated' in capsys.readouterr().err
