@@ -191,7 +191,9 @@ def open_samples(parameters: TrainParameters, sizes: Sizes) -> TrainingData:
     recording = [f'{k}/{name}' for k, store in enumerate(stores) for name in store.recording]
     group = [name for store in stores for name in store.group]
     origin = [name for store in stores for name in store.origin]
-    fold = held_out_fold(group, origin, data)
+    entries = [entry for store in stores for entry in store.recordings]
+    bare = [e.group for e in entries if not e.shards and e.origin == RECORDED]
+    fold = held_out_fold(group, origin, data, bare)
     train, validation = split(group, origin, fold, data)
     times = np.array([int(repeats.get(origin[row], 1)) for row in train])
     train = np.repeat(train, times)

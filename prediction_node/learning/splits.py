@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,9 +16,15 @@ RECORDED = 'recorded'
 
 
 def held_out_fold(
-    group: Sequence[str], origin: Sequence[str], parameters: DataParameters
+    group: Sequence[str],
+    origin: Sequence[str],
+    parameters: DataParameters,
+    bare: Iterable[str] = (),
 ) -> Fold | None:
     """The fold that is left out: of recorded groups, simulated ones are in no fold.
+
+    `bare` are recorded groups too short for a sample. Nothing is learned from them, but they can be
+    judged, so each belongs to a fold as well.
 
     Raises ParameterError if there are fewer groups than folds.
     """
@@ -25,9 +32,11 @@ def held_out_fold(
         return None
     recorded = {g for g, o in zip(group, origin, strict=True) if o == RECORDED}
     try:
-        return deal_folds(recorded, parameters.folds)[parameters.fold]
+        fold = deal_folds(recorded, parameters.folds)[parameters.fold]
     except ValueError as problem:
         raise ParameterError(f'data.folds: {problem}') from None
+    spare = sorted(set(bare) - recorded)[fold.index :: fold.count]
+    return replace(fold, held_out=tuple(sorted([*fold.held_out, *spare])))
 
 
 def split(

@@ -282,6 +282,21 @@ def test_groups_are_split_whole_and_folds_leave_out_recorded_ones() -> None:
     assert len({frozenset(g for g in each if g.startswith('city')) for each in judged}) == 1
 
 
+def test_groups_too_short_for_a_sample_are_held_out_by_one_fold_each() -> None:
+    group, origin = list(GROUPS), list(GROUPS.values())
+    bare = ['US-b', 'US-a', 'US-c', 'US-a', 'US-3']  # the last has samples as well
+    left_out: list[str] = []
+    for fold in range(4):
+        parameters = DataParameters(folds=4, fold=fold)
+        dealt = held_out_fold(group, origin, parameters, bare)
+        without = held_out_fold(group, origin, parameters)
+        assert dealt is not None and without is not None
+        assert set(without.held_out) <= set(dealt.held_out)
+        left_out += dealt.held_out
+    recorded = [g for g in GROUPS if GROUPS[g] == 'recorded']
+    assert sorted(left_out) == sorted([*recorded, 'US-a', 'US-b', 'US-c'])
+
+
 def test_excluded_groups_are_nowhere() -> None:
     parameters = DataParameters(exclude_groups=('US-1', 'city-3'))
     group, origin = list(GROUPS), list(GROUPS.values())
