@@ -290,7 +290,8 @@ def test_groups_too_short_for_a_sample_are_held_out_by_one_fold_each() -> None:
         parameters = DataParameters(folds=4, fold=fold)
         dealt = held_out_fold(group, origin, parameters, bare)
         without = held_out_fold(group, origin, parameters)
-        assert dealt is not None and without is not None
+        assert dealt is not None
+        assert without is not None
         assert set(without.held_out) <= set(dealt.held_out)
         left_out += dealt.held_out
     recorded = [g for g in GROUPS if GROUPS[g] == 'recorded']
