@@ -69,7 +69,7 @@ def test_random_transitions_leave_nothing_behind(context: rclpy.context.Context)
     chance = random.Random(7)
     state = 'unconfigured'
     memory: list[int] = []
-    for step in range(500):
+    for step in range(1000):
         wanted = chance.choice(TRANSITIONS)
         after = ALLOWED.get((state, wanted))
         if after is None:
