@@ -15,12 +15,12 @@ import numpy as np
 from prediction_node.domain.conditional import Conditioned, EgoPlan
 from prediction_node.domain.errors import DataError
 from prediction_node.domain.prediction import Prediction
+from prediction_node.domain.relations import AFFECTED, UNAFFECTED, Relation, relations
 from prediction_node.domain.scene import Scene
 from prediction_node.evaluation.bootstrap import relative_gain
 from prediction_node.evaluation.engines import Choice, EngineSpec
 from prediction_node.evaluation.judging import HEADLINE_S
 from prediction_node.evaluation.ngsim import Progress, Site, silent
-from prediction_node.evaluation.relations import AFFECTED, UNAFFECTED, Relation, relations
 from prediction_node.evaluation.sample_windows import spread_indices, store_windows
 from prediction_node.evaluation.turns import PLAN_STEPS, Placebos, turns
 from prediction_node.evaluation.windows import Window

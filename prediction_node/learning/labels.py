@@ -6,7 +6,10 @@ import numpy as np
 
 from prediction_node.domain.frames import rotation_2d
 from prediction_node.domain.kinds import CLASS_COUNT, CLASS_NAMES
+from prediction_node.domain.prediction import STEP_S
+from prediction_node.domain.relations import AFFECTED, HORIZON_S, relations
 from prediction_node.learning.parameters import LossParameters
+from prediction_node.learning.plans import driven
 from prediction_node.learning.samples.sample import Sample
 
 STANDING_M = 2.0
@@ -47,3 +50,26 @@ def label_arrays(
     for name, values in zip(arrays, (path, known, weight, label), strict=True):
         arrays[name][:n] = values
     return arrays
+
+
+def affected(sample: Sample, rows: np.ndarray, told_steps: int) -> np.ndarray:
+    """(len(rows),) bool: agents that a plan told for so many steps can affect, by what both did.
+
+    Nobody if less of the plan is known than relations look at; never one whose own future is not.
+    """
+    found = np.zeros(len(rows), bool)
+    steps = round(HORIZON_S / STEP_S)
+    plan = driven(sample, told_steps)
+    if plan is None or plan.after_s[-1] < HORIZON_S - 1e-6:
+        return found
+    known = sample.future_valid[rows, :steps].all(axis=1)
+    agents, shown = sample.scene.agents, rows[known]
+    relation = relations(
+        sample.scene.ego,
+        plan,
+        agents.position_m[shown, :2],
+        agents.yaw_rad[shown],
+        sample.future_m[shown],
+    )
+    found[known] = np.isin(relation, AFFECTED)
+    return found

@@ -150,6 +150,10 @@ class LossParameters:
         0.2, 'Of agents that go less than 2 m within their known future.', low=0.0
     )
 
+    affected_weight: float = parameter(
+        1.0, 'Times so much for agents that the told plan can affect.', low=0.0
+    )
+
     def __post_init__(self) -> None:
         check(self, 'loss.')
         for name, weight in self.class_weight.items():
@@ -192,6 +196,9 @@ class RunParameters:
     )
     initial_weights: str = parameter(
         '', 'Weights (.safetensors) to start from, of the same network: fine-tuning.'
+    )
+    only: tuple[str, ...] = parameter(
+        (), 'Only parameters whose names begin so are trained, all others stay; empty: all.'
     )
     batch_size: int = parameter(16, 'Samples a step and device.', low=1)
     seed: int = parameter(0, 'Of weights, order and augmentation.', low=0)

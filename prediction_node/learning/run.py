@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy
 from rich.console import Console
+from torch import nn
 
 from prediction_node.domain.errors import DataError, ParameterError
 from prediction_node.domain.tensors import VERSION, Sizes
@@ -76,6 +78,8 @@ def train(parameters: TrainParameters, folder: Path, *, resume: bool, console: C
     network = Network(config)
     if run.initial_weights:
         adopt_weights(network, Path(run.initial_weights))
+    if run.only:
+        train_only(network, run.only)
     processes = run.devices * run.machines
     lanes = processes * max(1, parameters.data.workers)
     record = _record(parameters, config, data, lanes)
@@ -115,6 +119,22 @@ def train(parameters: TrainParameters, folder: Path, *, resume: bool, console: C
         step = json.loads(read_weights(folder / BEST)[1]['validation'])['step']
     network.eval()
     return Trained(network, data, record, step, bool(trainer.is_global_zero))
+
+
+def train_only(network: nn.Module, beginnings: Sequence[str]) -> None:
+    """All parameters stay as they are but those whose names begin with one of `beginnings`.
+
+    Raises ParameterError for a beginning that no parameter has.
+    """
+    names = [name for name, _ in network.named_parameters()]
+    for beginning in beginnings:
+        if not any(name.startswith(beginning) for name in names):
+            parts = sorted({'.'.join(name.split('.')[:2]) for name in names})
+            raise ParameterError(
+                f'run.only must name parts of the network ({", ".join(parts)}), got {beginning!r}'
+            )
+    for name, value in network.named_parameters():
+        value.requires_grad_(name.startswith(tuple(beginnings)))
 
 
 class _Feed(pl.LightningDataModule):

@@ -17,11 +17,11 @@ from prediction_node.domain.lane_map import LaneMap
 from prediction_node.domain.lights import LightStates
 from prediction_node.domain.prediction import POSE_COUNT, STEP_S, Prediction
 from prediction_node.domain.recording import Recording
+from prediction_node.domain.relations import Relation
 from prediction_node.domain.scene import Scene
 from prediction_node.evaluation.conditional import ask, figures, placebos_of, site_arms, store_arms
 from prediction_node.evaluation.engines import KINEMATIC, EngineSpec, Same
 from prediction_node.evaluation.ngsim import Site
-from prediction_node.evaluation.relations import Relation
 from prediction_node.evaluation.turns import moved, turns
 from prediction_node.evaluation.windows import FUTURE_STEPS, Window
 from prediction_node.inference.constant_velocity import ConstantVelocityEngine

@@ -21,7 +21,7 @@ from prediction_node.domain.tensors import DECODER_INPUTS, Sizes, check_arrays, 
 from prediction_node.learning.augmentation import augmented  # noqa: E402
 from prediction_node.learning.data import collate  # noqa: E402
 from prediction_node.learning.dataset import SceneExamples, open_samples, shown_rows  # noqa: E402
-from prediction_node.learning.labels import label_arrays  # noqa: E402
+from prediction_node.learning.labels import affected, label_arrays  # noqa: E402
 from prediction_node.learning.parameters import (  # noqa: E402
     AugmentationParameters,
     DataParameters,
@@ -187,6 +187,29 @@ def test_who_stands_and_who_is_hardly_seen_counts_less(agents_of: Any) -> None:
     gone_m = sample.scene.agents.speed_mps[1] * 0.5
     expected = 0.5 if gone_m > 2.0 else 0.15
     assert weight == pytest.approx([0.3, expected, 2.0])
+
+
+def test_followers_whose_future_is_known_are_affected_by_a_told_plan(agents_of: Any) -> None:
+    sample = make_sample(agents_of)
+    ego = sample.scene.ego
+    heading = np.array([np.cos(ego.yaw_rad), np.sin(ego.yaw_rad)])
+    # Behind, ahead, and behind but lost after two seconds; all as fast as the robotaxi.
+    place = ego.position_m[:2] + np.array([-12.0, 18.0, -20.0])[:, None] * heading
+    after_s = 0.1 * (np.arange(T) + 1)
+    agents = dataclasses.replace(
+        sample.scene.agents,
+        position_m=np.column_stack([place, np.zeros(N)]),
+        yaw_rad=np.full(N, ego.yaw_rad),
+    )
+    changed = dataclasses.replace(
+        sample,
+        scene=dataclasses.replace(sample.scene, agents=agents),
+        future_m=place[:, None] + 6.0 * after_s[:, None] * heading,
+    )
+    rows = np.array([2, 0, 1])
+    assert affected(changed, rows, T).tolist() == [False, True, False]
+    assert not affected(changed, rows, 30).any()  # three seconds of a plan tell too little
+    assert not affected(changed, rows, 0).any()
 
 
 def test_augmentation_moves_nobody_and_keeps_the_present(agents_of: Any) -> None:

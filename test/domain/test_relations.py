@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from prediction_node.domain.agents import Ego
 from prediction_node.domain.conditional import EgoPlan
 from prediction_node.domain.frames import Transform, rotation_2d
-from prediction_node.evaluation.relations import Relation, relations
+from prediction_node.domain.relations import Relation, relations
 
 AFTER_S = 0.1 * np.arange(81)
 
