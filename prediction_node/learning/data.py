@@ -20,12 +20,14 @@ Example = dict[str, np.ndarray]
 Loss = Callable[[Mapping[str, Tensor], Mapping[str, Tensor], int], dict[str, Tensor]]
 # Besides the encoder's inputs and the plan of one candidate, an example has labels:
 #   future (A, T, 2) float32, own frame; future_valid (A, T) float32; weight (A,) float32, 0: not
-#   judged; label (A,) int64, ObjectClass.
+#   judged; label (A,) int64, ObjectClass; perhaps reacts (A,) float32, to the told plan: 1 can, -1
+#   cannot, 0 unknown.
 _LABEL_AXES: Mapping[str, tuple[str, ...]] = {
     'future': ('agents',),
     'future_valid': ('agents',),
     'weight': ('agents',),
     'label': ('agents',),
+    'reacts': ('agents',),
 }
 # Batches have few different shapes: memory and plans of computation are used again.
 _ROUND_ACTORS, _ROUND_NODES = 8, 16

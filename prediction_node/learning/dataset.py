@@ -23,7 +23,7 @@ from prediction_node.inference.kinematic import KinematicEngine, KinematicParame
 from prediction_node.inference.kinematic.road import Road
 from prediction_node.learning.augmentation import Seen, augmented
 from prediction_node.learning.data import Example, TrainingData
-from prediction_node.learning.labels import affected, label_arrays
+from prediction_node.learning.labels import label_arrays
 from prediction_node.learning.parameters import (
     AugmentationParameters,
     LossParameters,
@@ -148,11 +148,7 @@ class SceneExamples:
             raster: Raster = self._places.rasterizer.draw(scene, seen.view)
             example |= {'raster_near': raster.near, 'raster_far': raster.far}
         example |= plan_arrays(sample, seen, sizes)
-        example |= label_arrays(sample, rows, sizes.agents, self._loss)
-        if self._loss.affected_weight != 1.0:
-            told = affected(sample, rows, seen.told_steps)
-            example['weight'][: len(rows)][told] *= self._loss.affected_weight
-        return example
+        return example | label_arrays(sample, rows, sizes.agents, self._loss, seen.told_steps)
 
 
 def shown_rows(scene: Scene, count: int) -> np.ndarray:

@@ -24,10 +24,16 @@ def class_weights(parameters: LossParameters) -> np.ndarray:
 
 
 def label_arrays(
-    sample: Sample, rows: np.ndarray, agents: int, parameters: LossParameters
+    sample: Sample,
+    rows: np.ndarray,
+    agents: int,
+    parameters: LossParameters,
+    told_steps: int = 0,
 ) -> dict[str, np.ndarray]:
-    """`future` (A, T, 2), `future_valid` (A, T), `weight` (A,) and `label` (A,) of the sample's
-    agents in `rows`, padded to A = `agents`.
+    """`future` (A, T, 2), `future_valid` (A, T), `weight` (A,), `label` (A,) and `reacts` (A,), see
+    `reacting`, of the sample's agents in `rows`, padded to A = `agents`.
+
+    `told_steps` of the robotaxi's plan are told.
     """
     n, steps = len(rows), sample.future_m.shape[1]
     position = sample.scene.agents.position_m[rows, None, :2]
@@ -41,23 +47,28 @@ def label_arrays(
     weight = np.where(gone_m > STANDING_M, weight, weight * parameters.standing_weight)
     # Of a glimpse of the future little is learned, and by chance: a second of it counts whole.
     weight *= np.minimum(1.0, known.sum(-1) / 10.0)
+    reacts = reacting(sample, rows, told_steps)
+    if told_steps:
+        weight *= np.where(reacts > 0, parameters.affected_weight, parameters.bystander_weight)
     arrays: dict[str, np.ndarray] = {
         'future': np.zeros((agents, steps, 2), np.float32),
         'future_valid': np.zeros((agents, steps), np.float32),
         'weight': np.zeros(agents, np.float32),
         'label': np.zeros(agents, np.int64),
+        'reacts': np.zeros(agents, np.float32),
     }
-    for name, values in zip(arrays, (path, known, weight, label), strict=True):
+    for name, values in zip(arrays, (path, known, weight, label, reacts), strict=True):
         arrays[name][:n] = values
     return arrays
 
 
-def affected(sample: Sample, rows: np.ndarray, told_steps: int) -> np.ndarray:
-    """(len(rows),) bool: agents that a plan told for so many steps can affect, by what both did.
+def reacting(sample: Sample, rows: np.ndarray, told_steps: int) -> np.ndarray:
+    """(len(rows),) by what both did: 1 for agents that a plan told for so many steps can affect, -1
+    for those it cannot, 0 where nobody knows.
 
-    Nobody if less of the plan is known than relations look at; never one whose own future is not.
+    Nobody knows if less of the plan or of the agent's future is known than relations look at.
     """
-    found = np.zeros(len(rows), bool)
+    found = np.zeros(len(rows))
     steps = round(HORIZON_S / STEP_S)
     plan = driven(sample, told_steps)
     if plan is None or plan.after_s[-1] < HORIZON_S - 1e-6:
@@ -71,5 +82,5 @@ def affected(sample: Sample, rows: np.ndarray, told_steps: int) -> np.ndarray:
         agents.yaw_rad[shown],
         sample.future_m[shown],
     )
-    found[known] = np.isin(relation, AFFECTED)
+    found[known] = np.where(np.isin(relation, AFFECTED), 1.0, -1.0)
     return found

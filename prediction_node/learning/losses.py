@@ -13,6 +13,7 @@ from torch import Tensor
 
 from prediction_node.learning.parameters import LossParameters
 
+UNPLANNED = 'unplanned_'
 _LOG_TWO_PI = math.log(2.0 * math.pi)
 
 
@@ -56,8 +57,7 @@ def closest_mode(
     last = (step * (valid > 0)).amax(-1)[:, :, None, None].expand(*distance.shape[:3], 1)
     final = distance.gather(-1, last).squeeze(-1)
     cost = (1.0 - final_share) * average + final_share * final
-    first = (cost[..., 0] < first_radius_m) | (cost[..., 0] <= first_favour * cost.amin(-1))
-    return torch.where(first, 0, cost.argmin(-1))
+    return _nearest(cost, first_radius_m, first_favour)
 
 
 def losses(
@@ -70,8 +70,9 @@ def losses(
 
     output: mean (B, A, M, T, 2), spread (B, A, M, T, 3), weight_logit (B, A, M, W) as the contract
     says; batch: future (B, A, T, 2) in each agent's own frame, future_valid (B, A, T), weight
-    (B, A). Agents of weight 0 and unknown steps have no influence. `step` is counted from the
-    beginning of training.
+    (B, A). Agents of weight 0 and unknown steps have no influence. For `keep` also the answers
+    without a plan, mean and weight_logit in `output` under names that begin with UNPLANNED, and
+    reacts (B, A) in `batch`. `step` is counted from the beginning of training.
     """
     mean, spread = output['mean'].float(), output['spread'].float()
     logit = output['weight_logit'].float()
@@ -114,14 +115,28 @@ def losses(
         nll = gaussian_nll((mean - future[:, :, None])[..., at, :], spread[..., at, :])
         terms['mixture'] = _over_time(-torch.logsumexp(logit.log_softmax(2) - nll, dim=2), known)
     named = {name: (share * term).sum() for name, term in terms.items()}
+    if parameters.keep and 'reacts' in batch:
+        bystander = (batch['reacts'] < 0).to(mean.dtype)
+        named['keep'] = (_change(output) * bystander).sum() / bystander.sum().clamp(min=1.0)
     ramp = min(1.0, step / parameters.warm_up_steps) if parameters.warm_up_steps else 1.0
-    scale = {name: getattr(parameters, name) for name in terms}
+    scale = {name: getattr(parameters, name) for name in named}
     scale['likelihood'] *= ramp
     # Outputs that no term looks at still take part: distributed training waits for every gradient.
     total = 0.0 * (mean.sum() + spread.sum() + logit.sum())
     for name, value in named.items():
         total = total + scale[name] * value
     return {'loss': total, **named}
+
+
+def _change(output: Mapping[str, Tensor]) -> Tensor:
+    """(B, A) how far the answer is from the one without a plan: metres between modes, and nats
+    between their weights.
+    """
+    mean, logit = output['mean'].float(), output['weight_logit'].float().log_softmax(2)
+    before = output[UNPLANNED + 'mean'].float()
+    log_share = output[UNPLANNED + 'weight_logit'].float().log_softmax(2)
+    moved = _pseudo_huber(((mean - before).square().sum(-1) + 1e-8).sqrt(), 1.0).mean((2, 3))
+    return moved + (log_share.exp() * (log_share - logit)).sum(2).mean(-1)
 
 
 def _pseudo_huber(distance: Tensor, delta: float) -> Tensor:
@@ -139,10 +154,10 @@ def _over_time(values: Tensor, valid: Tensor) -> Tensor:
     return (values * valid).sum(-1) / valid.sum(-1).clamp(min=1.0)
 
 
-def _nearest(distance: Tensor, first_radius_m: float, first_claim: float) -> Tensor:
-    """(B, A, W) the mode that is nearest at each instant, of (B, A, M, W) metres; mode 0 if it is
-    nearer than the radius or no other is `first_claim` times nearer.
+def _nearest(distance: Tensor, first_radius_m: float, times: float) -> Tensor:
+    """(B, A, ...) the nearest mode, of (B, A, M, ...) metres; mode 0 if it is nearer than the radius
+    or no other is so many times nearer.
     """
     first = distance[:, :, 0]
-    own = (first < first_radius_m) | (first <= first_claim * distance.amin(2))
+    own = (first < first_radius_m) | (first <= times * distance.amin(2))
     return torch.where(own, 0, distance.argmin(2))

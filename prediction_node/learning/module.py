@@ -15,13 +15,14 @@ from torch import Tensor, nn
 
 from prediction_node.domain.errors import DataError, ParameterError
 from prediction_node.learning.data import Loss
-from prediction_node.learning.losses import losses
+from prediction_node.learning.losses import UNPLANNED, losses
 from prediction_node.learning.parameters import (
     LossParameters,
     OptimizerParameters,
     TrainParameters,
 )
 from prediction_node.learning.tally import Tally
+from prediction_node.network import Network
 
 LATE = 1 << 40  # a step after all warm-ups
 MOST_LEFT_OUT = 50
@@ -94,7 +95,7 @@ class Learner(pl.LightningModule):
             group['lr'] = rate
 
     def training_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> Tensor:
-        output = self.network(batch)
+        output = self._answers(self.network, batch)
         terms = self._losses(output, batch, self.global_step)
         for name, value in terms.items():
             self.log(f'train/{name}', value.detach(), batch_size=len(batch['weight']))
@@ -102,6 +103,17 @@ class Learner(pl.LightningModule):
         # Lightning's own count of steps, for curves, is one too many after some resumptions.
         self.log('step', float(self.global_step + 1))
         return terms['loss']
+
+    def _answers(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """To the told plans, and, where the loss compares them, without any plan."""
+        if not self._told.loss.keep or not isinstance(network, Network):
+            answers: dict[str, Tensor] = network(batch)
+            return answers
+        encoded = network.encoder(batch)
+        answers = network.decoder(encoded, batch['plan'], batch['plan_valid'])
+        with torch.no_grad():
+            unplanned = network.decoder(encoded, None, None)
+        return answers | {UNPLANNED + name: value for name, value in unplanned.items()}
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """A step without a finite slope is left out; raises DataError when there are only such."""
@@ -147,7 +159,8 @@ class Learner(pl.LightningModule):
         self.averaged.eval()
 
     def validation_step(self, batch: Mapping[str, Tensor], batch_idx: int) -> None:
-        output = {name: value.float() for name, value in self.averaged(batch).items()}
+        answers = self._answers(self.averaged, batch)
+        output = {name: value.float() for name, value in answers.items()}
         loss = self._losses(output, batch, LATE)['loss']
         judged = (batch['weight'] * batch['future_valid'].any(-1)).sum().double().cpu()
         self._loss += torch.stack([loss.double().cpu() * judged, judged])

@@ -131,6 +131,12 @@ class LossParameters:
         low=1.0,
         high=10.0,
     )
+    keep: float = parameter(
+        0.0,
+        'How far answers to a told plan are from those without one, of agents that it cannot '
+        'affect.',
+        low=0.0,
+    )
     final_share: float = parameter(
         0.5,
         'The best mode is the one with least (1 - s) x average + s x last error.',
@@ -149,9 +155,11 @@ class LossParameters:
     standing_weight: float = parameter(
         0.2, 'Of agents that go less than 2 m within their known future.', low=0.0
     )
-
     affected_weight: float = parameter(
         1.0, 'Times so much for agents that the told plan can affect.', low=0.0
+    )
+    bystander_weight: float = parameter(
+        1.0, 'Times so much for all others while a plan is told.', low=0.0
     )
 
     def __post_init__(self) -> None:

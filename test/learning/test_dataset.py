@@ -21,7 +21,7 @@ from prediction_node.domain.tensors import DECODER_INPUTS, Sizes, check_arrays, 
 from prediction_node.learning.augmentation import augmented  # noqa: E402
 from prediction_node.learning.data import collate  # noqa: E402
 from prediction_node.learning.dataset import SceneExamples, open_samples, shown_rows  # noqa: E402
-from prediction_node.learning.labels import affected, label_arrays  # noqa: E402
+from prediction_node.learning.labels import label_arrays, reacting  # noqa: E402
 from prediction_node.learning.parameters import (  # noqa: E402
     AugmentationParameters,
     DataParameters,
@@ -207,9 +207,14 @@ def test_followers_whose_future_is_known_are_affected_by_a_told_plan(agents_of: 
         future_m=place[:, None] + 6.0 * after_s[:, None] * heading,
     )
     rows = np.array([2, 0, 1])
-    assert affected(changed, rows, T).tolist() == [False, True, False]
-    assert not affected(changed, rows, 30).any()  # three seconds of a plan tell too little
-    assert not affected(changed, rows, 0).any()
+    assert reacting(changed, rows, T).tolist() == [0.0, 1.0, -1.0]
+    assert not reacting(changed, rows, 30).any()  # three seconds of a plan tell too little
+    assert not reacting(changed, rows, 0).any()
+
+    parameters = LossParameters(affected_weight=5.0, bystander_weight=0.5)
+    told, silent = (label_arrays(changed, rows, N, parameters, steps) for steps in (T, 0))
+    assert told['reacts'].tolist() == [0.0, 1.0, -1.0]
+    assert told['weight'] == pytest.approx(silent['weight'] * [0.5, 5.0, 0.5])
 
 
 def test_augmentation_moves_nobody_and_keeps_the_present(agents_of: Any) -> None:

@@ -11,7 +11,14 @@ torch = pytest.importorskip('torch', reason='needs requirements/training.txt')
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-from prediction_node.learning.losses import closest_mode, distances, gaussian_nll, instants, losses  # noqa: E402
+from prediction_node.learning.losses import (  # noqa: E402
+    UNPLANNED,
+    closest_mode,
+    distances,
+    gaussian_nll,
+    instants,
+    losses,
+)
 from prediction_node.learning.parameters import LossParameters  # noqa: E402
 
 B, A, M, T, W = 2, 4, 3, 16, 4
@@ -148,3 +155,27 @@ def test_mode_0_wins_unless_another_comes_many_times_nearer(scale: float) -> Non
     assert int(closest_mode(distance, valid, 0.5)) == 1
     assert int(closest_mode(distance, valid, 0.5, first_favour=1.4)) == 1
     assert int(closest_mode(distance, valid, 0.5, first_favour=1.6)) == 0
+
+
+def test_bystanders_of_a_plan_are_held_to_the_answer_without_it() -> None:
+    output, batch = made()
+    reacts = torch.tensor([[1.0, -1.0, 0.0, -1.0], [0.0, 0.0, 1.0, -1.0]])
+    same = output | {UNPLANNED + name: output[name] for name in ('mean', 'weight_logit')}
+    keep = LossParameters(warm_up_steps=0, keep=2.0)
+    told = dict(batch, reacts=reacts)
+    at_rest = losses(same, told, keep, 0)
+    assert float(at_rest['keep']) < 1e-4
+
+    def moved(rows: torch.Tensor) -> dict[str, Any]:
+        change = rows[:, :, None, None, None] * torch.tensor([3.0, 4.0])
+        return same | {'mean': output['mean'] + change}
+
+    # Five metres in every mode, pseudo-Huber with a delta of 1 m, a third of the bystanders.
+    expected = (26.0**0.5 - 1.0) / 3.0
+    one = torch.zeros(B, A)
+    one[0, 1] = 1.0
+    assert float(losses(moved(one), told, keep, 0)['keep']) == pytest.approx(expected, rel=1e-3)
+    others = losses(moved((reacts >= 0).float()), told, keep, 0)
+    assert float(others['keep']) == pytest.approx(float(at_rest['keep']), abs=1e-6)
+    without = losses(same, batch, LossParameters(warm_up_steps=0), 0)
+    torch.testing.assert_close(at_rest['loss'], without['loss'] + 2.0 * at_rest['keep'])

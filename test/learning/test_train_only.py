@@ -26,7 +26,11 @@ def test_what_is_not_named_stays_bit_for_bit(tmp_path: Path, tiny_parameters: An
         'initial_weights': str(tmp_path / 'a' / 'best.safetensors'),
         'only': [REACTION],
     }
-    told = tiny_parameters(run=run, augmentation={'no_plan': 0.0, 'no_ego': 0.0})
+    told = tiny_parameters(
+        run=run,
+        augmentation={'no_plan': 0.0, 'no_ego': 0.0},
+        loss={'keep': 1.0, 'affected_weight': 5.0},
+    )
     after = train(told, tmp_path / 'b', resume=False, console=quiet)
     before = dict(base.network.named_parameters())
     changed = {
