@@ -155,8 +155,8 @@ def _over_time(values: Tensor, valid: Tensor) -> Tensor:
 
 
 def _nearest(distance: Tensor, first_radius_m: float, times: float) -> Tensor:
-    """(B, A, ...) the nearest mode, of (B, A, M, ...) metres; mode 0 if it is nearer than the radius
-    or no other is so many times nearer.
+    """(B, A, ...) the nearest mode, of (B, A, M, ...) metres; mode 0 if it is nearer than the
+    radius or no other is so many times nearer.
     """
     first = distance[:, :, 0]
     own = (first < first_radius_m) | (first <= times * distance.amin(2))
