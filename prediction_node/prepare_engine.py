@@ -6,12 +6,11 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prediction_node.domain.errors import EngineError, PredictionNodeError
+from prediction_node.command_line import progress_bar, write_json
+from prediction_node.domain.errors import EngineError
 
 if TYPE_CHECKING:
     from prediction_node.domain.model_folder import ModelFolder
@@ -101,8 +100,7 @@ def run(args: argparse.Namespace) -> int:
     report = json.loads(kept['report'])
     _show(report)
     print(f'{path} ({path.stat().st_size / 1e6:.1f} MB)')
-    if args.json is not None:
-        _write(args.json, {'engine': {'file': str(path), 'key': key, **report}})
+    write_json(args.json, {'engine': {'file': str(path), 'key': key, **report}})
     return 0
 
 
@@ -130,7 +128,7 @@ def _build(
     from prediction_node.inference.tensorrt_engine.parity import BOUND_M
 
     begin = time.perf_counter()
-    with _progress() as watcher:
+    with progress_bar() as watcher:
         scene, difference_m = _stored_scene(folder, request, watcher)
         bound_m = BOUND_M[request.precision]
         if difference_m > bound_m:
@@ -194,22 +192,6 @@ def _timings(cache: EngineCache, key: dict[str, Any]) -> bytes:
         return b''
 
 
-@contextmanager
-def _progress() -> Iterator[Callable[[str, float], None]]:
-    """A bar for whatever is at work."""
-    from rich.progress import Progress, TaskID
-
-    with Progress(transient=True) as bar:
-        tasks: dict[str, TaskID] = {}
-
-        def watch(what: str, share: float) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=1.0)
-            bar.update(tasks[what], completed=share)
-
-        yield watch
-
-
 def _show(report: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -229,11 +211,3 @@ def _show(report: dict[str, Any]) -> None:
         )
     Console().print(table)
     print(f'{report["precision"]} is {100 * report["difference_m"]:.2f} cm from fp32 after 8 s')
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content, indent=1) + '\n', encoding='utf-8')
-    except OSError as error:
-        raise PredictionNodeError(f'cannot write {path}: {error.strerror}') from error

@@ -22,7 +22,7 @@ LAYERS: Mapping[str, frozenset[str]] = {
     'stages': frozenset(
         {'allocator', 'bags', 'cdr', 'crowds', 'fusion', 'inference', 'lanelet', 'markers'}
         | {'metrics', 'middleware', 'network', 'observation', 'output', 'priority', 'raster'}
-        | {'scene', 'schedule', 'simulation', 'tensors'}
+        | {'command_line', 'scene', 'schedule', 'simulation', 'tensors'}
     ),
     # Joins stages.
     'composition': frozenset(

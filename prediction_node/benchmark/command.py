@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 from pathlib import Path
 from typing import Any
 
-from prediction_node.domain.errors import PredictionNodeError
-from prediction_node.evaluation.arguments import positive
+from prediction_node.command_line import positive, write_json
 
 BENCHMARKS = {
     'codec': 'CDR bytes to arrays and back, beside rclpy with message objects',
@@ -103,10 +101,5 @@ def run(args: argparse.Namespace) -> int:
                 if isinstance(value, float)
                 else f'  {name:<{width}}  {value}'
             )
-    if args.json is not None:
-        try:
-            args.json.parent.mkdir(parents=True, exist_ok=True)
-            args.json.write_text(json.dumps(figures, indent=2) + '\n')
-        except OSError as error:
-            raise PredictionNodeError(f'cannot write {args.json}: {error.strerror}') from error
+    write_json(args.json, figures)
     return 0

@@ -1,14 +1,11 @@
-"""What the evaluation commands have in common: options, progress, files."""
+"""What the evaluation commands have in common: options and the width of tables."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from prediction_node.domain.errors import ParameterError
 
@@ -45,14 +42,6 @@ def add_engine(parser: argparse.ArgumentParser, *, folds: bool, shipped: bool = 
         )
 
 
-def positive(text: str) -> int:
-    """A whole number above 0, for argparse."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f'must be at least 1, got {text}')
-    return value
-
-
 def add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--json', type=Path, metavar='FILE', help='write all figures to this file')
 
@@ -84,33 +73,8 @@ def chosen_engine(args: argparse.Namespace) -> Choice:
     return Same(EngineSpec(name, model))
 
 
-@contextmanager
-def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
-    """A function (what, done, of how many) that draws a bar per `what`."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
-        tasks: dict[str, Any] = {}
-
-        def progress(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total)
-            bar.update(tasks[what], completed=done)
-
-        yield progress
-
-
 def table_console() -> Console:
     """Where tables go. A pipe has no width: the table's own is wanted."""
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else TABLE_WIDTH)
-
-
-def write_json(path: Path | None, result: Mapping[str, Any]) -> None:
-    """Write the figures, making the folder; nothing for None."""
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(result, indent=2) + '\n', encoding='utf-8')

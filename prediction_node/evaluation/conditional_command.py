@@ -6,14 +6,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prediction_node.command_line import positive, progress_bar, write_json
 from prediction_node.evaluation.arguments import (
     add_engine,
     add_output,
     chosen_engine,
-    positive,
-    progress_bar,
     table_console,
-    write_json,
 )
 
 if TYPE_CHECKING:

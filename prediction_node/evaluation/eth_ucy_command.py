@@ -6,13 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prediction_node.command_line import progress_bar, write_json
 from prediction_node.crowds.files import SCENES
-from prediction_node.evaluation.arguments import (
-    add_output,
-    progress_bar,
-    table_console,
-    write_json,
-)
+from prediction_node.evaluation.arguments import add_output, table_console
 
 if TYPE_CHECKING:
     from rich.console import Console

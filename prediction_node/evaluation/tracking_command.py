@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from prediction_node.command_line import progress_bar, write_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -72,28 +73,26 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Evaluate, print the tables, write the file."""
     from rich.console import Console
-    from rich.progress import Progress
 
     from prediction_node.simulation.sensors.parameters import SuiteParameters
     from prediction_node.simulation.sensors.suite_file import load_suite
 
     suite = load_suite(args.sensors) if args.sensors is not None else SuiteParameters()
     sets = _sets(args.data, args.limit)
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task('recordings', total=sum(len(paths) for paths in sets.values()))
+    total, done = sum(len(paths) for paths in sets.values()), itertools.count(1)
+    with progress_bar() as progress:
         result = {
             'seed': args.seed,
             'datasets': {
-                name: evaluate(paths, suite, args.seed, lambda: bar.advance(task))
+                name: evaluate(
+                    paths, suite, args.seed, lambda: progress('recordings', next(done), total)
+                )
                 for name, paths in sets.items()
             },
         }
     screen = Console()
     print_tables(result, Console(width=max(screen.width, TABLE_WIDTH)))
-    if args.json is not None:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(result, indent=2) + '\n', encoding='utf-8')
+    write_json(args.json, result)
     return 0
 
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prediction_node.generation.many import add_worker_arguments, ended_by_sigterm, positive
+from prediction_node.command_line import positive
+from prediction_node.generation.many import add_worker_arguments, ended_by_sigterm
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-MOST = 10_000_000
+from prediction_node.command_line import positive
 
 
 def add_worker_arguments(parser: argparse.ArgumentParser, things: str) -> None:
@@ -25,17 +25,6 @@ def add_worker_arguments(parser: argparse.ArgumentParser, things: str) -> None:
         metavar='ADDRESS',
         help=f'work on the {things} as Ray tasks: the address of a cluster, or local',
     )
-
-
-def positive(text: str) -> int:
-    """A count of the command line."""
-    try:
-        value = int(text)
-    except ValueError:
-        value = 0
-    if not 1 <= value <= MOST:
-        raise argparse.ArgumentTypeError(f'must be in 1 to {MOST}, got {text}')
-    return value
 
 
 @contextmanager
