@@ -14,6 +14,7 @@ from torch import Tensor
 from prediction_node.learning.parameters import LossParameters
 
 UNPLANNED = 'unplanned_'
+KEPT_M = 0.1  # less than this is hardly a reaction
 _LOG_TWO_PI = math.log(2.0 * math.pi)
 
 
@@ -135,7 +136,8 @@ def _change(output: Mapping[str, Tensor]) -> Tensor:
     mean, logit = output['mean'].float(), output['weight_logit'].float().log_softmax(2)
     before = output[UNPLANNED + 'mean'].float()
     log_share = output[UNPLANNED + 'weight_logit'].float().log_softmax(2)
-    moved = _pseudo_huber(((mean - before).square().sum(-1) + 1e-8).sqrt(), 1.0).mean((2, 3))
+    apart = ((mean - before).square().sum(-1) + 1e-8).sqrt()
+    moved = _pseudo_huber(apart, KEPT_M).mean((2, 3))
     return moved + (log_share.exp() * (log_share - logit)).sum(2).mean(-1)
 
 
