@@ -17,10 +17,7 @@ from prediction_node.inference.relief import Relieved
 from prediction_node.inference.tensorrt_engine.cache import NotKept, cache_folder
 from prediction_node.inference.tensorrt_engine.device import find_device
 from prediction_node.inference.tensorrt_engine.opening import Wanted, open_engine
-from prediction_node.inference.tensorrt_engine.request import Request
-
-PRECISION = 'fp16'
-AGENT_SIZES = (64, 256)
+from prediction_node.inference.tensorrt_engine.request import DEFAULT_PRECISION, Request
 
 
 def accelerated(folder: ModelFolder, second: Model, candidates: int) -> Relieved:
@@ -29,8 +26,9 @@ def accelerated(folder: ModelFolder, second: Model, candidates: int) -> Relieved
 
     The engine's process ends with the returned model.
     """
-    request = Request(PRECISION, second.sizes.agents, second.sizes.map_nodes, candidates)
-    sizes = dataclasses.replace(second.sizes, candidates=candidates)
+    sizes = second.sizes
+    request = Request(DEFAULT_PRECISION, sizes.agents, sizes.map_nodes, candidates)
+    sizes = dataclasses.replace(sizes, candidates=candidates)
     armed = Armed(sizes, Maker(Wanted(folder.path, request, cache_folder()), sizes))
     model = Relieved(armed, second, 'tensorrt', 'onnx')
     weakref.finalize(model, armed.close)

@@ -262,7 +262,8 @@ def load_engine(
 
 def _on_gpu(folder: ModelFolder, second: OnnxModel, config: Config) -> list[Model]:
     """The same in the sizes that engines are built for; `second` relieves them."""
-    from prediction_node.accelerated import AGENT_SIZES, accelerated
+    from prediction_node.accelerated import accelerated
+    from prediction_node.inference.tensorrt_engine.request import AGENT_SIZES
 
     most = config.cycle.max_agents
     sizes = AGENT_SIZES[: 1 + sum(size < most for size in AGENT_SIZES[:-1])]

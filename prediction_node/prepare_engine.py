@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prediction_node.command_line import progress_bar, write_json
+from prediction_node.command_line import positive, progress_bar, write_json
 from prediction_node.domain.errors import EngineError
+from prediction_node.inference.tensorrt_engine.flavour import FLAVOURS
+from prediction_node.inference.tensorrt_engine.request import (
+    AGENT_SIZES,
+    DEFAULT_CANDIDATES,
+    DEFAULT_PRECISION,
+    MOST_CANDIDATES,
+    PRECISIONS,
+)
 
 if TYPE_CHECKING:
     from prediction_node.domain.model_folder import ModelFolder
@@ -19,8 +28,6 @@ if TYPE_CHECKING:
     from prediction_node.inference.tensorrt_engine.flavour import Flavour
     from prediction_node.inference.tensorrt_engine.parity import StoredScene
     from prediction_node.inference.tensorrt_engine.request import Request
-
-AGENT_SIZES = (64, 256)  # accelerated.AGENT_SIZES, without importing it
 
 EPILOG = """\
 Builds the encoder and the decoder of a model as TensorRT engines for the GPU at hand and keeps them
@@ -50,16 +57,24 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         '--model', default='', help='folder of a model, or the name of a shipped one'
     )
-    parser.add_argument('--precision', choices=('fp16', 'fp32', 'int8'), default='fp16')
+    parser.add_argument('--precision', choices=PRECISIONS, default=DEFAULT_PRECISION)
     parser.add_argument(
-        '--agents', type=int, choices=AGENT_SIZES, default=AGENT_SIZES[0], help='(default 64)'
+        '--agents',
+        type=int,
+        choices=AGENT_SIZES,
+        default=AGENT_SIZES[0],
+        help=f'(default {AGENT_SIZES[0]})',
     )
     parser.add_argument(
-        '--candidates', type=int, default=16, metavar='N', help='most plans in a batch (default 16)'
+        '--candidates',
+        type=functools.partial(positive, most=MOST_CANDIDATES),
+        default=DEFAULT_CANDIDATES,
+        metavar='N',
+        help=f'most plans in a batch (default {DEFAULT_CANDIDATES})',
     )
     parser.add_argument(
         '--tensorrt',
-        choices=('tensorrt', 'tensorrt_rtx'),
+        choices=FLAVOURS,
         default='',
         help='which TensorRT (default: the full one where it is installed)',
     )

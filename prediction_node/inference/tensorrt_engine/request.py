@@ -13,7 +13,9 @@ from prediction_node.inference.tensorrt_engine.device import Device
 from prediction_node.inference.tensorrt_engine.flavour import Flavour
 
 PRECISIONS = ('fp16', 'fp32', 'int8')
-MOST_CANDIDATES = 64
+AGENT_SIZES = (64, 256)  # that engines are built for
+DEFAULT_PRECISION = 'fp16'  # what the node asks for
+DEFAULT_CANDIDATES, MOST_CANDIDATES = 16, 64
 # To be raised when build.py or half.py make another engine from the same request.
 RECIPE = 1
 
@@ -22,10 +24,10 @@ RECIPE = 1
 class Request:
     """An engine's sizes and precision."""
 
-    precision: str = 'fp16'
-    agents: int = 64
+    precision: str = DEFAULT_PRECISION
+    agents: int = AGENT_SIZES[0]
     map_nodes: int = 192
-    candidates: int = 16  # most plans in a batch; fewer are always taken
+    candidates: int = DEFAULT_CANDIDATES  # most plans in a batch; fewer are always taken
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
