@@ -60,10 +60,9 @@ def chosen_engine(args: argparse.Namespace) -> Choice:
     name = args.engine or ('kinematic' if args.model is None else 'onnx')
     model = args.model
     if name == 'onnx' and model is None and getattr(args, 'shipped_model', False):
-        from prediction_node.predictor import DEFAULT_MODEL
-        from prediction_node.resources import share_path
+        from prediction_node.predictor import find_model
 
-        model = share_path('models', DEFAULT_MODEL)
+        model = find_model('')
     if (name == 'onnx') != (model is not None):
         raise ParameterError(f'--model is for --engine onnx and needed by it, got --engine {name}')
     if model is not None:
