@@ -19,7 +19,7 @@ def learned_engine(config: Config, kinematic: KinematicEngine) -> LearnedEngine 
 
     Raises PredictionNodeError naming the file where the model is missing or wrong.
     """
-    if config.engine.name not in ('onnx', 'tensorrt'):
+    if config.engine.name == 'kinematic':
         return None
     # Only who uses the network needs its runtime.
     from prediction_node.predictor import load_engine
