@@ -116,8 +116,7 @@ def _listen(cycles: int, candidates: int) -> dict[str, Any]:
         cycles,
     )
     if asker is not None:
-        took_ms = [ms for _, ms in asker.took_ms[_WARM_UP_CYCLES:]]
-        figures |= _answer_figures(took_ms, figures['p50_ms'])
+        figures |= _answer_figures(asker.took_ms[_WARM_UP_CYCLES:], figures['p50_ms'])
         figures |= {'asked': asker.asked, 'answers': asker.answers, 'candidates': candidates}
     return figures
 
