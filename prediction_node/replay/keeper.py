@@ -70,7 +70,7 @@ class Keeper:
             self._recorder.record(release)
             self._score(release)
             if self._scorecard is not None:
-                _see(self._scorecard, release)
+                self._scorecard.see(release)
 
     def finish(self) -> Outcome:
         """Score what is left, and complete the recording."""
@@ -132,14 +132,6 @@ class Keeper:
             frames[key] = dataclasses.replace(
                 frames[key], truth_m=relative.astype(np.float32), truth_valid=known
             )
-
-
-def _see(scorecard: Scorecard, release: Release) -> None:
-    """As the running node does after each release."""
-    if release.notice:
-        scorecard.restart()
-    if release.ego is not None:
-        scorecard.add(release.prediction, release.agents, release.ego, release.release_ns)
 
 
 def labels_of(truth: TrackedObjectsArrays) -> np.ndarray:

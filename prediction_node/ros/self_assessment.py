@@ -50,13 +50,7 @@ class SelfAssessment:
 
     def see(self, release: Release) -> None:
         """After a release was published."""
-        self.witness.see(
-            release.prediction,
-            release.agents,
-            release.ego,
-            release.release_ns,
-            restarted=bool(release.notice),
-        )
+        self.witness.see(release)
         now_ns = time.monotonic_ns()
         if now_ns - self._published_ns < _PERIOD_NS:
             return

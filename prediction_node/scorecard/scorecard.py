@@ -6,7 +6,7 @@ import bisect
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -23,6 +23,28 @@ _STEPS = np.array([round(h / STEP_S) for h in HORIZONS_S])
 _HORIZONS_NS = tuple(nanoseconds(h) for h in HORIZONS_S)
 _EARLY_NS, _LATE_NS = 50_000_000, 150_000_000  # around a horizon, within which it is scored
 _LONGEST_NS = _HORIZONS_NS[-1] + _LATE_NS
+
+
+class Release(Protocol):
+    """What is judged of a cycle; pipeline.Release is one."""
+
+    @property
+    def release_ns(self) -> int: ...
+
+    @property
+    def prediction(self) -> Prediction: ...
+
+    @property
+    def agents(self) -> Agents:
+        """All that are known, predicted or not."""
+
+    @property
+    def ego(self) -> Ego | None:
+        """None: nothing is known."""
+
+    @property
+    def notice(self) -> str:
+        """Why all memories were emptied before the cycle; empty if they were not."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,6 +185,13 @@ class Scorecard:
         self._way_ns.clear()
         self._way_m.clear()
         self._last_ns = None
+
+    def see(self, release: Release) -> None:
+        """What a cycle came to, whatever happened before it."""
+        if release.notice:
+            self.restart()
+        if release.ego is not None:
+            self.add(release.prediction, release.agents, release.ego, release.release_ns)
 
     def add(self, prediction: Prediction, agents: Agents, ego: Ego, release_ns: int) -> None:
         """A release: score what has come true by it, then keep it for later."""

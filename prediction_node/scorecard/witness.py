@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from prediction_node.conditional.answers import Answers
-from prediction_node.domain.agents import Agents, Ego
 from prediction_node.domain.prediction import Prediction
 from prediction_node.scorecard.moments import Channel, Moments
 from prediction_node.scorecard.parameters import ScorecardParameters
-from prediction_node.scorecard.scorecard import Scorecard
+from prediction_node.scorecard.scorecard import Release, Scorecard
 
 
 class Witness:
@@ -24,28 +23,14 @@ class Witness:
         """A message of the input `name`, as it came."""
         self.moments.hear(name, data, arrival_ns)
 
-    def see(
-        self,
-        prediction: Prediction,
-        agents: Agents,
-        ego: Ego | None,
-        release_ns: int,
-        *,
-        restarted: bool,
-    ) -> None:
-        """A release: what was predicted, and all that is known. `restarted`: memories were emptied
-        before it. Without `ego` nothing is known.
-        """
-        if restarted:
-            self.scorecard.restart()
+    def see(self, release: Release) -> None:
+        """What a cycle came to: what was predicted, and all that is known."""
+        self.scorecard.see(release)
+        if release.notice:
             self.moments.restart()
-        self._newest = None
-        if ego is None:
-            self.moments.note([], release_ns)
-            return
-        self.scorecard.add(prediction, agents, ego, release_ns)
-        self.moments.note(self.scorecard.worst, release_ns)
-        self._newest = prediction
+        known = release.ego is not None
+        self.moments.note(self.scorecard.worst if known else [], release.release_ns)
+        self._newest = release.prediction if known else None
 
     def see_answers(self, answers: Answers) -> None:
         """What the planner was told on the newest release."""

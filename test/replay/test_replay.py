@@ -363,15 +363,7 @@ def test_the_scorecard_is_what_the_running_node_would_say(
         class Node:
             def keep(self, messages: Any, perception: Any) -> None:
                 if perception is not None:
-                    release = pipeline.answer(perception)
-                    restarted = bool(release.notice)
-                    witness.see(
-                        release.prediction,
-                        release.agents,
-                        release.ego,
-                        release.release_ns,
-                        restarted=restarted,
-                    )
+                    witness.see(pipeline.answer(perception))
 
         Replay(pipeline, mapping.pipeline_inputs(recorded_map=True), Node()).run(
             bag, lambda log_ns: None

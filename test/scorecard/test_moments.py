@@ -114,11 +114,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Witness]:
         for message in bag.messages():
             due_ns = due_ns or message.log_ns + SECOND // 10
             while message.log_ns > due_ns:
-                release = pipeline.release(due_ns)
-                witness.see(
-                    release.prediction, release.agents, release.ego, due_ns,
-                    restarted=bool(release.notice),
-                )  # fmt: skip
+                witness.see(pipeline.release(due_ns))
                 due_ns += SECOND // 10
             name = names.get(message.topic)
             if name is not None:
