@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,12 @@ from prediction_node.domain.frames import rotation_2d, wrap_angle
 from prediction_node.domain.kinds import ATTRIBUTE_COUNT, CLASS_COUNT, MODALITY_COUNT, ObjectClass
 from prediction_node.domain.lights import LightStates
 from prediction_node.domain.recording import Recording
+
+if TYPE_CHECKING:
+    from prediction_node.bags.values import Message
+    from prediction_node.pipeline import Pipeline, Release
+
+Sent = tuple[int, str, bytes]  # log time, input of the pipeline, bytes
 
 # Code compiles at its first call, and machines are busy: no law depends on how long it takes.
 settings.register_profile('untimed', deadline=None)
@@ -119,3 +126,53 @@ def make_recording(
 def recording_of() -> Any:
     """The builder `make_recording` as a fixture."""
     return make_recording
+
+
+def inputs_among(messages: Iterable[Message]) -> Iterator[Sent]:
+    """Those messages that a pipeline listens to."""
+    from prediction_node.config import Config
+    from prediction_node.pipeline import inputs
+
+    names = {entry.topic: entry.name for entry in inputs(Config())}
+    for message in messages:
+        if message.topic in names:
+            yield message.log_ns, names[message.topic], message.data
+
+
+def sample_drive() -> Iterator[Sent]:
+    """What the sample's robotaxi heard on Lankershim Boulevard."""
+    from prediction_node.bags.reader import BagReader
+    from prediction_node.resources import share_path
+
+    with BagReader(share_path('samples', 'lankershim', 'bag')) as bag:
+        yield from inputs_among(bag.messages())
+
+
+def released(
+    pipeline: Pipeline, sent: Iterable[Sent] | None = None, *, cycles_after: int = 0
+) -> Iterator[Release]:
+    """Releases every 100 ms of log time, the first that long after the first message; a message
+    counts if its log time is not later. `sent` None: the sample's. `cycles_after` the last message.
+    """
+    due_ns = 0
+    for log_ns, name, data in sample_drive() if sent is None else sent:
+        due_ns = due_ns or log_ns + STEP_NS
+        while log_ns > due_ns:
+            yield pipeline.release(due_ns)
+            due_ns += STEP_NS
+        pipeline.receive(name, data, log_ns)
+    for _ in range(cycles_after):
+        yield pipeline.release(due_ns)
+        due_ns += STEP_NS
+
+
+@pytest.fixture(scope='session')
+def releases_of() -> Any:
+    """The function `released` as a fixture."""
+    return released
+
+
+@pytest.fixture(scope='session')
+def inputs_of() -> Any:
+    """The function `inputs_among` as a fixture, which gives a list."""
+    return lambda messages: list(inputs_among(messages))

@@ -5,6 +5,8 @@ answers; and it is never built by the node.
 from __future__ import annotations
 
 import importlib
+import itertools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,38 +23,29 @@ from prediction_node.inference.tensorrt_engine.device import NO_DEVICE, Device
 from prediction_node.inference.tensorrt_engine.opening import Wanted
 from prediction_node.inference.tensorrt_engine.request import Request
 from prediction_node.lanelet.load import load_map
-from prediction_node.pipeline import DEGRADED, Pipeline, Release, inputs
+from prediction_node.pipeline import DEGRADED, Pipeline, Release
 from prediction_node.predictor import find_model
 from prediction_node.resources import share_path
 
 CYCLES = 5
 
 
-def releases() -> list[Release]:
+@pytest.fixture
+def releases(releases_of: Callable[..., Iterator[Release]]) -> Callable[[], list[Release]]:
     """Of the beginning of the sample, with the engine tensorrt."""
-    from prediction_node.bags.reader import BagReader
-    from prediction_node.domain.stamps import STEP_NS
 
-    config = from_flat({'engine.name': 'tensorrt', 'cycle.max_agents': 64})
-    pipeline = Pipeline(config, load_map(share_path('samples', 'lankershim', 'map.osm')))
-    pipeline.prepare()
-    names = {entry.topic: entry.name for entry in inputs(config)}
-    found: list[Release] = []
-    due_ns = None
-    with BagReader(share_path('samples', 'lankershim', 'bag')) as bag:
-        for message in bag.messages():
-            due_ns = due_ns or message.log_ns + STEP_NS
-            while message.log_ns > due_ns:
-                found.append(pipeline.release(due_ns))
-                due_ns += STEP_NS
-            if len(found) >= CYCLES:
-                return found
-            if message.topic in names:
-                pipeline.receive(names[message.topic], message.data, message.log_ns)
-    return found
+    def drive() -> list[Release]:
+        config = from_flat({'engine.name': 'tensorrt', 'cycle.max_agents': 64})
+        pipeline = Pipeline(config, load_map(share_path('samples', 'lankershim', 'map.osm')))
+        pipeline.prepare()
+        return list(itertools.islice(releases_of(pipeline), CYCLES))
+
+    return drive
 
 
-def test_without_a_gpu_onnx_answers_and_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_gpu_onnx_answers_and_it_is_said(
+    releases: Callable[[], list[Release]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(accelerated, 'find_device', lambda _: NO_DEVICE)
     last = releases()[-1]
     assert len(last.prediction.agents) > 10
@@ -78,7 +71,9 @@ class Here:
     def close(self) -> None: ...
 
 
-def test_an_engine_that_is_there_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_is_there_answers(
+    releases: Callable[[], list[Release]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Ready(accelerated.Armed):
         """Waits for its first try, as no node does."""
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from prediction_node.bags.reader import BagReader
 from prediction_node.config import Config, from_flat
 from prediction_node.domain.errors import ParameterError, PredictionNodeError
 from prediction_node.domain.stamps import STEP_NS
 from prediction_node.lanelet.load import load_map
-from prediction_node.pipeline import Pipeline, Release, inputs
+from prediction_node.pipeline import Pipeline, Release
 from prediction_node.rehearsal import rehearse
 from prediction_node.resources import share_directory, share_path
+
+Drive = Callable[[Pipeline, int], list[Release]]
 
 
 def with_engine(name: str, model_path: str = '') -> Config:
@@ -32,22 +35,10 @@ def shipped() -> Path:
     return folder
 
 
-def drive(pipeline: Pipeline, seconds: float) -> list[Release]:
+@pytest.fixture(scope='session')
+def drive(releases_of: Callable[..., Iterator[Release]]) -> Drive:
     """Releases of the beginning of the sample."""
-    names = {entry.topic: entry.name for entry in inputs(Config())}
-    releases: list[Release] = []
-    due_ns = None
-    with BagReader(share_path('samples', 'lankershim', 'bag')) as bag:
-        for message in bag.messages():
-            due_ns = due_ns or message.log_ns + STEP_NS
-            while message.log_ns > due_ns:
-                releases.append(pipeline.release(due_ns))
-                due_ns += STEP_NS
-            if len(releases) > 10 * seconds:
-                break
-            if message.topic in names:
-                pipeline.receive(names[message.topic], message.data, message.log_ns)
-    return releases
+    return lambda pipeline, cycles: list(itertools.islice(releases_of(pipeline), cycles))
 
 
 def test_an_unknown_engine_is_refused() -> None:
@@ -98,11 +89,11 @@ def test_the_kinematic_predictor_needs_no_model() -> None:
 
 
 @pytest.fixture(scope='module')
-def learned(shipped: Path) -> tuple[Pipeline, list[Release]]:
+def learned(shipped: Path, drive: Drive) -> tuple[Pipeline, list[Release]]:
     lane_map = load_map(share_path('samples', 'lankershim', 'map.osm'))
     pipeline = Pipeline(with_engine('onnx'), lane_map)
     rehearse(pipeline)
-    return pipeline, drive(pipeline, 1.5)
+    return pipeline, drive(pipeline, 16)
 
 
 def test_the_shipped_model_predicts(learned: tuple[Pipeline, list[Release]]) -> None:
@@ -117,7 +108,7 @@ def test_the_shipped_model_predicts(learned: tuple[Pipeline, list[Release]]) -> 
 
 
 def test_a_network_that_fails_costs_its_answer_only(
-    learned: tuple[Pipeline, list[Release]], monkeypatch: pytest.MonkeyPatch
+    learned: tuple[Pipeline, list[Release]], drive: Drive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from prediction_node.inference.onnx_model import OnnxModel
 
@@ -130,7 +121,7 @@ def test_a_network_that_fails_costs_its_answer_only(
     other = Pipeline(with_engine('onnx'), lane_map)
     with monkeypatch.context() as patch:
         patch.setattr(OnnxModel, 'encode', fail)
-        releases = drive(other, 0.8)
+        releases = drive(other, 9)
     last = releases[-1]
     assert last.prediction.engine == 'kinematic'
     assert any('engine fallback (onnx: MemoryError: no room)' in r for r in last.reasons)

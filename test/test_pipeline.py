@@ -12,7 +12,7 @@ import pytest
 from prediction_node import cdr
 from prediction_node.config import Config
 from prediction_node.domain.frames import rotation_2d, wrap_angle
-from prediction_node.pipeline import DEGRADED, LOST, NOMINAL, Pipeline, Release, inputs
+from prediction_node.pipeline import DEGRADED, LOST, NOMINAL, Pipeline, Release
 from prediction_node.simulation.sensors.parameters import SuiteParameters
 from prediction_node.vehicle.messages import messages
 
@@ -21,44 +21,40 @@ EXACT_ODOMETRY = SuiteParameters(
     odometry_sigma_m=0.0, odometry_sigma_yaw_deg=0.0, odometry_sigma_speed_mps=0.0
 )
 Message = tuple[int, str, bytes]  # log time, input name, bytes
+Stream = Callable[[Any], list[Message]]
+Run = Callable[..., list[Release]]
 
 
-def stream(recording: Any, suite: SuiteParameters = EXACT_ODOMETRY, seed: int = 0) -> list[Message]:
+@pytest.fixture(scope='session')
+def stream(inputs_of: Callable[..., list[Message]]) -> Stream:
     """What the four sensors, odometry and tf of a drive send, in order of arrival."""
-    names = {i.topic: i.name for i in inputs(Config())}
-    return [
-        (m.log_ns, names[m.topic], m.data)
-        for m in messages(recording, suite, seed)
-        if m.topic in names
-    ]
+
+    def sent(recording: Any) -> list[Message]:
+        return inputs_of(messages(recording, EXACT_ODOMETRY, 0))
+
+    return sent
 
 
-def run(
-    sent: Iterable[Message], pipeline: Pipeline | None = None, *, cycles_after: int = 0
-) -> list[Release]:
-    """Releases every 100 ms of log time; an input counts if its log time is not later."""
-    sent = list(sent)
-    pipeline = pipeline or Pipeline(Config(), None)
-    releases = []
-    release_ns = sent[0][0] + STEP_NS
-    for log_ns, name, data in sent:
-        while log_ns > release_ns:
-            releases.append(pipeline.release(release_ns))
-            release_ns += STEP_NS
-        pipeline.receive(name, data, log_ns)
-    for _ in range(1 + cycles_after):
-        releases.append(pipeline.release(release_ns))
-        release_ns += STEP_NS
-    return releases
+@pytest.fixture(scope='session')
+def run(releases_of: Callable[..., Iterable[Release]]) -> Run:
+    """All releases up to the one that sees the last message, and `cycles_after` it."""
+
+    def drive(
+        sent: Iterable[Message], pipeline: Pipeline | None = None, *, cycles_after: int = 0
+    ) -> list[Release]:
+        pipeline = pipeline or Pipeline(Config(), None)
+        return list(releases_of(pipeline, sent, cycles_after=1 + cycles_after))
+
+    return drive
 
 
 @pytest.fixture(scope='module')
-def drive(recording_of: Any) -> list[Message]:
+def drive(stream: Stream, recording_of: Any) -> list[Message]:
     return stream(recording_of())
 
 
 @pytest.fixture(scope='module')
-def baseline(drive: list[Message]) -> list[Release]:
+def baseline(run: Run, drive: list[Message]) -> list[Release]:
     return run(drive)
 
 
@@ -95,7 +91,7 @@ def test_everybody_on_the_ground_is_predicted(baseline: list[Release], recording
 
 
 def test_the_same_messages_give_the_same_bytes(
-    drive: list[Message], baseline: list[Release]
+    run: Run, drive: list[Message], baseline: list[Release]
 ) -> None:
     again = run(drive)
     assert [r.objects_cdr for r in again] == [r.objects_cdr for r in baseline]
@@ -131,7 +127,12 @@ def test_the_order_of_arrival_within_a_cycle_does_not_matter(
     [(0.7, (0.0, 0.0)), (-2.5, (120.0, -60.0)), (0.0, (5.0e6, -3.0e6)), (np.pi, (0.0, 5.0e6))],
 )
 def test_turn_and_move_the_world_and_the_predictions_turn_and_move(
-    recording_of: Any, baseline: list[Release], turn_rad: float, shift_m: tuple[float, float]
+    run: Run,
+    stream: Stream,
+    recording_of: Any,
+    baseline: list[Release],
+    turn_rad: float,
+    shift_m: tuple[float, float],
 ) -> None:
     moved = run(stream(recording_of(turn_rad=turn_rad, shift_m=shift_m)))[-1].prediction
     still = baseline[-1].prediction
@@ -149,7 +150,9 @@ def test_turn_and_move_the_world_and_the_predictions_turn_and_move(
 
 
 @pytest.mark.parametrize('lost', ['camera', 'lidar', 'radar', 'thermal'])
-def test_a_lost_modality_is_named_and_the_list_stays(drive: list[Message], lost: str) -> None:
+def test_a_lost_modality_is_named_and_the_list_stays(
+    run: Run, drive: list[Message], lost: str
+) -> None:
     start = drive[0][0]
     kept = [m for m in drive if m[1] != lost or m[0] < start + 2_000_000_000]
     releases = run(kept)
@@ -159,7 +162,9 @@ def test_a_lost_modality_is_named_and_the_list_stays(drive: list[Message], lost:
     assert len(labels) >= 5
 
 
-def test_without_odometry_it_coasts_a_second_and_then_is_empty(drive: list[Message]) -> None:
+def test_without_odometry_it_coasts_a_second_and_then_is_empty(
+    run: Run, drive: list[Message]
+) -> None:
     releases = run(drive, cycles_after=30)
     assert_sound(releases)
     lost = [r for r in releases if r.mode == LOST and r.release_ns > drive[-1][0]]
@@ -177,7 +182,7 @@ def restamped(sent: Iterable[Message], shift_ns: int) -> list[Message]:
 
 
 def test_a_looping_bag_resets_once_and_goes_on(
-    drive: list[Message], baseline: list[Release]
+    run: Run, drive: list[Message], baseline: list[Release]
 ) -> None:
     length = drive[-1][0] - drive[0][0] + STEP_NS
     releases = run(drive + restamped(drive, length // STEP_NS * STEP_NS))
@@ -209,7 +214,7 @@ BAD_VALUES = [np.nan, np.inf, -np.inf, 1e308, 5e-324]
     'field', ['position', 'orientation', 'twist_linear', 'dimensions', 'pose_covariance']
 )
 def test_a_bad_value_costs_its_object_not_the_frame(
-    recording_of: Any, field: str, bad: float
+    run: Run, stream: Stream, recording_of: Any, field: str, bad: float
 ) -> None:
     def spoil(arrays: Any) -> Any:
         if not len(arrays.position):
@@ -234,7 +239,9 @@ def test_a_bad_value_costs_its_object_not_the_frame(
         b'\x09\x09\x00\x00' + bytes(200),
     ],
 )
-def test_unreadable_bytes_on_every_input_change_nothing(recording_of: Any, data: bytes) -> None:
+def test_unreadable_bytes_on_every_input_change_nothing(
+    run: Run, stream: Stream, recording_of: Any, data: bytes
+) -> None:
     sent = stream(recording_of(1.0))
     pipeline = Pipeline(Config(), None)
     spoiled = []
@@ -248,7 +255,9 @@ def test_unreadable_bytes_on_every_input_change_nothing(recording_of: Any, data:
     assert pipeline.map_error
 
 
-def test_a_hundred_thousand_objects_are_bounded_work(recording_of: Any) -> None:
+def test_a_hundred_thousand_objects_are_bounded_work(
+    run: Run, stream: Stream, recording_of: Any
+) -> None:
     def flood(arrays: Any) -> Any:
         n = 100_000
         rows = np.arange(n) % max(len(arrays.position), 1)
@@ -279,7 +288,7 @@ def test_a_hundred_thousand_objects_are_bounded_work(recording_of: Any) -> None:
     assert max(len(r.prediction.agents) for r in releases) <= Config().cycle.max_agents
 
 
-def test_too_many_agents_are_shed_and_counted(recording_of: Any) -> None:
+def test_too_many_agents_are_shed_and_counted(run: Run, stream: Stream, recording_of: Any) -> None:
     config = dataclasses.replace(Config(), cycle=dataclasses.replace(Config().cycle, max_agents=3))
     releases = run(stream(recording_of(2.0)), Pipeline(config, None))
     assert_sound(releases)
@@ -289,7 +298,7 @@ def test_too_many_agents_are_shed_and_counted(recording_of: Any) -> None:
     assert last.shed >= 3
 
 
-def test_an_engine_that_fails_is_replaced_in_the_same_cycle(drive: list[Message]) -> None:
+def test_an_engine_that_fails_is_replaced_in_the_same_cycle(run: Run, drive: list[Message]) -> None:
     class Failing:
         name = 'failing'
 
@@ -304,7 +313,7 @@ def test_an_engine_that_fails_is_replaced_in_the_same_cycle(drive: list[Message]
 
 
 def test_when_the_fallback_fails_too_everybody_keeps_the_velocity(
-    drive: list[Message], monkeypatch: pytest.MonkeyPatch
+    run: Run, drive: list[Message], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from prediction_node.inference.kinematic.engine import KinematicEngine
 
@@ -318,7 +327,7 @@ def test_when_the_fallback_fails_too_everybody_keeps_the_velocity(
     assert len(last.prediction.agents) >= 5
 
 
-def test_with_a_map_and_all_sensors_it_is_nominal(drive: list[Message]) -> None:
+def test_with_a_map_and_all_sensors_it_is_nominal(run: Run, drive: list[Message]) -> None:
     from prediction_node.lanelet.load import load_map
     from prediction_node.resources import share_path
 

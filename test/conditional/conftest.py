@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from prediction_node.config import Config
 from prediction_node.domain.frames import quaternion_from_yaw
 from prediction_node.domain.message_arrays import CandidateTrajectoriesArrays, TrajectoryArrays
 from prediction_node.inference.parameters import EngineParameters
-from prediction_node.pipeline import CANDIDATES, Pipeline, Release, inputs
+from prediction_node.pipeline import CANDIDATES, Pipeline, Release
 from prediction_node.simulation.sensors.parameters import SuiteParameters
 from prediction_node.vehicle.messages import messages
 
@@ -76,33 +76,26 @@ class Ground:
 
 
 @pytest.fixture(scope='session')
-def drive_of(recording_of: Callable[..., Any]) -> list[tuple[int, str, bytes]]:
+def drive_of(
+    recording_of: Callable[..., Any], inputs_of: Callable[..., Any]
+) -> list[tuple[int, str, bytes]]:
     """Two seconds of what the sensors of a robotaxi send."""
-    names = {entry.topic: entry.name for entry in inputs(Config())}
     exact = SuiteParameters(
         odometry_sigma_m=0.0, odometry_sigma_yaw_deg=0.0, odometry_sigma_speed_mps=0.0
     )
-    return [
-        (m.log_ns, names[m.topic], m.data)
-        for m in messages(recording_of(2.0), exact, 0)
-        if m.topic in names
-    ]
+    sent: list[tuple[int, str, bytes]] = inputs_of(messages(recording_of(2.0), exact, 0))
+    return sent
 
 
 @pytest.fixture
-def ground(drive_of: list[tuple[int, str, bytes]]) -> Callable[..., Ground]:
+def ground(
+    drive_of: list[tuple[int, str, bytes]], releases_of: Callable[..., Iterator[Release]]
+) -> Callable[..., Ground]:
     """Makes a Ground; an engine of one's own may be given."""
 
     def make(engine: Any = None, config: Config | None = None) -> Ground:
         pipeline = Pipeline(config or BY_RULES, None, engine)
-        due_ns = drive_of[0][0] + STEP_NS
-        release = None
-        for log_ns, name, data in drive_of:
-            while log_ns > due_ns:
-                release = pipeline.release(due_ns)
-                due_ns += STEP_NS
-            pipeline.receive(name, data, log_ns)
-        release = pipeline.release(due_ns)
+        *_, release = releases_of(pipeline, drive_of, cycles_after=1)
         assert release.ego is not None
         assert len(release.prediction.agents) >= 5
         return Ground(pipeline, release)
