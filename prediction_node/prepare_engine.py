@@ -176,14 +176,14 @@ def _stored_scene(
     from prediction_node.inference.onnx_model import OnnxModel
     from prediction_node.inference.tensorrt_engine.parity import StoredScene
     from prediction_node.inference.tensorrt_engine.typed_model import typed_model
-    from prediction_node.stored_scenes import encoded_scenes, sample_scenes, straight_plans
+    from prediction_node.stored_scenes import encoded_plans, encoded_scenes, sample_scenes
 
     watcher('a scene of the samples', 0.0)
     sizes = {'agents': request.agents, 'map_nodes': request.map_nodes}
     model = OnnxModel(folder, **sizes)
     (shown,) = sample_scenes('city', 1)
     (arrays,) = encoded_scenes([shown], model.sizes)
-    plans = straight_plans(shown, model.sizes, request.candidates)
+    plans = encoded_plans(shown, model.sizes, request.candidates)
     scene = StoredScene.of(model, arrays, *plans)
     watcher('a scene of the samples', 0.5)
     with tempfile.TemporaryDirectory() as into:

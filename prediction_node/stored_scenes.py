@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from prediction_node.bags.reader import BagReader
+from prediction_node.conditional.straight import straight_plans
 from prediction_node.config import Config
-from prediction_node.domain.conditional import EgoPlan
 from prediction_node.domain.scene import Scene
 from prediction_node.domain.stamps import STEP_NS
 from prediction_node.domain.tensors import Arrays, Sizes
@@ -23,7 +23,7 @@ from prediction_node.tensors.plans import encode_plans, no_plan
 
 SAMPLES = ('city', 'lankershim')
 FIRST_CYCLE = 35  # by then there is a past of three seconds
-_PLAN_S, _PLAN_STEP_S = 8.0, 0.5
+_FASTEST_MPS = 15.0
 
 
 def sample_scenes(sample: str, count: int, every_cycles: int = 10) -> list[Scene]:
@@ -64,20 +64,13 @@ def encoded_scenes(scenes: list[Scene], sizes: Sizes) -> list[Arrays]:
     return found
 
 
-def straight_plans(scene: Scene, sizes: Sizes, count: int) -> tuple[np.ndarray, np.ndarray]:
+def encoded_plans(scene: Scene, sizes: Sizes, count: int) -> tuple[np.ndarray, np.ndarray]:
     """(C, K, 5), (C, K): standing, driving on at several speeds; a single one stands for none."""
     if count == 1:
         return no_plan(sizes)
-    after_s = np.arange(_PLAN_STEP_S, _PLAN_S + 1e-9, _PLAN_STEP_S)
     ego = scene.ego
-    ahead = np.array([np.cos(ego.yaw_rad), np.sin(ego.yaw_rad)])
-    plans = []
-    for speed in np.linspace(0.0, 15.0, count):
-        place = ego.position_m[:2] + speed * after_s[:, None] * ahead
-        yaw = np.full((len(after_s), 1), ego.yaw_rad)
-        pose = np.hstack([place, yaw])
-        plans.append(EgoPlan(after_s, pose, np.full(len(after_s), speed)))
-    return encode_plans(tuple(plans), ego, sizes)
+    speeds = np.linspace(0.0, _FASTEST_MPS, count).tolist()
+    return encode_plans(straight_plans(ego.position_m, ego.yaw_rad, speeds), ego, sizes)
 
 
 class _Heard(Exception):

@@ -6,27 +6,42 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from prediction_node.domain.conditional import EgoPlan
 from prediction_node.domain.frames import MAP, quaternion_from_yaw
 from prediction_node.domain.message_arrays import CandidateTrajectoriesArrays, TrajectoryArrays
-from prediction_node.domain.stamps import STEP_NS
+from prediction_node.domain.stamps import STEP_NS, seconds
 
 _POINTS, _EVERY = 17, 5
+
+
+def straight_plans(
+    position_m: np.ndarray, yaw_rad: float, speeds_mps: Iterable[float]
+) -> tuple[EgoPlan, ...]:
+    """Base_link from (2 or more,) along the heading for eight seconds, a point every 0.5 s."""
+    after_s = seconds(_EVERY * STEP_NS) * np.arange(_POINTS)
+    ahead = np.array([np.cos(yaw_rad), np.sin(yaw_rad)])
+    yaw = np.full((_POINTS, 1), yaw_rad)
+    return tuple(
+        EgoPlan(
+            after_s,
+            np.hstack([position_m[:2] + speed * after_s[:, None] * ahead, yaw]),
+            np.full(_POINTS, float(speed)),
+        )
+        for speed in speeds_mps
+    )
 
 
 def straight_candidates(
     stamp_ns: int, position_m: np.ndarray, yaw_rad: float, speeds_mps: Iterable[float]
 ) -> CandidateTrajectoriesArrays:
-    """Base_link from (2 or more,) along the heading for eight seconds, a point every 0.5 s."""
+    """The same as a planner sends them."""
     after_ns = np.arange(_POINTS) * _EVERY * STEP_NS
     orientation = quaternion_from_yaw(np.full(_POINTS, yaw_rad))
     zero = np.zeros(_POINTS, np.float32)
     trajectories = []
-    for speed in speeds_mps:
-        way_m = speed * 1e-9 * after_ns
+    for plan in straight_plans(position_m, yaw_rad, speeds_mps):
         position = np.zeros((_POINTS, 3))
-        position[:, 0] = position_m[0] + way_m * np.cos(yaw_rad)
-        position[:, 1] = position_m[1] + way_m * np.sin(yaw_rad)
-        constant = np.full(_POINTS, speed, np.float32)
+        position[:, :2] = plan.pose[:, :2]
         trajectories.append(
             TrajectoryArrays(
                 stamp_ns,
@@ -34,7 +49,7 @@ def straight_candidates(
                 after_ns,
                 position,
                 orientation,
-                constant,
+                plan.speed_mps.astype(np.float32),
                 lateral_velocity=zero,
                 acceleration=zero,
                 heading_rate=zero,

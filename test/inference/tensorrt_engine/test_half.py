@@ -11,7 +11,7 @@ from prediction_node.domain.model_folder import DECODER, ENCODER, ModelFolder
 from prediction_node.domain.tensors import OUTPUTS
 from prediction_node.inference.onnx_model import OnnxModel
 from prediction_node.inference.tensorrt_engine.parity import BOUND_M, StoredScene
-from prediction_node.stored_scenes import encoded_scenes, straight_plans
+from prediction_node.stored_scenes import encoded_plans, encoded_scenes
 
 onnx = pytest.importorskip('onnx', reason='needs requirements/tensorrt.txt')
 from prediction_node.inference.tensorrt_engine.half import (  # noqa: E402
@@ -38,7 +38,7 @@ def test_half_precision_stays_within_five_centimetres(
     """On scenes of both samples, with and without plans, 8 s ahead."""
     full, half = OnnxModel(shipped, threads=1), OnnxModel(typed, threads=1)
     for scene, arrays in zip(scenes, encoded_scenes(scenes, full.sizes), strict=True):
-        plans = straight_plans(scene, full.sizes, candidates)
+        plans = encoded_plans(scene, full.sizes, candidates)
         stored = StoredScene.of(full, arrays, *plans)
         assert 0.0 < stored.difference_m(half) < BOUND_M['fp16']
 
@@ -46,7 +46,7 @@ def test_half_precision_stays_within_five_centimetres(
 def test_the_full_model_agrees_with_itself(shipped: ModelFolder, scenes: Any) -> None:
     model = OnnxModel(shipped, threads=1)
     (arrays,) = encoded_scenes(scenes[:1], model.sizes)
-    stored = StoredScene.of(model, arrays, *straight_plans(scenes[0], model.sizes, 2))
+    stored = StoredScene.of(model, arrays, *encoded_plans(scenes[0], model.sizes, 2))
     assert stored.difference_m(model) < 1e-4
     again = StoredScene.from_bytes(stored.to_bytes())
     for name in OUTPUTS:
