@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass
-from pathlib import Path
+from typing import BinaryIO
 
 from prediction_node.bags.compression import compress_zstd
 
@@ -99,8 +99,9 @@ class Chunk:
 class McapFile:
     """An MCAP file being written. Not safe for two threads at once."""
 
-    def __init__(self, path: Path, level: int) -> None:
-        self._bio = path.open('wb')
+    def __init__(self, file: BinaryIO, level: int) -> None:
+        """`file` is empty; whoever opened it closes it."""
+        self._bio = file
         self._level = level
         self._chunk_index: list[bytes] = []
         self._first_ns = 0
@@ -140,7 +141,7 @@ class McapFile:
             self._has_messages = True
 
     def finish(self, topics: list[TopicRecord], metadata_text: str) -> None:
-        """Append summary and footer, and close."""
+        """Append summary and footer."""
         described = self._bio.tell()
         entry = _text('serialized_metadata') + _text(metadata_text)
         self._bio.write(_record(METADATA, _text('rosbag2') + _text(entry)))
@@ -182,7 +183,3 @@ class McapFile:
         footer = struct.pack('<BQQQ', FOOTER, 20, summary_start, summary_start + len(summary))
         crc = zlib.crc32(summary + offsets + footer)
         self._bio.write(summary + offsets + footer + struct.pack('<I', crc) + MAGIC)
-        self._bio.close()
-
-    def abandon(self) -> None:
-        self._bio.close()

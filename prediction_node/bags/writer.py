@@ -7,7 +7,6 @@ interpreter free: the caller only hands over bytes.
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,6 +19,7 @@ from rosbags.interfaces import Qos
 from prediction_node.bags import metadata, qos, types
 from prediction_node.bags.mcap_file import Chunk, McapFile, TopicRecord
 from prediction_node.domain.errors import BagError
+from prediction_node.domain.whole_file import WholeFile, whole_file
 
 CHUNK_BYTES = 1 << 20
 PENDING_CHUNKS = 4  # bounds the memory when the disk is slower than the caller
@@ -51,7 +51,6 @@ class BagWriter:
     def __init__(self, folder: Path, name: str | None = None, *, level: int = 1) -> None:
         self._folder = Path(folder)
         self._name = f'{name or f"{self._folder.resolve().name}_0"}.mcap'
-        self._partial = self._folder / f'.{self._name}.{os.getpid()}.partial'
         self._topics: dict[str, TopicRecord] = {}
         self._total = _Count()
         self._pending: list[Future[None]] = []
@@ -59,7 +58,8 @@ class BagWriter:
         self._closed = False
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._file = McapFile(self._partial, level)
+            self._whole = WholeFile(self.path, durable=False)
+            self._file = McapFile(self._whole.file, level)
         except OSError as error:
             self._worker.shutdown()
             raise BagError(f'{self._folder} cannot be written: {error.strerror}') from error
@@ -173,14 +173,15 @@ class BagWriter:
                 self._total.first_ns,
                 self._total.last_ns,
             )
-            beside = self._folder / f'.metadata.yaml.{os.getpid()}.partial'
             try:
                 self._file.finish([*self._topics.values()], text)
-                beside.write_text(text, encoding='utf-8')
-                os.replace(self._partial, self.path)
-                os.replace(beside, self._folder / 'metadata.yaml')
+                self._whole.close()
+                described = self._folder / 'metadata.yaml'
+                with whole_file(described, durable=False, error=BagError) as beside:
+                    beside.write(text.encode())
+                    beside.flush()
+                    self._whole.commit()
             except (OSError, struct.error) as error:
-                beside.unlink(missing_ok=True)
                 raise BagError(f'{self.path} cannot be written: {error}') from error
         except BaseException:
             self.abort()
@@ -192,8 +193,7 @@ class BagWriter:
         """Leave nothing behind."""
         self._closed = True
         self._worker.shutdown(cancel_futures=True)
-        self._file.abandon()
-        self._partial.unlink(missing_ok=True)
+        self._whole.abort()
 
     def __enter__(self) -> BagWriter:
         return self

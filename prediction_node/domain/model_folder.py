@@ -16,9 +16,15 @@ from typing import Any
 
 from prediction_node.domain.errors import PredictionNodeError
 from prediction_node.domain.tensors import VERSION, Sizes
+from prediction_node.domain.whole_file import write_whole
 
 DESCRIPTION = 'model.json'
 ENCODER = 'encoder.onnx'
+# The encoder again, in parts that can run side by side: what depends on the rasters alone, what
+# does not depend on them, and the rest; may be missing.
+LOOKED = 'encoder_looked.onnx'
+BESIDE = 'encoder_beside.onnx'
+JOINED = 'encoder_joined.onnx'
 DECODER = 'decoder.onnx'
 # The decoder for when nothing is planned, without what a plan would change; may be missing.
 UNPLANNED = 'unplanned.onnx'
@@ -110,6 +116,8 @@ def write_description(
 ) -> None:
     """Write `model.json` about the files that lie beside it already. `meta` may name `name`,
     `calibration`, `provenance` and `raster_manifest`, and whatever else is worth keeping.
+
+    Raises ModelError where it cannot be written.
     """
     files = sorted(each.name for each in path.iterdir() if each.suffix in ('.onnx', '.safetensors'))
     content = {
@@ -125,9 +133,7 @@ def write_description(
         'files': {name: digest(path / name) for name in files},
     }
     text = json.dumps(content, indent=1) + '\n'
-    temporary = path / f'{DESCRIPTION}.part'
-    temporary.write_text(text, encoding='utf-8')
-    temporary.replace(path / DESCRIPTION)
+    write_whole(path / DESCRIPTION, text, error=ModelError)
 
 
 def digest(path: Path) -> str:

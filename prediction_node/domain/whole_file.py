@@ -21,7 +21,9 @@ class WholeFile:
     """
 
     def __init__(self, path: Path, *, durable: bool = True) -> None:
-        """`durable`: the bytes are on the disk before the name is, for those who lose power."""
+        """`durable`: the bytes are on the disk before the name is, and after `commit` both are, for
+        those who lose power.
+        """
         self.path = path
         self.partial = path.with_name(f'.{path.name}.{os.getpid()}{PARTIAL}')
         self.file: BinaryIO = self.partial.open('wb')
@@ -40,6 +42,8 @@ class WholeFile:
         """Give it its name."""
         self.close()
         os.replace(self.partial, self.path)
+        if self._durable:
+            sync_folder(self.path.parent)
 
     def abort(self) -> None:
         """Leave nothing of it; harmless after `commit`."""
@@ -47,6 +51,15 @@ class WholeFile:
             self.file.close()
         finally:
             self.partial.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Names that files got in a folder are on the disk. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

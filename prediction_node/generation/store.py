@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from prediction_node.domain.errors import DataError
+from prediction_node.domain.whole_file import sync_folder
 from prediction_node.generation.report import SceneReport
 
 MARKER = 'scene.json'  # written last; holds the digests of all other files of the scene
@@ -94,7 +95,7 @@ class SceneStore:
         place = self.place(seed)
         shutil.rmtree(place, ignore_errors=True)
         scratch.rename(place)
-        _sync_folder(self.folder)
+        sync_folder(self.folder)
 
     def finished(self, seed: int, identity: str) -> SceneReport | None:
         """The report of a finished scene; None if it has to be made (again).
@@ -142,11 +143,3 @@ def file_digest(path: Path, *, sync: bool = False) -> str:
         if sync:
             os.fsync(file.fileno())
     return digest.hexdigest()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -13,7 +13,7 @@ import safetensors.torch
 from torch import Tensor, nn
 
 from prediction_node.domain.errors import DataError, ParameterError
-from prediction_node.learning.checkpoint import replacing
+from prediction_node.domain.whole_file import write_whole
 from prediction_node.learning.module import Learner
 
 FILE = 'best.safetensors'
@@ -56,10 +56,12 @@ class Best(pl.Callback):
 
 
 def write_weights(path: Path, network: nn.Module, metadata: Mapping[str, str]) -> None:
-    """A safetensors file of the network's parameters and buffers; appears whole or not at all."""
+    """A safetensors file of the network's parameters and buffers; appears whole or not at all.
+
+    Raises DataError where it cannot be written.
+    """
     tensors = {name: t.detach().cpu().contiguous() for name, t in network.state_dict().items()}
-    with replacing(path) as temporary:
-        safetensors.torch.save_file(tensors, temporary, metadata=dict(metadata))
+    write_whole(path, safetensors.torch.save(tensors, metadata=dict(metadata)))
 
 
 def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from prediction_node.domain.errors import DataError
+from prediction_node.domain.whole_file import PARTIAL, whole_file
 from prediction_node.learning.module import RECORD, Learner
 
 PATTERN = 'step_*.ckpt'
@@ -31,27 +31,10 @@ class WholeFiles(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
     ) -> None:
-        with replacing(Path(path)) as temporary:
-            torch.save(checkpoint, temporary)
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A place to write to; what is written there becomes `path` in one instant, safe on disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.part')
-    try:
-        yield temporary
-        with temporary.open('rb') as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as file:
+            torch.save(checkpoint, file)
 
 
 def newest_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]] | None:
@@ -89,7 +72,7 @@ class SavePoints(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._last_s = time.monotonic()
         if trainer.is_global_zero:
-            for leftover in self._folder.glob('.step_*.part'):
+            for leftover in self._folder.glob(f'.step_*{PARTIAL}'):
                 leftover.unlink()
         # Lightning's own answer to SIGTERM ends the run in the middle of a step's aftermath.
         with contextlib.suppress(ValueError):  # not in the main thread: nobody signals it

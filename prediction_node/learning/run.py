@@ -23,13 +23,13 @@ from torch import nn
 
 from prediction_node.domain.errors import DataError, ParameterError
 from prediction_node.domain.tensors import VERSION, Sizes
+from prediction_node.domain.whole_file import write_whole
 from prediction_node.learning.best import FILE as BEST
 from prediction_node.learning.best import Best, adopt_weights, read_weights
 from prediction_node.learning.checkpoint import (
     SavePoints,
     WholeFiles,
     newest_checkpoint,
-    replacing,
 )
 from prediction_node.learning.data import (
     TrainingData,
@@ -86,7 +86,8 @@ def train(parameters: TrainParameters, folder: Path, *, resume: bool, console: C
     learner = Learner(network, parameters, step_s=data.sizes.step_s, record=record, loss=data.loss)
     checkpoint = _place(folder, resume)
     if checkpoint is None:
-        _write_json(folder / PARAMETERS, record)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / PARAMETERS, json.dumps(record, indent=1) + '\n')
     first_step = checkpoint[1]['step'] if checkpoint else 0
     console.print(
         f'{len(data.train)} samples to learn from, {len(data.validation)} to validate on, '
@@ -271,11 +272,6 @@ def _finished(checkpoint: tuple[Path, dict[str, Any]] | None, record: dict[str, 
         return False
     before, now = checkpoint[1]['parameters']['run'], record['parameters']['run']
     return all(before[name] == now[name] for name in ('steps', 'minutes', 'patience'))
-
-
-def _write_json(path: Path, content: Any) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + '\n', encoding='utf-8')
 
 
 def _quieten() -> None:

@@ -11,9 +11,9 @@ import torch
 from rich.console import Console
 
 from prediction_node.domain.tensors import Sizes
+from prediction_node.domain.whole_file import write_whole
 from prediction_node.learning.calibration import Judged, ask, calibrate, gather
 from prediction_node.learning.card import card
-from prediction_node.learning.checkpoint import replacing
 from prediction_node.learning.data import validation_loader
 from prediction_node.learning.folds import write_fold
 from prediction_node.learning.parameters import TrainParameters
@@ -54,8 +54,7 @@ def ship(
         'figures': figures,
         'record': trained.record,
     }
-    with replacing(folder / FIGURES) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + '\n', encoding='utf-8')
+    write_whole(folder / FIGURES, json.dumps(content, indent=1) + '\n')
     if not export:
         return
     from prediction_node.network.export import export as write_model
