@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -25,3 +26,14 @@ class Model(Protocol):
         self, encoded: Any, plan: np.ndarray, plan_valid: np.ndarray
     ) -> dict[str, np.ndarray]:
         """OUTPUTS for plans (C, K, 5), (C, K) in an encoded scene. Raises ValueError as above."""
+
+
+@runtime_checkable
+class LookingModel(Model, Protocol):
+    """A network that can look at the rasters in one thread while another does the rest."""
+
+    def look(self, rasters: Arrays) -> Mapping[str, Any]:
+        """What the network makes of `raster_near` and `raster_far` alone."""
+
+    def encode_with(self, arrays: Arrays, looked: Callable[[], Mapping[str, Any]]) -> Any:
+        """As `encode`, of arrays without rasters; `looked` waits for the answer of `look`."""
