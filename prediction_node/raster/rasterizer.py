@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from prediction_node.domain.agents import Ego
 from prediction_node.domain.frames import Transform
 from prediction_node.domain.lane_map import LaneMap
+from prediction_node.domain.map_memory import MapMemory
 from prediction_node.domain.scene import Scene
 from prediction_node.raster import fill
 from prediction_node.raster.bodies import (
@@ -78,7 +78,7 @@ class Rasterizer:
 
     def __init__(self, parameters: RasterParameters | None = None) -> None:
         self._parameters = parameters or RasterParameters()
-        self._maps: OrderedDict[int, DrawnMap] = OrderedDict()
+        self._maps: MapMemory[DrawnMap] = MapMemory(self._parameters.maps)
         self._near = _Layer(NEAR_CELL_M)
         self._far = _Layer(FAR_CELL_M)
         self._local = np.empty((64, 2))
@@ -146,19 +146,19 @@ class Rasterizer:
 
     def adopt(self, lane_map: LaneMap, drawn: DrawnMap) -> None:
         """Draw this map from what was made ready elsewhere."""
-        self._maps[id(lane_map)] = drawn
-        self._maps.move_to_end(id(lane_map))
-        while len(self._maps) > self._parameters.maps:
-            self._maps.popitem(last=False)
+        self._maps.keep(lane_map, drawn)
+        self._make_room(drawn)
+
+    def _make_room(self, drawn: DrawnMap) -> None:
+        """For the longest line of a map as a view sees it."""
         longest = max(drawn.shapes.lanes.longest, drawn.shapes.near.stop_lines.longest)
         if longest > len(self._local):
             self._local = np.empty((longest, 2))
 
     def _map(self, lane_map: LaneMap) -> DrawnMap:
-        if id(lane_map) not in self._maps:
-            self.adopt(lane_map, self.drawn(lane_map))
-        self._maps.move_to_end(id(lane_map))
-        return self._maps[id(lane_map)]
+        drawn = self._maps.of(lane_map, self.drawn)
+        self._make_room(drawn)
+        return drawn
 
     def _draw_map(self, scene: Scene, ready: DrawnMap, view: Transform, raster: Raster) -> None:
         """The map and its lights."""

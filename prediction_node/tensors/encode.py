@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
 import numpy as np
 
 from prediction_node.domain.frames import Transform
 from prediction_node.domain.lane_map import LaneMap
+from prediction_node.domain.map_memory import MapMemory
 from prediction_node.domain.prediction import Prediction
 from prediction_node.domain.scene import Scene
 from prediction_node.domain.tensors import Sizes
@@ -44,26 +43,16 @@ class NodeMemory:
 
     def __init__(self, maps: int = 2) -> None:
         """`maps`: how many maps are remembered."""
-        self._most = maps
-        # The map is kept beside its nodes: its identity is the key, and must not be reused.
-        self._known: OrderedDict[int, tuple[LaneMap, MapNodes]] = OrderedDict()
+        self._known: MapMemory[MapNodes] = MapMemory(maps)
         self._nowhere = MapNodes.of(None)
 
     def nodes_of(self, lane_map: LaneMap | None) -> MapNodes:
         """The nodes of a map, found at its first use."""
-        if lane_map is None:
-            return self._nowhere
-        if id(lane_map) not in self._known:
-            self.keep(lane_map, MapNodes.of(lane_map))
-        self._known.move_to_end(id(lane_map))
-        return self._known[id(lane_map)][1]
+        return self._nowhere if lane_map is None else self._known.of(lane_map, MapNodes.of)
 
     def keep(self, lane_map: LaneMap, nodes: MapNodes) -> None:
         """Remember nodes of a map that were found elsewhere."""
-        self._known[id(lane_map)] = (lane_map, nodes)
-        self._known.move_to_end(id(lane_map))
-        while len(self._known) > self._most:
-            self._known.popitem(last=False)
+        self._known.keep(lane_map, nodes)
 
 
 class Encoder:
