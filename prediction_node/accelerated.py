@@ -51,7 +51,7 @@ class Maker:
             raise EngineError('there is no NVIDIA GPU, or no driver for it')
         now = _changed_ns(self._wanted.cache)
         before = self._newest
-        if before is not None and NotKept.__name__ in before.reason and now == self._seen:
+        if before is not None and before.fault == NotKept.__name__ and now == self._seen:
             raise EngineError(before.reason)
         self._seen = now
         self._newest = EngineProcess(self._sizes, open_engine, self._wanted)

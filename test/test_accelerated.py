@@ -102,6 +102,7 @@ def test_no_process_is_started_in_vain(wanted: Wanted, monkeypatch: pytest.Monke
         make()
     monkeypatch.setattr(accelerated, 'find_device', lambda _: Device('a GPU', '8.9', '580'))
     first = make()
+    first.fault = 'NotKept'
     first.reason = 'open: NotKept: no engine is kept for this model, GPU and TensorRT'
     for _ in range(3):
         with pytest.raises(EngineError, match='no engine is kept'):
@@ -109,7 +110,7 @@ def test_no_process_is_started_in_vain(wanted: Wanted, monkeypatch: pytest.Monke
     wanted.cache.mkdir()
     second = make()
     assert second is not first
-    second.reason = 'decode: MemoryError: out of memory'
+    second.fault, second.reason = 'MemoryError', 'decode: MemoryError: NotKept in memory'
     assert make() is not second  # that may pass
 
 

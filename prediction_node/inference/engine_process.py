@@ -58,6 +58,7 @@ class EngineProcess:
         self._inputs = encoder_inputs(sizes)
         self._arrays: dict[str, np.ndarray] = {}
         self.reason = 'not started'
+        self.fault = ''  # what ended it, by the name of its class, if its process told
 
     @property
     def alive(self) -> bool:
@@ -138,8 +139,9 @@ class EngineProcess:
             self._end(str(error))
             raise
         if fault:
-            self._end(f'{what}: {fault}')
-            raise EngineError(f'{what}: {fault}')
+            self.fault, said = fault
+            self._end(f'{what}: {self.fault}: {said}')
+            raise EngineError(self.reason)
 
     def _end(self, reason: str) -> None:
         self.reason = reason
@@ -194,7 +196,7 @@ def _serve(connection: Connection, task: tuple[Any, ...]) -> None:
     encoded: Any = None
     try:
         model = opener(argument, arrays)
-        connection.send('')
+        connection.send(())
         while True:
             what, number = connection.recv()
             if what == 'encode':
@@ -205,10 +207,10 @@ def _serve(connection: Connection, task: tuple[Any, ...]) -> None:
                 for output in OUTPUTS:
                     if found[output].ctypes.data != arrays[output].ctypes.data:
                         arrays[output][:number] = found[output]
-            connection.send('')
+            connection.send(())
     except EOFError:
         return
     # Told to the node, whatever it is; then this process ends, and CUDA's state with it.
     except Exception as error:
         with contextlib.suppress(OSError):
-            connection.send(f'{type(error).__name__}: {" ".join(str(error).split()):.300}')
+            connection.send((type(error).__name__, f'{" ".join(str(error).split()):.300}'))

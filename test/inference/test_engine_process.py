@@ -133,12 +133,16 @@ def test_a_hang_ends_at_the_deadline(stand_in: Any, start: Any, how: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ('how', 'reason'), [('raise open', 'MemoryError: out of memory'), ('die open', 'died')]
+    ('how', 'reason', 'fault'),
+    [('raise open', 'MemoryError: out of memory', 'MemoryError'), ('die open', 'died', '')],
 )
-def test_a_model_that_does_not_open_is_told(stand_in: Any, how: str, reason: str) -> None:
+def test_a_model_that_does_not_open_is_told(
+    stand_in: Any, how: str, reason: str, fault: str
+) -> None:
     process = EngineProcess(stand_in.SIZES, stand_in.open_failing, how)
     with pytest.raises(EngineError, match=f'open: .*{reason}'):
         process.start()
+    assert process.fault == fault
     assert not process.alive
     process.join(10.0)
 
