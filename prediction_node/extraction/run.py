@@ -104,7 +104,7 @@ def run_extraction(
         if entry is None:
             missing.append(unit)
             continue
-        _say_licence(folder, entry, licence_of(unit))
+        _say_licence(folder, entry, unit)
         summary.earlier += 1
         on_outcome(unit, None)
     try:
@@ -126,7 +126,14 @@ def run_extraction(
     return summary
 
 
-def _say_licence(folder: Path, entry: RecordingEntry, licence: str) -> None:
-    """Add a licence that was not known when a recording was extracted; its samples stay."""
-    if licence and entry.facts.get('licence', '') != licence:
+def _say_licence(folder: Path, entry: RecordingEntry, unit: Unit) -> None:
+    """Add a licence that was not known when a recording was extracted; its samples stay.
+
+    One that is known stays too, unread, unless somebody says another.
+    """
+    known = entry.facts.get('licence', '')
+    if known and unit.licence in ('', known):
+        return
+    licence = licence_of(unit)
+    if licence and licence != known:
         write_entry(folder, replace(entry, facts={**entry.facts, 'licence': licence}))

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from prediction_node.domain.errors import DataError
+from prediction_node.extraction import run
 from prediction_node.extraction.asking import Asking
 from prediction_node.extraction.make import Failed, Outcome, finished
 from prediction_node.extraction.run import FAILURES, Summary, claimed, run_extraction
@@ -97,6 +98,24 @@ def test_a_licence_said_later_is_filed_and_nothing_made_again(errands: Any, tmp_
     assert after.digest == before.digest
     run_in_turn(out, [unit], errands.work)  # asked without: what was said stays
     assert SampleStore(out).recordings[0].facts['licence'] == 'CC0'
+
+
+def test_a_licence_that_is_known_is_not_looked_up_again(
+    errands: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+
+    def look(unit: Unit) -> str:
+        looked.append(unit.licence)
+        return unit.licence
+
+    monkeypatch.setattr(run, 'licence_of', look)
+    unit = errands.unit('a', 'fine')
+    for licence in ('', '', 'CC0', 'CC0', '', 'CC BY'):
+        run_in_turn(tmp_path, [dataclasses.replace(unit, licence=licence)], errands.work)
+    # The first run makes the samples; nothing known, or another said: then it is looked up.
+    assert looked == ['', 'CC0', 'CC BY']
+    assert SampleStore(tmp_path).recordings[0].facts['licence'] == 'CC BY'
 
 
 def test_what_has_changed_is_made_again(errands: Any, tmp_path: Path) -> None:
