@@ -28,7 +28,7 @@ from prediction_node.domain.tensors import (
     encoder_inputs,
 )
 from prediction_node.inference.kinematic.engine import KinematicEngine
-from prediction_node.inference.model import LookingModel, Model
+from prediction_node.inference.model import LookingModel, Model, RelievedModel, memory_of
 from prediction_node.inference.onnx_model import THREADS, OnnxModel, open_model
 from prediction_node.prepared_map import PreparedMap
 from prediction_node.priority import most_at_risk
@@ -108,7 +108,8 @@ class LearnedEngine:
     @property
     def standing_in(self) -> str:
         """Who answered the last scene for whom, and why; empty where the first in line did."""
-        return str(getattr(self._seen.model, 'standing_in', '')) if self._seen is not None else ''
+        model = None if self._seen is None else self._seen.model
+        return model.standing_in if isinstance(model, RelievedModel) else ''
 
     def prepare(self, lane_map: LaneMap | None) -> None:
         """Find the map's routes, nodes and pictures now rather than in the first cycle."""
@@ -121,7 +122,7 @@ class LearnedEngine:
         """Have the networks take all the memory that they will ever need, for as many plans."""
         warm = set()
         for model in reversed(self._models):
-            memory = id(getattr(model, 'memory', model))
+            memory = id(memory_of(model))
             if memory in warm:
                 continue
             warm.add(memory)
@@ -163,7 +164,7 @@ class LearnedEngine:
         finally:
             if looked is not None:
                 wait((looked,))  # the next scene is drawn over its picture
-        self._answers = getattr(model, 'answers', self.name)
+        self._answers = model.answers if isinstance(model, RelievedModel) else self.name
         bodies = Bodies.of(shown.agents, self._calibration)
         futures = self._futures(outputs, 0, bodies, rows, proposals, self._threads)
         self._seen = _Seen(scene, proposals, rows, bodies, model, encoded, futures)

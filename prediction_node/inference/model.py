@@ -29,6 +29,33 @@ class Model(Protocol):
 
 
 @runtime_checkable
+class SharingModel(Model, Protocol):
+    """A network whose memory models of other sizes share: the largest makes it warm for all."""
+
+    @property
+    def memory(self) -> object:
+        """The same object for all of them."""
+
+
+def memory_of(model: Model) -> object:
+    """What has to be warm before `model` is; itself where it shares nothing."""
+    return model.memory if isinstance(model, SharingModel) else model
+
+
+@runtime_checkable
+class RelievedModel(Model, Protocol):
+    """A network in front of another, which stands in for it."""
+
+    @property
+    def answers(self) -> str:
+        """Who answered last, by name."""
+
+    @property
+    def standing_in(self) -> str:
+        """Who answered last for whom, and why; empty where the first in line did."""
+
+
+@runtime_checkable
 class LookingModel(Model, Protocol):
     """A network that can look at the rasters in one thread while another does the rest."""
 

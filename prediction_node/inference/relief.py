@@ -8,7 +8,7 @@ import numpy as np
 
 from prediction_node.domain.errors import EngineError
 from prediction_node.domain.tensors import Arrays, Sizes
-from prediction_node.inference.model import Model
+from prediction_node.inference.model import Model, memory_of
 
 
 class Faster(Protocol):
@@ -24,8 +24,8 @@ class Faster(Protocol):
 
 
 class Relieved:
-    """Implements inference.model.Model. Where `first` is away or fails, `second` answers in the
-    same call, and `standing_in` says why.
+    """Implements inference.model.RelievedModel. Where `first` is away or fails, `second` answers in
+    the same call, and `standing_in` says why.
     """
 
     def __init__(self, first: Faster, second: Model, name: str, second_name: str) -> None:
@@ -34,8 +34,7 @@ class Relieved:
         self._names = (name, second_name)
         self._arrays: Arrays = {}
         self.standing_in = ''
-        # Models of one memory are made warm once.
-        self.memory = getattr(second, 'memory', second)
+        self.memory = memory_of(second)
 
     @property
     def sizes(self) -> Sizes:
