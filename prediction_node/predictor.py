@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,8 @@ from prediction_node.domain.tensors import (
     encoder_inputs,
 )
 from prediction_node.inference.kinematic.engine import KinematicEngine
-from prediction_node.inference.model import LookingModel, Model, RelievedModel, memory_of
-from prediction_node.inference.onnx_model import THREADS, OnnxModel, open_model
+from prediction_node.inference.model import Model, RelievedModel, memory_of
+from prediction_node.inference.onnx_model import THREADS, OnnxModel
 from prediction_node.prepared_map import PreparedMap
 from prediction_node.priority import most_at_risk
 from prediction_node.raster import Raster, Rasterizer, manifest
@@ -151,19 +151,11 @@ class LearnedEngine:
         rows = rows[most_at_risk(scene.agents.select(rows), scene.ego, model.sizes.agents)]
         shown = _cut(scene, rows)
         encoded, outputs = None, None
-        looked = self._look(model, shown)
-        try:
-            proposals = self._kinematic.predict(scene)
-            if len(rows):
-                arrays = self._encoders[size].encode(shown, _rows_of(proposals, shown, rows))
-                if looked is not None and isinstance(model, LookingModel):
-                    encoded = model.encode_with(arrays, looked.result)
-                else:
-                    encoded = model.encode(arrays | self._draw(shown))
-                outputs = model.decode(encoded, *no_plan(model.sizes))
-        finally:
-            if looked is not None:
-                wait((looked,))  # the next scene is drawn over its picture
+        proposals = self._kinematic.predict(scene)
+        if len(rows):
+            arrays = self._encoders[size].encode(shown, _rows_of(proposals, shown, rows))
+            encoded = model.encode(self._draw(shown, arrays))
+            outputs = model.decode(encoded, *no_plan(model.sizes))
         self._answers = model.answers if isinstance(model, RelievedModel) else self.name
         bodies = Bodies.of(shown.agents, self._calibration)
         futures = self._futures(outputs, 0, bodies, rows, proposals, self._threads)
@@ -203,18 +195,12 @@ class LearnedEngine:
                 return i
         return len(self._models) - 1
 
-    def _look(self, model: Model, shown: Scene) -> Future[Mapping[str, Any]] | None:
-        """Drawing and looking need nothing else: where the network can, they go on beside it."""
-        if self._raster is None or not len(shown.agents) or not isinstance(model, LookingModel):
-            return None
-        return self._threads.submit(lambda: model.look(self._draw(shown)))
-
-    def _draw(self, shown: Scene) -> dict[str, np.ndarray]:
-        """The rasters, where the network looks at them."""
-        if self._raster is None:
-            return {}
-        raster = self._rasterizer.draw(shown, into=self._raster)
-        return {'raster_near': raster.near, 'raster_far': raster.far}
+    def _draw(self, shown: Scene, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The arrays and, where the network looks at them, the rasters."""
+        if self._raster is not None:
+            raster = self._rasterizer.draw(shown, into=self._raster)
+            arrays = arrays | {'raster_near': raster.near, 'raster_far': raster.far}
+        return arrays
 
     def _futures(
         self,
@@ -264,8 +250,8 @@ def load_engine(
     except DataError as error:
         raise ModelError(f'{path}: {error}') from error
     sizes = agent_sizes(config.cycle.max_agents)
-    few = open_model(folder, threads=1, plan_threads=threads)
-    many = open_model(folder, threads=threads) if threads > 1 and sizes[-1] > _ALONE else few
+    few = OnnxModel(folder, threads=1, plan_threads=threads)
+    many = OnnxModel(folder, threads=threads) if threads > 1 and sizes[-1] > _ALONE else few
     first: Model
     larger: Sequence[Model]
     first, *larger = ((few if n <= _ALONE else many).sized(n, map_nodes(n)) for n in sizes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -53,14 +52,3 @@ class RelievedModel(Model, Protocol):
     @property
     def standing_in(self) -> str:
         """Who answered last for whom, and why; empty where the first in line did."""
-
-
-@runtime_checkable
-class LookingModel(Model, Protocol):
-    """A network that can look at the rasters in one thread while another does the rest."""
-
-    def look(self, rasters: Arrays) -> Mapping[str, Any]:
-        """What the network makes of `raster_near` and `raster_far` alone."""
-
-    def encode_with(self, arrays: Arrays, looked: Callable[[], Mapping[str, Any]]) -> Any:
-        """As `encode`, of arrays without rasters; `looked` waits for the answer of `look`."""

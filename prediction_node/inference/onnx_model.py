@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import onnxruntime
 
 from prediction_node.domain.model_folder import (
-    BESIDE,
     DECODER,
     ENCODER,
-    JOINED,
-    LOOKED,
     UNPLANNED,
     ModelError,
     ModelFolder,
@@ -25,7 +21,6 @@ from prediction_node.domain.tensors import (
     OUTPUTS,
     Arrays,
     Sizes,
-    Tensor,
     check_arrays,
     encoder_inputs,
 )
@@ -54,16 +49,13 @@ class OnnxModel:
         for plans, which come many at once; None: `threads`. Raises ModelError.
         """
         options = _options(threads)
-        self._encoder = self._open_encoder(folder, options)
+        self._encoder = _open(folder, ENCODER, options)
         self._decoder = _open(folder, DECODER, _options(plan_threads or threads))
         self._unplanned = _open(folder, UNPLANNED, options) if UNPLANNED in folder.files else None
         self._names = folder.encoded
         self._path = folder.path
         self._reads_plan = 'plan' in {each.name for each in self._decoder.get_inputs()}
         self._resize(folder.sizes, agents, map_nodes)
-
-    def _open_encoder(self, folder: ModelFolder, options: Any) -> Any:
-        return _open(folder, ENCODER, options)
 
     @property
     def memory(self) -> object:
@@ -82,21 +74,22 @@ class OnnxModel:
             sizes, agents=sizes.agents if agents is None else agents, map_nodes=nodes
         )
         inputs = encoder_inputs(self.sizes)
-        asked = self._asked()
+        asked = [each.name for each in self._encoder.get_inputs()]
         unknown = sorted(set(asked) - set(inputs))
         if unknown:
             raise ModelError(f'{self._path / ENCODER}: input {unknown[0]} is not in the contract')
         self._inputs = {name: inputs[name] for name in asked}
 
-    def _asked(self) -> list[str]:
-        """The inputs of the encoder."""
-        return [each.name for each in self._encoder.get_inputs()]
-
     def encode(self, arrays: Arrays) -> tuple[Any, ...]:
         """What the encoder makes of a scene, in its own memory."""
         check_arrays(arrays, self._inputs, self.sizes)
-        made = _run(self._encoder, arrays)
-        return tuple(made[name] for name in self._names)
+        binding = self._encoder.io_binding()
+        for name in self._inputs:
+            binding.bind_cpu_input(name, np.ascontiguousarray(arrays[name]))
+        for name in self._names:
+            binding.bind_output(name)
+        self._encoder.run_with_iobinding(binding)
+        return tuple(binding.get_outputs())
 
     def decode(
         self, encoded: tuple[Any, ...], plan: np.ndarray, plan_valid: np.ndarray
@@ -110,68 +103,16 @@ class OnnxModel:
             check_arrays(asked, DECODER_INPUTS, sizes)
             if self._unplanned is not None and len(plan) == 1 and not plan_valid.any():
                 decoder, asked = self._unplanned, {}
-        made = _run(decoder, given | asked)
-        return {name: made[name].numpy() for name in OUTPUTS}
-
-
-class OnnxModelInParts(OnnxModel):
-    """The same with its encoder in parts: implements inference.model.LookingModel."""
-
-    def _open_encoder(self, folder: ModelFolder, options: Any) -> Any:
-        self._looked = _open(folder, LOOKED, options)
-        self._beside = _open(folder, BESIDE, options)
-        return _open(folder, JOINED, options)
-
-    def _asked(self) -> list[str]:
-        first = [each.name for part in (self._looked, self._beside) for each in part.get_inputs()]
-        made = {each.name for part in (self._looked, self._beside) for each in part.get_outputs()}
-        last = [each.name for each in self._encoder.get_inputs() if each.name not in made]
-        return list(dict.fromkeys(first + last))
-
-    def encode(self, arrays: Arrays) -> tuple[Any, ...]:
-        """One part after the other."""
-        return self.encode_with(arrays, lambda: self.look(arrays))
-
-    def look(self, rasters: Arrays) -> Mapping[str, Any]:
-        """Feature maps of the rasters, in the network's own memory."""
-        check_arrays(rasters, self._pictures(True), self.sizes)
-        return _run(self._looked, rasters)
-
-    def encode_with(
-        self, arrays: Arrays, looked: Callable[[], Mapping[str, Any]]
-    ) -> tuple[Any, ...]:
-        """As `encode`, with what `look` made of the rasters, asked for when it is needed."""
-        check_arrays(arrays, self._pictures(False), self.sizes)
-        made = _run(self._beside, arrays)
-        made |= _run(self._encoder, {**arrays, **made, **looked()})
-        return tuple(made[name] for name in self._names)
-
-    def _pictures(self, looked: bool) -> dict[str, Tensor]:
-        """The inputs that are looked at, or the others."""
-        names = {each.name for each in self._looked.get_inputs()}
-        return {name: t for name, t in self._inputs.items() if (name in names) == looked}
-
-
-def open_model(folder: ModelFolder, **options: Any) -> OnnxModel:
-    """In parts where the folder has them; `options` of OnnxModel. Raises ModelError."""
-    kind = OnnxModelInParts if JOINED in folder.files else OnnxModel
-    return kind(folder, **options)
-
-
-def _run(session: Any, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Outputs by name as values of ONNX Runtime, of inputs that are such or arrays."""
-    binding = session.io_binding()
-    for each in session.get_inputs():
-        value = given[each.name]
-        if isinstance(value, np.ndarray):
-            binding.bind_cpu_input(each.name, np.ascontiguousarray(value))
-        else:
-            binding.bind_ortvalue_input(each.name, value)
-    names = [each.name for each in session.get_outputs()]
-    for name in names:
-        binding.bind_output(name)
-    session.run_with_iobinding(binding)
-    return dict(zip(names, binding.get_outputs(), strict=True))
+        binding = decoder.io_binding()
+        for each in decoder.get_inputs():
+            if each.name in asked:
+                binding.bind_cpu_input(each.name, np.ascontiguousarray(asked[each.name]))
+            else:
+                binding.bind_ortvalue_input(each.name, given[each.name])
+        for name in OUTPUTS:
+            binding.bind_output(name)
+        decoder.run_with_iobinding(binding)
+        return dict(zip(OUTPUTS, (value.numpy() for value in binding.get_outputs()), strict=True))
 
 
 def _options(threads: int) -> Any:

@@ -32,7 +32,6 @@ from prediction_node.domain.model_folder import (
 )
 from prediction_node.domain.tensors import DECODER_INPUTS, OUTPUTS, VERSION, Sizes, encoder_inputs
 from prediction_node.network.config import NetworkConfig
-from prediction_node.network.encoder_parts import split_encoder
 from prediction_node.network.model import Decoder, Encoder, Network
 
 OPSET = 18  # ONNX Runtime 1.14 and TensorRT 10 and later know all of it
@@ -41,9 +40,8 @@ TRACED = {'agents': 5, 'map_nodes': 7, 'candidates': 3}
 
 
 def export(network: Network, folder: Path, meta: Mapping[str, Any]) -> None:
-    """Write encoder.onnx, decoder.onnx, weights.safetensors, model.json, of a network that looks at
-    rasters the encoder in parts, and of one that reads plans unplanned.onnx. `meta` as in
-    `domain.model_folder.write_description`.
+    """Write encoder.onnx, decoder.onnx, weights.safetensors, model.json and, of a network that
+    reads plans, unplanned.onnx. `meta` as in `domain.model_folder.write_description`.
     """
     config = network.config
     folder.mkdir(parents=True, exist_ok=True)
@@ -52,9 +50,6 @@ def export(network: Network, folder: Path, meta: Mapping[str, Any]) -> None:
     try:
         with torch.no_grad():
             encoded = _export_encoder(network.encoder, config, folder / ENCODER)
-            _label(folder / ENCODER, meta)
-            if config.sizes.channels:
-                split_encoder(folder / ENCODER)
             if config.use_plan:
                 _export_decoder(network.decoder, config, encoded, folder / DECODER)
                 plain = {name: encoded[name] for name in PLAIN}
@@ -64,7 +59,7 @@ def export(network: Network, folder: Path, meta: Mapping[str, Any]) -> None:
     finally:
         for module, training in modes.items():
             module.training = training
-    for name in (DECODER, *([UNPLANNED] if config.use_plan else [])):
+    for name in (ENCODER, DECODER, *([UNPLANNED] if config.use_plan else [])):
         _label(folder / name, meta)
     save_weights(network, folder / WEIGHTS)
     write_description(folder, config.as_dict(), tuple(encoded), meta)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,7 @@ from prediction_node.domain.model_folder import (
     ModelFolder,
 )
 from prediction_node.domain.tensors import Sizes
-from prediction_node.inference.model import LookingModel
-from prediction_node.inference.onnx_model import OnnxModel, OnnxModelInParts, open_model
+from prediction_node.inference.onnx_model import OnnxModel
 
 torch = pytest.importorskip('torch', reason='needs the training libraries')
 from prediction_node.inference.torch_model import TorchModel  # noqa: E402
@@ -75,14 +73,13 @@ def exported(config: NetworkConfig, folder: Path, meta: dict[str, Any]) -> Path:
     return folder
 
 
-@pytest.mark.parametrize('kind', [OnnxModel, OnnxModelInParts])
 @pytest.mark.parametrize(('agents', 'nodes', 'candidates'), [(6, 8, 1), (6, 8, 5), (11, 21, 2)])
 def test_onnx_runtime_answers_like_torch(
-    city: Path, agents: int, nodes: int, candidates: int, kind: type[OnnxModel]
+    city: Path, agents: int, nodes: int, candidates: int
 ) -> None:
-    """One set of files serves scenes of any size, whole or in parts."""
+    """One pair of files serves scenes of any size."""
     folder, network = ModelFolder.read(city), load(city)
-    model = kind(folder, agents=agents, map_nodes=nodes, threads=1)
+    model = OnnxModel(folder, agents=agents, map_nodes=nodes, threads=1)
     assert (model.sizes.agents, model.sizes.map_nodes) == (agents, nodes)
     reference = TorchModel(network.encoder, network.decoder, model.sizes, network.encoder.inputs)
     arrays, plans = scene_arrays(model.sizes), plan_arrays(model.sizes, candidates)
@@ -106,31 +103,9 @@ def test_a_network_without_plans_answers_once(crowd: Path) -> None:
         np.testing.assert_allclose(found[name], value.numpy(), rtol=0, atol=PARITY_M)
 
 
-def test_rasters_are_looked_at_beside_the_rest(city: Path) -> None:
-    model = open_model(ModelFolder.read(city), threads=1)
-    assert isinstance(model, LookingModel)
-    arrays = scene_arrays(model.sizes)
-    others = {name: array for name, array in arrays.items() if not name.startswith('raster')}
-    plans = plan_arrays(model.sizes, 2)
-    with ThreadPoolExecutor(1) as threads:
-        looked = threads.submit(model.look, arrays)
-        found = model.decode(model.encode_with(others, looked.result), *plans)
-    for name, value in model.decode(model.encode(arrays), *plans).items():
-        np.testing.assert_array_equal(found[name], value)
-    with pytest.raises(ValueError, match='raster_far'):
-        model.look({'raster_near': arrays['raster_near']})
-    with pytest.raises(ValueError, match='map_pose'):
-        model.encode_with(others | {'map_pose': arrays['map_pose'][:-1]}, looked.result)
-
-
-def test_an_encoder_without_rasters_stays_whole(crowd: Path) -> None:
-    assert not isinstance(open_model(ModelFolder.read(crowd), threads=1), LookingModel)
-
-
-@pytest.mark.parametrize('kind', [OnnxModel, OnnxModelInParts])
-def test_an_encoded_scene_answers_again_and_again(city: Path, kind: type[OnnxModel]) -> None:
+def test_an_encoded_scene_answers_again_and_again(city: Path) -> None:
     """Questions about one scene do not disturb each other, nor does a later scene."""
-    model = kind(ModelFolder.read(city), threads=1)
+    model = OnnxModel(ModelFolder.read(city), threads=1)
     plans = plan_arrays(model.sizes, 3)
     encoded = model.encode(scene_arrays(model.sizes, 0))
     first = {name: value.copy() for name, value in model.decode(encoded, *plans).items()}

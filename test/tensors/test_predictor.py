@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -79,28 +78,6 @@ class Echo:
         return {'mean': mean, 'spread': spread, 'weight_logit': weight}
 
 
-class Looker(Echo):
-    """Looks at rasters by itself; may be kept waiting."""
-
-    def __init__(self) -> None:
-        super().__init__(SEEING)
-        self.may_look = threading.Event()
-        self.may_look.set()
-        self.looked = 0
-
-    def look(self, rasters: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-        assert self.may_look.wait(timeout=10.0)
-        self.looked += 1
-        return {name: rasters[name].copy() for name in ('raster_near', 'raster_far')}
-
-    def encode_with(
-        self,
-        arrays: Mapping[str, np.ndarray],
-        looked: Callable[[], Mapping[str, np.ndarray]],
-    ) -> Mapping[str, np.ndarray]:
-        return self.encode({**arrays, **looked()})
-
-
 def engine_of(model: Any, *larger: Any) -> LearnedEngine:
     kinematic = KinematicEngine(KinematicParameters())
     return LearnedEngine(model, kinematic, Rasterizer(), Calibration(), larger)
@@ -147,37 +124,6 @@ def test_a_network_that_looks_gets_pictures(scene_of: Any) -> None:
     blind = engine_of(Echo())
     blind.predict(scene)
     assert blind.raster is None
-
-
-def test_a_network_that_looks_by_itself_gets_the_same(scene_of: Any) -> None:
-    scene = scene_of()
-    looking, plain = Looker(), Echo(SEEING)
-    predictions = [engine_of(model).predict(scene) for model in (looking, plain)]
-    np.testing.assert_array_equal(predictions[0].pose, predictions[1].pose)
-    assert looking.looked == 1
-    for name, array in plain.seen[0].items():
-        np.testing.assert_array_equal(looking.seen[0][name], array)
-
-
-def test_a_scene_that_fails_leaves_no_look_behind(
-    scene_of: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The next scene is drawn into the same picture: nobody may still be at it."""
-    model = Looker()
-    engine = engine_of(model)
-
-    def fails(scene: Scene) -> Prediction:
-        threading.Timer(0.05, model.may_look.set).start()
-        raise ValueError('no proposals')
-
-    model.may_look.clear()
-    with monkeypatch.context() as patched:
-        patched.setattr(engine._kinematic, 'predict', fails)
-        with pytest.raises(ValueError, match='no proposals'):
-            engine.predict(scene_of())
-    assert model.looked == 1
-    engine.predict(scene_of())
-    assert model.looked == 2
 
 
 def test_more_agents_go_to_a_larger_network(scene_of: Any) -> None:
