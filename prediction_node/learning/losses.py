@@ -14,6 +14,7 @@ from torch import Tensor
 from prediction_node.learning.parameters import LossParameters
 
 UNPLANNED = 'unplanned_'
+TYPICAL_M = 1.0  # errors above it count more where the regression has a power
 KEPT_M = 0.1  # less than this is hardly a reaction
 _LOG_TWO_PI = math.log(2.0 * math.pi)
 
@@ -92,6 +93,8 @@ def losses(
     )
     huber = _pseudo_huber(distance, parameters.huber_m)
     regression = _over_time(_pick(huber, best), valid)
+    if parameters.regression_power != 1.0:
+        regression = TYPICAL_M * (regression / TYPICAL_M) ** parameters.regression_power
     if parameters.others:
         everywhere = _over_time(huber.mean(2), valid)
         regression = (1.0 - parameters.others) * regression + parameters.others * everywhere

@@ -180,3 +180,19 @@ def test_bystanders_of_a_plan_are_held_to_the_answer_without_it() -> None:
     assert float(others['keep']) == pytest.approx(float(at_rest['keep']), abs=1e-6)
     without = losses(same, batch, LossParameters(warm_up_steps=0), 0)
     torch.testing.assert_close(at_rest['loss'], without['loss'] + 2.0 * at_rest['keep'])
+
+
+@pytest.mark.parametrize('power', [2.0, 3.0])
+def test_a_power_raises_what_is_far_and_lowers_what_is_near(power: float) -> None:
+    output, batch = made()
+    one = dict(batch, weight=torch.zeros(B, A))
+    one['weight'][0, 0] = 1.0
+    by_power = [
+        float(
+            losses(output, one, LossParameters(warm_up_steps=0, regression_power=p), 0)[
+                'regression'
+            ]
+        )
+        for p in (1.0, power)
+    ]
+    assert by_power[1] == pytest.approx(by_power[0] ** power, rel=1e-4)
