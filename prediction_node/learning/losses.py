@@ -14,6 +14,7 @@ from torch import Tensor
 from prediction_node.learning.parameters import LossParameters
 
 UNPLANNED = 'unplanned_'
+BORROWED = ('borrowed_', 'borrowed_too_')
 TYPICAL_M = 1.0  # errors above it count more where the regression has a power
 KEPT_M = 0.1  # less than this is hardly a reaction
 _LOG_TWO_PI = math.log(2.0 * math.pi)
@@ -72,9 +73,11 @@ def losses(
 
     output: mean (B, A, M, T, 2), spread (B, A, M, T, 3), weight_logit (B, A, M, W) as the contract
     says; batch: future (B, A, T, 2) in each agent's own frame, future_valid (B, A, T), weight
-    (B, A). Agents of weight 0 and unknown steps have no influence. For `keep` also the answers
-    without a plan, mean and weight_logit in `output` under names that begin with UNPLANNED, and
-    reacts (B, A) in `batch`. `step` is counted from the beginning of training.
+    (B, A). Agents of weight 0 and unknown steps have no influence. `step` is counted from the
+    beginning of training.
+
+    `keep` needs reacts (B, A) in `batch` and the answers without a plan, mean and weight_logit, in
+    `output` under names that begin with UNPLANNED, `common` also those to two borrowed plans.
     """
     mean, spread = output['mean'].float(), output['spread'].float()
     logit = output['weight_logit'].float()
@@ -122,6 +125,9 @@ def losses(
     if parameters.keep and 'reacts' in batch:
         bystander = (batch['reacts'] < 0).to(mean.dtype)
         named['keep'] = (_change(output) * bystander).sum() / bystander.sum().clamp(min=1.0)
+    if parameters.common and 'reacts' in batch and BORROWED[0] + 'mean' in output:
+        reacts = (batch['reacts'] > 0).to(mean.dtype)
+        named['common'] = (_common(output) * reacts).sum() / reacts.sum().clamp(min=1.0)
     ramp = min(1.0, step / parameters.warm_up_steps) if parameters.warm_up_steps else 1.0
     scale = {name: getattr(parameters, name) for name in named}
     scale['likelihood'] *= ramp
@@ -142,6 +148,21 @@ def _change(output: Mapping[str, Tensor]) -> Tensor:
     apart = ((mean - before).square().sum(-1) + 1e-8).sqrt()
     moved = _pseudo_huber(apart, KEPT_M).mean((2, 3))
     return moved + (log_share.exp() * (log_share - logit)).sum(2).mean(-1)
+
+
+def _common(output: Mapping[str, Tensor]) -> Tensor:
+    """(B, A) product of the changes that two plans make, square metres and square nats: over plans
+    drawn alike its mean is the square of what they change in common.
+    """
+    total: Tensor | float = 0.0
+    for name in ('mean', 'weight_logit'):
+        values = [output[start + name].float() for start in (*BORROWED, UNPLANNED)]
+        if name == 'weight_logit':
+            values = [each.log_softmax(2)[..., None] for each in values]
+        product = ((values[0] - values[2]) * (values[1] - values[2])).sum(-1)
+        total = total + product.mean((2, 3))
+    assert isinstance(total, Tensor)
+    return total
 
 
 def _pseudo_huber(distance: Tensor, delta: float) -> Tensor:

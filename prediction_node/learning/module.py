@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from prediction_node.domain.errors import DataError, ParameterError
+from prediction_node.learning.borrowed_plans import borrowed, both_valid
 from prediction_node.learning.data import Loss
-from prediction_node.learning.losses import UNPLANNED, losses
+from prediction_node.learning.losses import BORROWED, UNPLANNED, losses
 from prediction_node.learning.parameters import (
     LossParameters,
     OptimizerParameters,
@@ -106,14 +107,29 @@ class Learner(pl.LightningModule):
 
     def _answers(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """To the told plans, and, where the loss compares them, without any plan."""
-        if not self._told.loss.keep or not isinstance(network, Network):
+        loss = self._told.loss
+        if not (loss.keep or loss.common) or not isinstance(network, Network):
             answers: dict[str, Tensor] = network(batch)
             return answers
         encoded = network.encoder(batch)
         answers = network.decoder(encoded, batch['plan'], batch['plan_valid'])
         with torch.no_grad():
-            unplanned = network.decoder(encoded, None, None)
-        return answers | {UNPLANNED + name: value for name, value in unplanned.items()}
+            others = {UNPLANNED: network.decoder(encoded, None, None)}
+        if loss.common and len(encoded['ego']) > len(BORROWED):
+            for rank, start in enumerate(BORROWED, 1):
+                others[start] = network.decoder(
+                    encoded, *self._borrowed(network, encoded, batch, rank)
+                )
+        named = ((start + name, v) for start, each in others.items() for name, v in each.items())
+        return answers | dict(named)
+
+    @staticmethod
+    def _borrowed(
+        network: Network, encoded: Mapping[str, Tensor], batch: Mapping[str, Tensor], rank: int
+    ) -> tuple[Tensor, Tensor]:
+        block_s = network.config.steps_per_block * network.config.sizes.step_s
+        ego, valid = encoded['ego'].float(), batch['plan_valid']
+        return borrowed(batch['plan'], valid, ego, block_s, rank), both_valid(valid, ego, rank)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """A step without a finite slope is left out; raises DataError when there are only such."""

@@ -144,6 +144,12 @@ class LossParameters:
         'affect.',
         low=0.0,
     )
+    common: float = parameter(
+        0.0,
+        'What answers to two plans that tell nothing have in common, of agents that plans can '
+        'affect: being told something must not matter by itself.',
+        low=0.0,
+    )
     final_share: float = parameter(
         0.5,
         'The best mode is the one with least (1 - s) x average + s x last error.',

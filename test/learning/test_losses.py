@@ -12,6 +12,7 @@ from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
 from prediction_node.learning.losses import (  # noqa: E402
+    BORROWED,
     KEPT_M,
     UNPLANNED,
     closest_mode,
@@ -196,3 +197,21 @@ def test_a_power_raises_what_is_far_and_lowers_what_is_near(power: float) -> Non
         for p in (1.0, power)
     ]
     assert by_power[1] == pytest.approx(by_power[0] ** power, rel=1e-4)
+
+
+def test_what_two_borrowed_plans_change_in_common_costs_its_square() -> None:
+    output, batch = made()
+    told = dict(batch, reacts=torch.tensor([[1.0, -1.0, 0.0, -1.0], [0.0, 0.0, 1.0, -1.0]]))
+    parameters = LossParameters(warm_up_steps=0, common=1.0)
+
+    def common(*changes: float) -> float:
+        answers = dict(output)
+        for start, change in zip((UNPLANNED, *BORROWED), (0.0, *changes), strict=True):
+            answers[start + 'mean'] = output['mean'] + torch.tensor([change, 0.0])
+            answers[start + 'weight_logit'] = output['weight_logit']
+        return float(losses(answers, told, parameters, 0)['common'])
+
+    assert common(3.0, 3.0) == pytest.approx(9.0, rel=1e-3)
+    assert common(3.0, 0.0) == pytest.approx(0.0, abs=1e-4)
+    # Opposite changes have nothing in common: over many pairs theirs cancel those of like ones.
+    assert common(3.0, -3.0) == pytest.approx(-9.0, rel=1e-3)

@@ -29,7 +29,7 @@ def test_what_is_not_named_stays_bit_for_bit(tmp_path: Path, tiny_parameters: An
     told = tiny_parameters(
         run=run,
         augmentation={'no_plan': 0.0, 'no_ego': 0.0},
-        loss={'keep': 1.0, 'affected_weight': 5.0},
+        loss={'keep': 1.0, 'common': 0.1, 'affected_weight': 5.0},
     )
     after = train(told, tmp_path / 'b', resume=False, console=quiet)
     before = dict(base.network.named_parameters())
