@@ -151,16 +151,17 @@ def _change(output: Mapping[str, Tensor]) -> Tensor:
 
 
 def _common(output: Mapping[str, Tensor]) -> Tensor:
-    """(B, A) product of the changes that two plans make, square metres and square nats: over plans
-    drawn alike its mean is the square of what they change in common.
+    """(B, A) product of the changes that two plans make, metres and nats: were it not tamed for large
+    ones, its mean over plans drawn alike would be the square of what they change in common.
     """
     total: Tensor | float = 0.0
     for name in ('mean', 'weight_logit'):
         values = [output[start + name].float() for start in (*BORROWED, UNPLANNED)]
         if name == 'weight_logit':
             values = [each.log_softmax(2)[..., None] for each in values]
-        product = ((values[0] - values[2]) * (values[1] - values[2])).sum(-1)
-        total = total + product.mean((2, 3))
+        one, other = (each - values[2] for each in values[:2])
+        size = 1.0 + 0.5 * (one.square() + other.square()).sum(-1)
+        total = total + ((one * other).sum(-1) / size.sqrt()).mean((2, 3))
     assert isinstance(total, Tensor)
     return total
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from prediction_node.network.config import REACTION_HEADS, NetworkConfig
 from prediction_node.network.layers import ChannelLinear, turned
@@ -18,6 +19,7 @@ from prediction_node.network.modes import RAW
 
 PLAN_FEATURES = 9
 RELATION_FEATURES = 10
+LEAK = 0.1
 
 
 class Reaction(nn.Module):
@@ -68,7 +70,8 @@ class Reaction(nn.Module):
             known[:, :, None, None], encoded['at'], valid[:, None, None, None]
         )
         x = self.relation_to_mode(relation) + encoded['hidden']
-        x = torch.relu(x + self.token_to_mode(tokens)[:, :, None])
+        # Leaky: where no feature is on nothing would be learned, and no reaction is a tempting answer.
+        x = functional.leaky_relu(x + self.token_to_mode(tokens)[:, :, None], LEAK)
         raw: Tensor = self.out(x)
         return raw * begun[:, None, None, None]
 

@@ -60,6 +60,32 @@ def test_an_answer_for_one_candidate_changes_its_cost_and_no_other(bench: Any) -
     assert free.collision.max() == 0.0
 
 
+def test_making_others_brake_hard_costs(bench: Any) -> None:
+    """A car behind that will brake by 4 m/s2 for a candidate, and one that will not at all."""
+
+    def behind(braking_mps2: float) -> Futures:
+        calm = bench.futures([bench.other(-20.0, 0.0, 0.0, 12.0)], 0.0, bench.start_ns)
+        after_s = 0.1 * np.arange(calm.pose.shape[2])
+        until_s = np.minimum(after_s, 12.0 / max(braking_mps2, 1e-6))
+        pose = calm.pose.copy()
+        pose[..., 0] = -20.0 + 12.0 * after_s
+        if braking_mps2:
+            pose[..., 0] = -20.0 + 12.0 * until_s - 0.5 * braking_mps2 * until_s**2
+        return dataclasses.replace(calm, pose=pose)
+
+    costs = []
+    for braking in (0.0, 1.0, 4.0):
+        planner, proposal = propose(bench, [])
+        answers: list[Futures | None] = [behind(0.0)] * len(proposal.candidates)
+        answers[0] = behind(braking)
+        plan = planner.choose(proposal, answers)
+        assert plan.collision[0] == 0.0
+        costs.append(plan.cost[0])
+    assert costs[1] == pytest.approx(costs[0])  # one metre per second squared comes easy
+    expected = PlannerParameters().courtesy_weight * 2.5**2
+    assert costs[2] - costs[0] == pytest.approx(expected, rel=0.05)
+
+
 def test_without_answers_it_chooses_as_before(bench: Any) -> None:
     others = [bench.other(40.0, 1.0, 0.0, 3.0), bench.other(30.0, -8.0, 1.5, 1.2)]
     planner, proposal = propose(bench, others)

@@ -72,6 +72,12 @@ class PlannerParameters:
     route_weight: float = parameter(
         0.05, 'Gain of a lane change per metre that it saves on the route.', low=0.0, high=10.0
     )
+    courtesy_weight: float = parameter(
+        0.4,
+        'Cost of another vehicle that brakes by 1 m/s^2 more than comes easy, squared.',
+        low=0.0,
+        high=100.0,
+    )
     switching_cost: float = parameter(
         0.4, 'Cost of choosing another candidate than in the cycle before.', low=0.0, high=100.0
     )

@@ -19,7 +19,12 @@ from prediction_node.simulation.planner.candidates import Line, Obstacles, Traje
 from prediction_node.simulation.planner.lamps import giving_way, red_stops
 from prediction_node.simulation.planner.parameters import PlannerParameters
 from prediction_node.simulation.planner.path import Path
-from prediction_node.simulation.planner.risk import Surroundings, collision_costs, obstacles_on
+from prediction_node.simulation.planner.risk import (
+    Surroundings,
+    braking_of_others,
+    collision_costs,
+    obstacles_on,
+)
 from prediction_node.simulation.planner.route import Route, Stretch
 
 _AHEAD_M = 120.0
@@ -248,6 +253,9 @@ class Planner:
         trajectories = proposal.candidates
         collision, fading = _risks(trajectories, arounds, proposal.ego.size_m, p)
         cost = p.collision_weight * fading
+        # The same for all of them where nobody is known to react.
+        imposed = {id(each): braking_of_others(each) for each in arounds}
+        cost += p.courtesy_weight * np.array([imposed[id(each)] for each in arounds])
         for row, trajectory in enumerate(trajectories):
             acceleration = trajectory.acceleration_mps2
             cost[row] += p.comfort_weight * float(np.mean(np.square(acceleration)))

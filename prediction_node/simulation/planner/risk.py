@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prediction_node.domain.kinds import ObjectClass, class_mask
+from prediction_node.domain.kinds import MOTOR_VEHICLES, ObjectClass, class_mask
 from prediction_node.domain.prediction import POSE_COUNT, STEP_S
 from prediction_node.simulation.boxes import penetration_m
 from prediction_node.simulation.futures import Futures
@@ -20,6 +20,9 @@ _VULNERABLE = class_mask(
     (ObjectClass.PEDESTRIAN, ObjectClass.ANIMAL, ObjectClass.BICYCLE, ObjectClass.MOTORCYCLE)
 )
 _WALKERS = class_mask((ObjectClass.PEDESTRIAN, ObjectClass.ANIMAL))
+_MOTORS = class_mask(MOTOR_VEHICLES)
+_EASY_BRAKING_MPS2 = 1.5
+_BRAKING_STEPS, _BRAKING_EVERY = 50, 10  # speeds are of whole seconds: shorter ones are noise
 _LIKELY = 0.25  # modes below this weight are no obstacle to be followed, only a risk
 
 
@@ -165,6 +168,20 @@ def collision_costs(
     probability = 1.0 - np.prod(1.0 - np.minimum(weight.sum(axis=2), 1.0), axis=1)
     fading = 1.0 - np.prod(1.0 - np.minimum(faded.sum(axis=2), 1.0), axis=1)
     return probability, fading
+
+
+def braking_of_others(around: Surroundings) -> float:
+    """Sum over motor vehicles of the mean, over modes, of the square of their hardest braking of
+    the next seconds beyond what comes easy, m^2/s^4.
+    """
+    motors = _MOTORS[around.label]
+    if not motors.any():
+        return 0.0
+    place = around.pose[motors, :, : _BRAKING_STEPS + 1 : _BRAKING_EVERY, :2]
+    speed = np.linalg.norm(np.diff(place, axis=2), axis=-1) / (_BRAKING_EVERY * STEP_S)
+    braking = -np.diff(speed, axis=2).min(axis=2) / (_BRAKING_EVERY * STEP_S)
+    hard = np.square(np.maximum(braking - _EASY_BRAKING_MPS2, 0.0))
+    return float((hard * around.weight[motors]).sum())
 
 
 def _behind(ego: np.ndarray, other_m: np.ndarray, ego_size_m: np.ndarray) -> np.ndarray:
