@@ -151,8 +151,8 @@ def _change(output: Mapping[str, Tensor]) -> Tensor:
 
 
 def _common(output: Mapping[str, Tensor]) -> Tensor:
-    """(B, A) product of the changes that two plans make, metres and nats: were it not tamed for large
-    ones, its mean over plans drawn alike would be the square of what they change in common.
+    """(B, A) product of the changes that two plans make, metres and nats: were it not tamed for
+    large ones, its mean over plans drawn alike would be the square of what they change in common.
     """
     total: Tensor | float = 0.0
     for name in ('mean', 'weight_logit'):

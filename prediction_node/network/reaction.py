@@ -70,7 +70,7 @@ class Reaction(nn.Module):
             known[:, :, None, None], encoded['at'], valid[:, None, None, None]
         )
         x = self.relation_to_mode(relation) + encoded['hidden']
-        # Leaky: where no feature is on nothing would be learned, and no reaction is a tempting answer.
+        # Leaky: where no feature is on nothing is learned, and no reaction is a tempting answer.
         x = functional.leaky_relu(x + self.token_to_mode(tokens)[:, :, None], LEAK)
         raw: Tensor = self.out(x)
         return raw * begun[:, None, None, None]
