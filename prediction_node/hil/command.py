@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prediction_node.command_line import positive, write_json
 from prediction_node.domain.errors import PredictionNodeError
 
 if TYPE_CHECKING:
@@ -104,10 +104,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help='compare --planner with this one, in lockstep',
     )
     parser.add_argument(
-        '--seeds', type=_count, default=40, metavar='N', help='of a comparison, from --seed on'
+        '--seeds', type=positive, default=40, metavar='N', help='of a comparison, from --seed on'
     )
     parser.add_argument(
-        '--jobs', type=_count, default=1, metavar='N', help='runs of a comparison at a time'
+        '--jobs', type=positive, default=1, metavar='N', help='runs of a comparison at a time'
     )
     parser.add_argument(
         '--prepare', action='store_true', help='write the files of the run to --out and end'
@@ -129,13 +129,6 @@ def _seed(text: str) -> int:
     value = _number(text, int)
     if not 0 <= value < 2**31:
         raise argparse.ArgumentTypeError(f'must be 0 to {2**31 - 1}, got {text}')
-    return int(value)
-
-
-def _count(text: str) -> int:
-    value = _number(text, int)
-    if not 1 <= value <= 100_000:
-        raise argparse.ArgumentTypeError(f'must be 1 to 100000, got {text}')
     return int(value)
 
 
@@ -175,7 +168,7 @@ def run(args: argparse.Namespace) -> int:
             console.print(f'{stand.map_path} and {stand.parameter_path} are for the node')
             return PASSED
         figures = _drive(args, console, folder, made, stand)
-    _write(args.json, figures)
+    write_json(args.json, figures)
     show(Console(highlight=False), figures)
     return PASSED if figures['verdict'] == 'pass' else FAILED
 
@@ -242,7 +235,7 @@ def _compare(args: argparse.Namespace, console: Console) -> int:
             model=args.model,
         )
         figures = comparison.run(args.jobs, console)
-    _write(args.json, figures)
+    write_json(args.json, figures)
     show_comparison(console, figures)
     return PASSED
 
@@ -254,13 +247,3 @@ def _need_rclpy() -> None:
         raise PredictionNodeError(
             'rclpy is not installed: source a ROS 2 installation, or use --lockstep'
         )
-
-
-def _write(path: Path | None, figures: dict[str, Any]) -> None:
-    if path is None:
-        return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(figures, indent=2) + '\n', encoding='utf-8')
-    except OSError as error:
-        raise PredictionNodeError(f'cannot write {path}: {error.strerror}') from error
