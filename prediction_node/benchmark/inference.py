@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from prediction_node.domain.tensors import (
     DECODER_INPUTS,
     MAP_RELATIONS,
     STATE_NAMES,
+    Arrays,
     Sizes,
     encoder_inputs,
 )
@@ -68,27 +70,44 @@ def measure(model: Model, candidates: int, cycles: int = CYCLES) -> dict[str, An
     """Times of a full scene in ms: encoder and decoder together and apart; `first_ms` of the very
     first cycle.
     """
-    arrays = scene_arrays(model.sizes)
-    plan, plan_valid = plan_arrays(model.sizes, candidates)
-    encode_s, decode_s = np.empty((2, WARM_UP_CYCLES + cycles))
-    for i in track(range(len(encode_s)), 'inference', transient=True):
-        begin = time.perf_counter()
-        encoded = model.encode(arrays)
-        between = time.perf_counter()
-        model.decode(encoded, plan, plan_valid)
-        encode_s[i], decode_s[i] = between - begin, time.perf_counter() - between
-    both_ms = 1e3 * (encode_s + decode_s)
-    warm = slice(WARM_UP_CYCLES, None)
-    p50, p99, p999 = np.percentile(both_ms[warm], [50, 99, 99.9])
-    return {
-        'p50_ms': float(p50),
-        'p99_ms': float(p99),
-        'p999_ms': float(p999),
-        'encode_p50_ms': float(1e3 * np.median(encode_s[warm])),
-        'decode_p50_ms': float(1e3 * np.median(decode_s[warm])),
-        'first_ms': float(both_ms[0]),
+    arrays, plans = scene_arrays(model.sizes), plan_arrays(model.sizes, candidates)
+    total = WARM_UP_CYCLES + cycles
+    both_s = [
+        cycle_s(model, arrays, plans) for _ in track(range(total), 'inference', transient=True)
+    ]
+    return percentiles(both_s[WARM_UP_CYCLES:]) | {
+        'first_ms': 1e3 * sum(both_s[0]),
         'cycles': cycles,
     }
+
+
+def cycle_s(
+    model: Model, arrays: Arrays, plans: tuple[np.ndarray, np.ndarray]
+) -> tuple[float, float]:
+    """Seconds of encoder and decoder, for one scene and `plans` as of `plan_arrays`."""
+    begin = time.perf_counter()
+    encoded = model.encode(arrays)
+    between = time.perf_counter()
+    model.decode(encoded, *plans)
+    return between - begin, time.perf_counter() - between
+
+
+def percentiles(cycles_s: Sequence[tuple[float, float]]) -> dict[str, float]:
+    """p50, p99 and p99.9 in ms of many `cycle_s`: both halves together, encoder, decoder."""
+    encode_s, decode_s = np.array(cycles_s).T
+    figures: dict[str, float] = {}
+    for stage, taken_s in (
+        ('', encode_s + decode_s),
+        ('encode_', encode_s),
+        ('decode_', decode_s),
+    ):
+        p50, p99, p999 = 1e3 * np.percentile(taken_s, [50, 99, 99.9])
+        figures |= {
+            f'{stage}p50_ms': float(p50),
+            f'{stage}p99_ms': float(p99),
+            f'{stage}p999_ms': float(p999),
+        }
+    return figures
 
 
 def scene_arrays(sizes: Sizes, seed: int = 0) -> dict[str, np.ndarray]:
