@@ -53,8 +53,8 @@ A cell is a number of agents and of candidates; one candidate stands for no plan
 agents take turns on one engine, so that a slow minute of the machine falls on all of them. After
 each cycle the engine rests a tenth of its time: Linux stops what runs at real-time priority without
 a pause. p99.9 of fewer than a thousand cycles is about the slowest of them. Memory is resident in
-this process, after the cell's first turn; what a GPU holds is not in it. scaling.png needs matplotlib
-(requirements/training.txt).
+this process, after the cell's first turn; what a GPU holds is not in it. scaling.png needs
+matplotlib (requirements/training.txt).
 """
 
 EPILOGS = {'inference': INFERENCE_EPILOG, 'scaling': SCALING_EPILOG}
