@@ -19,6 +19,7 @@ class Asking:
     egos: int = 1  # road users per instant that take a turn as the robotaxi, where nobody is it
     noise: bool = False  # agents known exactly are seen as a fusion would see them
     seed: int = 0  # of noise and turns
+    reacting: bool = False  # only scenes in which the robotaxi's plan can affect who moves
 
     def __post_init__(self) -> None:
         if not 0.1 <= self.stride_s <= 60.0:

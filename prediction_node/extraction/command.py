@@ -65,6 +65,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help='vehicles that take a turn as the robotaxi at each instant, where nobody is it (1)',
     )
     parser.add_argument(
+        '--reacting',
+        action='store_true',
+        help='only scenes in which what the robotaxi does next can affect somebody who moves: to '
+        'learn reactions from (a fifth of the turns on motorways)',
+    )
+    parser.add_argument(
         '--noise', action='store_true', help='see exact recordings as a fusion would see them'
     )
     parser.add_argument(
@@ -87,7 +93,13 @@ def run(args: argparse.Namespace) -> int:
     from prediction_node.extraction.run import claimed
     from prediction_node.extraction.units import find_units
 
-    asking = Asking(stride_s=args.stride_s, egos=args.egos, noise=args.noise, seed=args.seed)
+    asking = Asking(
+        stride_s=args.stride_s,
+        egos=args.egos,
+        noise=args.noise,
+        seed=args.seed,
+        reacting=args.reacting,
+    )
     units = with_groups(find_units(args.inputs, args.map, args.licence))
     console = Console(file=sys.stderr)
     with ended_by_sigterm(), claimed(args.out):

@@ -16,7 +16,9 @@ from prediction_node.extraction.asking import Asking
 from prediction_node.extraction.licences import licence_of
 from prediction_node.extraction.readers import open_unit
 from prediction_node.extraction.units import Unit
+from prediction_node.learning.labels import somebody_reacts
 from prediction_node.learning.samples.index import FORMAT, RecordingEntry, read_entry
+from prediction_node.learning.samples.sample import Sample
 from prediction_node.learning.samples.writer import SampleWriter
 
 METHOD = 2  # to be raised when the same recording gives other samples
@@ -47,7 +49,10 @@ Work = Callable[[Unit, Asking, Path], Outcome]  # writes a recording's samples t
 
 def identity_of(unit: Unit, asking: Asking) -> str:
     """Digest of everything the samples depend on."""
-    values = [FORMAT, METHOD, __version__, unit.content, unit.kind, unit.group, asdict(asking)]
+    asked = asdict(asking)
+    if not asking.reacting:
+        del asked['reacting']  # samples of before it could be asked for are still the same
+    values = [FORMAT, METHOD, __version__, unit.content, unit.kind, unit.group, asked]
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
@@ -100,8 +105,16 @@ def _write(unit: Unit, asking: Asking, folder: Path) -> int:
         identity=identity,
         facts=facts,
     ) as writer:
-        opened.tell(writer.add)
+        opened.tell(_reacting(writer.add) if asking.reacting else writer.add)
         return writer.samples
+
+
+def _reacting(add: Callable[[Sample], None]) -> Callable[[Sample], None]:
+    def heard(sample: Sample) -> None:
+        if somebody_reacts(sample):
+            add(sample)
+
+    return heard
 
 
 def reason_of(error: BaseException) -> str:

@@ -84,3 +84,13 @@ def reacting(sample: Sample, rows: np.ndarray, told_steps: int) -> np.ndarray:
     )
     found[known] = np.where(np.isin(relation, AFFECTED), 1.0, -1.0)
     return found
+
+
+def somebody_reacts(sample: Sample) -> bool:
+    """Whether the robotaxi's plan can affect an agent that moves over the next seconds."""
+    agents, steps = sample.scene.agents, round(HORIZON_S / STEP_S)
+    if not len(agents):
+        return False
+    reacts = reacting(sample, np.arange(len(agents)), sample.future_m.shape[1]) > 0
+    way = sample.future_m[:, steps - 1] - agents.position_m[:, :2]
+    return bool((reacts & (np.hypot(way[:, 0], way[:, 1]) > STANDING_M)).any())

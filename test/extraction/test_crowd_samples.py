@@ -11,7 +11,7 @@ import pytest
 from prediction_node.domain.kinds import ObjectClass
 from prediction_node.extraction.asking import Asking
 from prediction_node.extraction.licences import licence_of
-from prediction_node.extraction.make import Done, extract
+from prediction_node.extraction.make import Done, extract, finished
 from prediction_node.extraction.readers import open_unit
 from prediction_node.extraction.units import ETH_UCY, find_units
 from prediction_node.learning.samples import SampleStore, write_index
@@ -121,6 +121,17 @@ def test_licences_are_known_by_the_name(tmp_path: Path, name: str, licence: str)
     (entry,) = SampleStore(out).recordings
     assert entry.facts['licence'] == licence
     assert entry.samples > 0
+
+
+def test_where_nobody_drives_nobody_reacts(tmp_path: Path) -> None:
+    (unit,) = find_units([write(tmp_path / 'walk.txt', rows())])
+    out = tmp_path / 'out'
+    done = extract(unit, Asking(stride_s=1.0, reacting=True), out)
+    assert isinstance(done, Done)
+    assert done.samples == 0
+    assert finished(out, unit, Asking(stride_s=1.0, reacting=True)) is not None
+    assert finished(out, unit, Asking(stride_s=1.0)) is None
+    assert extract(unit, Asking(stride_s=1.0), out).samples > 0
 
 
 def test_the_published_folds_hold_eight_recordings(shared_data: Path) -> None:

@@ -21,7 +21,7 @@ from prediction_node.domain.tensors import DECODER_INPUTS, Sizes, check_arrays, 
 from prediction_node.learning.augmentation import augmented  # noqa: E402
 from prediction_node.learning.data import collate  # noqa: E402
 from prediction_node.learning.dataset import SceneExamples, open_samples, shown_rows  # noqa: E402
-from prediction_node.learning.labels import label_arrays, reacting  # noqa: E402
+from prediction_node.learning.labels import label_arrays, reacting, somebody_reacts  # noqa: E402
 from prediction_node.learning.parameters import (  # noqa: E402
     AugmentationParameters,
     DataParameters,
@@ -210,6 +210,12 @@ def test_followers_whose_future_is_known_are_affected_by_a_told_plan(agents_of: 
     assert reacting(changed, rows, T).tolist() == [0.0, 1.0, -1.0]
     assert not reacting(changed, rows, 30).any()  # three seconds of a plan tell too little
     assert not reacting(changed, rows, 0).any()
+
+    assert somebody_reacts(changed)
+    still = dataclasses.replace(changed, future_m=np.repeat(place[:, None], T, axis=1))
+    assert not somebody_reacts(still)
+    parked = dataclasses.replace(changed, ego_future_valid=np.zeros(T, bool))
+    assert not somebody_reacts(parked)
 
     parameters = LossParameters(affected_weight=5.0, bystander_weight=0.5)
     told, silent = (label_arrays(changed, rows, N, parameters, steps) for steps in (T, 0))
