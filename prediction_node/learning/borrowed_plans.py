@@ -30,12 +30,12 @@ def borrowed(plan: Tensor, valid: Tensor, ego: Tensor, block_s: float, rank: int
     length = step.norm(dim=-1)
     arc = torch.cat([torch.zeros_like(length[:, :1]), torch.cumsum(length, dim=1)], dim=1)
     at = torch.searchsorted(arc[:, 1:-1].contiguous(), gone.contiguous(), right=False)
-    way = torch.where(
-        length[..., None] > 1e-3, step / length.clamp(min=1e-3)[..., None], ego[:, None, 2:4]
-    )
     # Standing, one heads as before.
-    last = torch.cummax((length > 1e-3) * torch.arange(1, length.shape[1] + 1), dim=1).values
-    way = torch.where((last > 0)[..., None], _rows(way, (last - 1).clamp(min=0)), ego[:, None, 2:4])
+    moves = length > 1e-3
+    number = torch.arange(1, length.shape[1] + 1, device=plan.device)
+    last = torch.cummax(moves * number, dim=1).values
+    way = _rows(step / length.clamp(min=1e-3)[..., None], (last - 1).clamp(min=0))
+    way = torch.where((last > 0)[..., None], way, ego[:, None, 2:4])
     start = torch.cumsum(step, dim=1) - step + ego[:, None, :2]
     heading = _rows(way, at)
     xy = _rows(start, at) + heading * (gone - arc.gather(1, at))[..., None]
