@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 PASSED, FAILED = 0, 1
 PLANNERS = ('kinematic', 'learned', 'conditional', 'asking')
 _LEAST_S, _MOST_S = 1.0, 86_400.0
+_MOST_RUNS = 100_000
 
 EPILOG = """\
 KIND of a fault: off, stuck, garbage, wrong, slow, delayed, intermittent, clock_jump, burst, kill.
@@ -103,11 +105,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar='PLANNER',
         help='compare --planner with this one, in lockstep',
     )
+    count = functools.partial(positive, most=_MOST_RUNS)
     parser.add_argument(
-        '--seeds', type=positive, default=40, metavar='N', help='of a comparison, from --seed on'
+        '--seeds', type=count, default=40, metavar='N', help='of a comparison, from --seed on'
     )
     parser.add_argument(
-        '--jobs', type=positive, default=1, metavar='N', help='runs of a comparison at a time'
+        '--jobs', type=count, default=1, metavar='N', help='runs of a comparison at a time'
     )
     parser.add_argument(
         '--prepare', action='store_true', help='write the files of the run to --out and end'
