@@ -251,11 +251,10 @@ class Planner:
     def _choose(self, proposal: Proposal, arounds: Sequence[Surroundings]) -> Plan:
         p = self._parameters
         trajectories = proposal.candidates
-        collision, fading = _risks(trajectories, arounds, proposal.ego.size_m, p)
+        collision, fading, imposed = _risks(trajectories, arounds, proposal.ego.size_m, p)
         cost = p.collision_weight * fading
         # The same for all of them where nobody is known to react.
-        imposed = {id(each): braking_of_others(each) for each in arounds}
-        cost += p.courtesy_weight * np.array([imposed[id(each)] for each in arounds])
+        cost += p.courtesy_weight * imposed
         for row, trajectory in enumerate(trajectories):
             acceleration = trajectory.acceleration_mps2
             cost[row] += p.comfort_weight * float(np.mean(np.square(acceleration)))
@@ -292,18 +291,21 @@ def _risks(
     arounds: Sequence[Surroundings],
     ego_size_m: np.ndarray,
     parameters: PlannerParameters,
-) -> tuple[np.ndarray, np.ndarray]:
-    """(C,) collision probabilities and (C,) fading ones; those judged by the same at once."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(C,) collision probabilities, (C,) fading ones and (C,) the braking of others; those judged
+    by the same at once.
+    """
     sideways = (make.CHANGE_LEFT, make.CHANGE_RIGHT, make.NUDGE_LEFT, make.NUDGE_RIGHT)
     heeds_rear = np.array([t.name in sideways for t in trajectories])
-    collision, fading = np.zeros(len(trajectories)), np.zeros(len(trajectories))
+    collision, fading, imposed = np.zeros((3, len(trajectories)))
     for around in {id(each): each for each in arounds}.values():
         rows = [row for row, each in enumerate(arounds) if each is around]
+        imposed[rows] = braking_of_others(around)
         some = [trajectories[row] for row in rows]
         collision[rows], fading[rows] = collision_costs(
             some, around, ego_size_m, heeds_rear[rows], parameters
         )
-    return collision, fading
+    return collision, fading, imposed
 
 
 def _settling_m(speed_mps: float) -> float:
