@@ -10,12 +10,15 @@ import torch
 from torch import Tensor
 
 
-def borrowed(plan: Tensor, valid: Tensor, ego: Tensor, block_s: float, rank: int) -> Tensor:
-    """(B, K, 5) plans as in PLAN_NAMES: each sample's way, driven with the changes of speed of the
-    sample whose robotaxi is, but for `rank` - 1 others, nearest to its own speed.
+def borrowed(
+    plan: Tensor, valid: Tensor, ego: Tensor, block_s: float, rank: int
+) -> tuple[Tensor, Tensor]:
+    """(B, K, 5) plans as in PLAN_NAMES, and (B, K) where both samples know theirs: each sample's
+    way, driven with the changes of speed of the sample whose robotaxi is, but for `rank` - 1 others,
+    nearest to its own speed.
 
     plan (B, K, 5) and valid (B, K) at the ends of blocks of `block_s`, ego (B, 5): x, y, cos, sin
-    and speed now. What is not valid in both samples is not to be used: see `both_valid`.
+    and speed now.
     """
     other = partner(ego[:, 4], rank)
     speed = torch.cat([ego[:, 4:], plan[:, :, 4]], dim=1)
@@ -39,12 +42,7 @@ def borrowed(plan: Tensor, valid: Tensor, ego: Tensor, block_s: float, rank: int
     start = torch.cumsum(step, dim=1) - step + ego[:, None, :2]
     heading = _rows(way, at)
     xy = _rows(start, at) + heading * (gone - arc.gather(1, at))[..., None]
-    return torch.cat([xy, heading, pace[:, 1:, None]], dim=-1)
-
-
-def both_valid(valid: Tensor, ego: Tensor, rank: int) -> Tensor:
-    """(B, K) where the plan `borrowed` is told."""
-    return valid * valid[partner(ego[:, 4], rank)]
+    return torch.cat([xy, heading, pace[:, 1:, None]], dim=-1), valid * valid[other]
 
 
 def partner(speed: Tensor, rank: int) -> Tensor:

@@ -47,7 +47,7 @@ def label_arrays(
     weight = np.where(gone_m > STANDING_M, weight, weight * parameters.standing_weight)
     # Of a glimpse of the future little is learned, and by chance: a second of it counts whole.
     weight *= np.minimum(1.0, known.sum(-1) / 10.0)
-    reacts = reacting(sample, rows, told_steps)
+    reacts = reacting(sample, rows, told_steps) if parameters.minds_reactions else np.zeros(n)
     if told_steps:
         weight *= np.where(reacts > 0, parameters.affected_weight, parameters.bystander_weight)
     arrays: dict[str, np.ndarray] = {

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from prediction_node.domain.errors import DataError, ParameterError
-from prediction_node.learning.borrowed_plans import borrowed, both_valid
+from prediction_node.learning.borrowed_plans import borrowed
 from prediction_node.learning.data import Loss
 from prediction_node.learning.losses import BORROWED, UNPLANNED, losses
 from prediction_node.learning.parameters import (
@@ -128,8 +128,8 @@ class Learner(pl.LightningModule):
         network: Network, encoded: Mapping[str, Tensor], batch: Mapping[str, Tensor], rank: int
     ) -> tuple[Tensor, Tensor]:
         block_s = network.config.steps_per_block * network.config.sizes.step_s
-        ego, valid = encoded['ego'].float(), batch['plan_valid']
-        return borrowed(batch['plan'], valid, ego, block_s, rank), both_valid(valid, ego, rank)
+        ego = encoded['ego'].float()
+        return borrowed(batch['plan'], batch['plan_valid'], ego, block_s, rank)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """A step without a finite slope is left out; raises DataError when there are only such."""

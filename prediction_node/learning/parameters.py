@@ -175,6 +175,12 @@ class LossParameters:
         1.0, 'Times so much for all others while a plan is told.', low=0.0
     )
 
+    @property
+    def minds_reactions(self) -> bool:
+        """Whether it matters whom a told plan can affect, which takes time to find out."""
+        weights = (self.affected_weight, self.bystander_weight)
+        return bool(self.keep or self.common) or weights != (1.0, 1.0)
+
     def __post_init__(self) -> None:
         check(self, 'loss.')
         for name, weight in self.class_weight.items():

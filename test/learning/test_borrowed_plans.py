@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip('torch', reason='needs requirements/training.txt')
 
-from prediction_node.learning.borrowed_plans import borrowed, both_valid, partner  # noqa: E402
+from prediction_node.learning.borrowed_plans import borrowed, partner  # noqa: E402
 
 BLOCK_S = 0.5
 K = 16
@@ -36,7 +36,7 @@ def test_straight_ways_at_each_others_pace() -> None:
     faster = torch.linspace(10.0, 14.0, K + 1)
     slower = torch.linspace(9.0, 1.0, K + 1)
     plan, ego = batch(straight(3.0, -2.0, 0.7, faster), straight(50.0, 8.0, -2.0, slower))
-    found = borrowed(plan, torch.ones(2, K), ego, BLOCK_S, 1)
+    found, _ = borrowed(plan, torch.ones(2, K), ego, BLOCK_S, 1)
     expected, _ = batch(
         straight(3.0, -2.0, 0.7, slower + 1.0), straight(50.0, 8.0, -2.0, faster - 1.0)
     )
@@ -47,7 +47,7 @@ def test_nobody_drives_backwards_and_who_stands_keeps_the_heading() -> None:
     braking = torch.cat([torch.linspace(8.0, 0.0, 9), torch.zeros(K - 8)])
     standing = torch.full((K + 1,), 2.0)
     plan, ego = batch(straight(0.0, 0.0, 1.0, standing), straight(0.0, 0.0, 0.0, braking))
-    found = borrowed(plan, torch.ones(2, K), ego, BLOCK_S, 1)
+    found, _ = borrowed(plan, torch.ones(2, K), ego, BLOCK_S, 1)
     assert (found[..., 4] >= 0.0).all()
     gone = torch.diff(found[0, :, :2], dim=0).norm(dim=-1)
     assert gone[-4:].max() < 1e-3
@@ -55,7 +55,7 @@ def test_nobody_drives_backwards_and_who_stands_keeps_the_heading() -> None:
     # At the same pace as its own, a way is what it was.
     same, ego = batch(*[straight(5.0, 5.0, 0.3, braking)] * 2)
     torch.testing.assert_close(
-        borrowed(same, torch.ones(2, K), ego, BLOCK_S, 1), same, rtol=1e-4, atol=1e-3
+        borrowed(same, torch.ones(2, K), ego, BLOCK_S, 1)[0], same, rtol=1e-4, atol=1e-3
     )
 
 
@@ -72,7 +72,7 @@ def test_a_way_is_followed_round_its_corner_and_beyond_its_end() -> None:
     )
     faster = straight(0.0, 0.0, 0.0, torch.linspace(5.0, 9.0, K + 1))
     plan, ego = batch(corner, faster)
-    found = borrowed(plan, torch.ones(2, K), ego, BLOCK_S, 1)[0]
+    found = borrowed(plan, torch.ones(2, K), ego, BLOCK_S, 1)[0][0]
     assert float(found[-1, 1]) == pytest.approx(36.0, abs=1e-3)  # 56 m in all
     assert float(found[-1, 0]) == pytest.approx(20.0, abs=1e-3)
     assert (found[:, 0] <= 20.0 + 1e-4).all()
@@ -82,4 +82,5 @@ def test_what_one_of_both_does_not_know_is_not_told() -> None:
     ego = torch.zeros(2, 5)
     valid = torch.ones(2, K)
     valid[1, 10:] = 0.0
-    assert both_valid(valid, ego, 1).sum(1).tolist() == [10.0, 10.0]
+    _, told = borrowed(torch.zeros(2, K, 5), valid, ego, BLOCK_S, 1)
+    assert told.sum(1).tolist() == [10.0, 10.0]
