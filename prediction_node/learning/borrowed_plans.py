@@ -14,8 +14,8 @@ def borrowed(
     plan: Tensor, valid: Tensor, ego: Tensor, block_s: float, rank: int
 ) -> tuple[Tensor, Tensor]:
     """(B, K, 5) plans as in PLAN_NAMES, and (B, K) where both samples know theirs: each sample's
-    way, driven with the changes of speed of the sample whose robotaxi is, but for `rank` - 1 others,
-    nearest to its own speed.
+    way, driven with the changes of speed of the sample whose robotaxi is, but for `rank` - 1
+    others, nearest to its own speed.
 
     plan (B, K, 5) and valid (B, K) at the ends of blocks of `block_s`, ego (B, 5): x, y, cos, sin
     and speed now.
