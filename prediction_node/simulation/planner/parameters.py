@@ -61,6 +61,16 @@ class PlannerParameters:
     collision_fading_s: float = parameter(
         4.0, 'Later collisions count less: they fade with this time.', unit='s', low=0.5, high=100
     )
+    reconsidering_s: float = parameter(
+        1.0,
+        'A collision that stopping still avoids, begun after this time, is a lesser one.',
+        unit='s',
+        low=0.0,
+        high=8.0,
+    )
+    avoidable_share: float = parameter(
+        0.25, 'What such a collision costs, of one that can no longer be avoided.', low=0, high=1
+    )
     comfort_weight: float = parameter(
         0.15, 'Cost of a mean squared acceleration of 1 m^2/s^4.', low=0.0, high=100.0
     )

@@ -119,7 +119,8 @@ def collision_costs(
 
     A mode collides where boxes, with a margin around the other's, first overlap. It does not count
     where the robotaxi stands by then, nor where the other comes from behind, unless `heeds_rear`
-    (C,): who changes the lane must look back. Agents are taken as independent.
+    (C,): who changes the lane must look back. Agents are taken as independent. What the robotaxi
+    can wait and see about, because it can still stop short of it, fades by another share.
     """
     c, a = len(trajectories), len(around)
     if a == 0:
@@ -164,7 +165,10 @@ def collision_costs(
     share = around.weight[ai, mi] * counts
     weight[ci, ai, mi] = share
     later_s = ki * EVERY * STEP_S
-    faded[ci, ai, mi] = share * np.exp(-later_s / parameters.collision_fading_s)
+    share *= np.exp(-later_s / parameters.collision_fading_s)
+    arc = np.stack([_arc_m(t.pose[::EVERY, :2]) for t in trajectories])
+    avoidable = (arc[ci, ki] > _stopped_m(arc, speed, parameters)[ci]) & ~heeds_rear[ci]
+    faded[ci, ai, mi] = share * np.where(avoidable, parameters.avoidable_share, 1.0)
     probability = 1.0 - np.prod(1.0 - np.minimum(weight.sum(axis=2), 1.0), axis=1)
     fading = 1.0 - np.prod(1.0 - np.minimum(faded.sum(axis=2), 1.0), axis=1)
     return probability, fading
@@ -182,6 +186,23 @@ def braking_of_others(around: Surroundings) -> float:
     braking = -np.diff(speed, axis=2).min(axis=2) / (_BRAKING_EVERY * STEP_S)
     hard = np.square(np.maximum(braking - _EASY_BRAKING_MPS2, 0.0))
     return float((hard * around.weight[motors]).sum())
+
+
+def _arc_m(points_m: np.ndarray) -> np.ndarray:
+    """(K,) way driven until each of (K, 2) points."""
+    steps = np.hypot(*np.diff(points_m, axis=0).T)
+    return np.concatenate([[0.0], np.cumsum(steps)])
+
+
+def _stopped_m(
+    arc_m: np.ndarray, speed_mps: np.ndarray, parameters: PlannerParameters
+) -> np.ndarray:
+    """(C,) way after which the robotaxi stands if it drives on (C, K) for the time it takes to
+    reconsider, and stops then.
+    """
+    at = min(round(parameters.reconsidering_s / (EVERY * STEP_S)), arc_m.shape[1] - 1)
+    braking = np.square(speed_mps[:, at]) / (2.0 * parameters.stopping_mps2)
+    return np.asarray(arc_m[:, at] + braking)
 
 
 def _behind(ego: np.ndarray, other_m: np.ndarray, ego_size_m: np.ndarray) -> np.ndarray:
