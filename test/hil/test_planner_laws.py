@@ -4,6 +4,7 @@ world.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,14 @@ import pytest
 
 from prediction_node.domain.errors import MapError
 from prediction_node.domain.kinds import ObjectClass
-from prediction_node.domain.lights import LightColour, LightShape
+from prediction_node.domain.lights import LightColour, LightShape, LightStates
 from prediction_node.domain.prediction import POSE_COUNT
+from prediction_node.simulation.futures import Futures
 from prediction_node.simulation.planner import candidates as make
 from prediction_node.simulation.planner.itinerary import Itinerary
 from prediction_node.simulation.planner.parameters import PlannerParameters
 from prediction_node.simulation.planner.path import Path
+from prediction_node.simulation.planner.planner import EgoState, Planner
 from prediction_node.simulation.planner.route import Road, Route
 
 STRAIGHT = np.array([[0.0, 0.0], [400.0, 0.0]])
@@ -76,6 +79,31 @@ def test_crossing_cars_are_not_touched(bench: Any, distance_m: float) -> None:
     drive = bench.drive(bench.lanes([STRAIGHT]), (5.0, 0.0, 0.0, 10.0), 15.0, others=[car])
     assert drive.deepest_m < 0.0
     assert drive.position_m[-1][0] > 90.0
+
+
+def waiting_to_cross(bench: Any, likely_mps: float, share: float) -> Futures:
+    """A car at rest 3 m beside the lane and 30 m ahead, which may drive across it."""
+    calm = bench.futures([bench.other(30.0, -6.0, np.pi / 2, 0.0)], 0.0, bench.start_ns)
+    pose = np.repeat(calm.pose[:, :1], 2, axis=1)
+    pose[:, 1, :, 1] += likely_mps * 0.1 * np.arange(pose.shape[2])
+    return dataclasses.replace(calm, pose=pose, weight=np.array([[1.0 - share, share]]))
+
+
+@pytest.mark.parametrize(
+    ('speed_mps', 'crossing_mps', 'goes'), [(0.0, 1.2, True), (10.0, 3.0, False)]
+)
+def test_what_it_can_wait_and_see_about_does_not_hold_it_and_what_it_cannot_does(
+    bench: Any, speed_mps: float, crossing_mps: float, goes: bool
+) -> None:
+    """Somebody who may cross, seen from afar at rest, and close by at speed."""
+    planner = Planner(Route(Road(bench.lanes([STRAIGHT]))), PlannerParameters())
+    at = np.array([5.0 if goes else 16.0, 0.0])
+    ego = EgoState(bench.start_ns, at, 0.0, speed_mps, bench.ego_size_m)
+    futures = waiting_to_cross(bench, crossing_mps, 0.35)
+    plan = planner.step(ego, futures, LightStates.none())
+    faster = [each.name for each in plan.candidates].index('faster')
+    assert plan.collision[faster] == pytest.approx(0.35)
+    assert (plan.trajectory.name == 'faster') == goes
 
 
 def at_light(bench: Any, colour: Any, start_x_m: float, seconds: float = 14.0) -> Any:
