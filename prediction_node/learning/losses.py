@@ -15,8 +15,8 @@ from prediction_node.learning.parameters import LossParameters
 
 UNPLANNED = 'unplanned_'
 BORROWED = ('borrowed_', 'borrowed_too_')
-TYPICAL_M = 1.0  # errors above it count more where the regression has a power
 KEPT_M = 0.1  # less than this is hardly a reaction
+LATE = 1 << 40  # a step after all warm-ups, where nothing is drawn by chance
 _LOG_TWO_PI = math.log(2.0 * math.pi)
 
 
@@ -87,17 +87,14 @@ def losses(
     share = weight / weight.sum().clamp(min=1e-6)
 
     distance = distances(mean, future)
-    best = closest_mode(
-        distance.detach(),
-        valid,
-        parameters.final_share,
-        parameters.first_radius_m,
-        parameters.first_favour,
-    )
+    best = _closest(distance, valid, parameters)
     huber = _pseudo_huber(distance, parameters.huber_m)
-    regression = _over_time(_pick(huber, best), valid)
-    if parameters.regression_power != 1.0:
-        regression = TYPICAL_M * (regression / TYPICAL_M) ** parameters.regression_power
+    if parameters.variety and step != LATE:
+        other = distances(mean, _varied(future, parameters.variety))
+        drawn = _pick(other, _closest(other, valid, parameters))
+        regression = _over_time(_pseudo_huber(drawn, parameters.huber_m), valid)
+    else:
+        regression = _over_time(_pick(huber, best), valid)
     if parameters.others:
         everywhere = _over_time(huber.mean(2), valid)
         regression = (1.0 - parameters.others) * regression + parameters.others * everywhere
@@ -136,6 +133,21 @@ def losses(
     for name, value in named.items():
         total = total + scale[name] * value
     return {'loss': total, **named}
+
+
+def _closest(distance: Tensor, valid: Tensor, parameters: LossParameters) -> Tensor:
+    share, radius_m = parameters.final_share, parameters.first_radius_m
+    return closest_mode(distance.detach(), valid, share, radius_m, parameters.first_favour)
+
+
+def _varied(future: Tensor, share: float) -> Tensor:
+    """(B, A, T, 2) as it might have happened: each way longer or shorter by a normal share of that
+    deviation at the last step, and less before.
+    """
+    factor = share * torch.randn(future.shape[:2], device=future.device, dtype=future.dtype)
+    steps = future.shape[2]
+    ramp = torch.arange(1, steps + 1, device=future.device, dtype=future.dtype) / steps
+    return future * (1.0 + (factor[..., None] * ramp).clamp(min=-1.0))[..., None]
 
 
 def _change(output: Mapping[str, Tensor]) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from prediction_node.domain.errors import DataError, ParameterError
 from prediction_node.learning.borrowed_plans import borrowed
 from prediction_node.learning.data import Loss
-from prediction_node.learning.losses import BORROWED, UNPLANNED, losses
+from prediction_node.learning.losses import BORROWED, LATE, UNPLANNED, losses
 from prediction_node.learning.parameters import (
     LossParameters,
     OptimizerParameters,
@@ -25,7 +25,6 @@ from prediction_node.learning.parameters import (
 from prediction_node.learning.tally import Tally
 from prediction_node.network import Network
 
-LATE = 1 << 40  # a step after all warm-ups
 MOST_LEFT_OUT = 50
 RECORD = 'prediction_node'  # key of what a checkpoint says about its origin
 

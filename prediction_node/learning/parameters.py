@@ -105,12 +105,13 @@ class LossParameters:
     """Weights of the terms of the loss, and of agents; see docs/training.md."""
 
     regression: float = parameter(1.0, 'Pseudo-Huber distance of the best mode.', low=0.0)
-    regression_power: float = parameter(
-        1.0,
-        'More than 1: what no mode comes near counts more. Modes then lie apart, few of them share '
-        'what is likely, and their weights differ more.',
-        low=1.0,
-        high=4.0,
+    variety: float = parameter(
+        0.0,
+        'The best mode is drawn to ways that are longer or shorter by this share (deviation, at '
+        'the last step) than those that were driven: modes then lie as far apart as futures do '
+        'that were never seen. Their weights, and the first mode, are judged by what happened.',
+        low=0.0,
+        high=1.0,
     )
     likelihood: float = parameter(
         0.3, 'Negative log likelihood of the best mode, fully on after the warm-up.', low=0.0

@@ -14,6 +14,7 @@ from hypothesis import strategies as st  # noqa: E402
 from prediction_node.learning.losses import (  # noqa: E402
     BORROWED,
     KEPT_M,
+    LATE,
     UNPLANNED,
     closest_mode,
     distances,
@@ -183,20 +184,42 @@ def test_bystanders_of_a_plan_are_held_to_the_answer_without_it() -> None:
     torch.testing.assert_close(at_rest['loss'], without['loss'] + 2.0 * at_rest['keep'])
 
 
-@pytest.mark.parametrize('power', [2.0, 3.0])
-def test_a_power_raises_what_is_far_and_lowers_what_is_near(power: float) -> None:
-    output, batch = made()
-    one = dict(batch, weight=torch.zeros(B, A))
-    one['weight'][0, 0] = 1.0
-    by_power = [
-        float(
-            losses(output, one, LossParameters(warm_up_steps=0, regression_power=p), 0)[
-                'regression'
-            ]
-        )
-        for p in (1.0, power)
-    ]
-    assert by_power[1] == pytest.approx(by_power[0] ** power, rel=1e-4)
+def test_variety_draws_modes_apart_but_neither_the_first_nor_the_weights() -> None:
+    """Everybody drives 40 m straight on. Where the modes come to lie, minimised by hand."""
+
+    def learned(variety: float) -> dict[str, torch.Tensor]:
+        torch.manual_seed(0)
+        agents, steps = 64, 8
+        ahead = torch.linspace(5.0, 40.0, steps)
+        future = torch.stack([ahead, torch.zeros(steps)], -1).expand(1, agents, steps, 2)
+        batch = {
+            'future': future,
+            'future_valid': torch.ones(1, agents, steps),
+            'weight': torch.ones(1, agents),
+        }
+        scale = torch.nn.Parameter(torch.linspace(0.95, 1.05, 3)[:, None, None])
+        weight = torch.nn.Parameter(torch.zeros(3))
+        optimizer = torch.optim.Adam([scale, weight], lr=0.02)
+        told = LossParameters(warm_up_steps=0, variety=variety, first=1.0, likelihood=0.0)
+        for step in range(300):
+            mean = (scale * future[0, 0])[None, None].expand(1, agents, 3, steps, 2)
+            output = {
+                'mean': mean,
+                'spread': torch.tensor([1.0, 1.0, 0.0]).expand(1, agents, 3, steps, 3),
+                'weight_logit': weight[:, None].expand(1, agents, 3, 1),
+            }
+            optimizer.zero_grad()
+            losses(output, batch, told, step)['loss'].backward()
+            optimizer.step()
+        late = [float(losses(output, batch, told, LATE)['loss']) for _ in range(2)]
+        assert late[0] == late[1]  # what is validated is not drawn by chance
+        return {'scale': scale.detach().flatten(), 'share': weight.detach().softmax(0)}
+
+    plain, varied = learned(0.0), learned(0.3)
+    assert float(plain['scale'].max() - plain['scale'].min()) < 0.15
+    assert float(varied['scale'].max() - varied['scale'].min()) > 0.3
+    assert float(varied['scale'][0]) == pytest.approx(1.0, abs=0.15)
+    assert int(varied['share'].argmax()) == int((varied['scale'] - 1.0).abs().argmin())
 
 
 def test_what_two_borrowed_plans_change_in_common_costs() -> None:
