@@ -74,6 +74,9 @@ class PlannerParameters:
     comfort_weight: float = parameter(
         0.15, 'Cost of a mean squared acceleration of 1 m^2/s^4.', low=0.0, high=100.0
     )
+    hard_braking_weight: float = parameter(
+        0.5, 'Cost of braking by 1 m/s^2 more than 3.5, squared.', low=0.0, high=100.0
+    )
     progress_weight: float = parameter(
         6.0, 'Cost of standing where the road is free.', low=0.0, high=1e3
     )

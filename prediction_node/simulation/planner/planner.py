@@ -30,6 +30,7 @@ from prediction_node.simulation.planner.route import Route, Stretch
 _AHEAD_M = 120.0
 _OFF_PLAN_M = 1.0
 _SHORTEST_PLAN_M = 3.0
+_HARD_BRAKING_MPS2 = 3.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -258,6 +259,8 @@ class Planner:
         for row, trajectory in enumerate(trajectories):
             acceleration = trajectory.acceleration_mps2
             cost[row] += p.comfort_weight * float(np.mean(np.square(acceleration)))
+            hard = max(-float(acceleration.min()) - _HARD_BRAKING_MPS2, 0.0)
+            cost[row] += p.hard_braking_weight * hard**2
             distance = float(trajectory.speed_mps.sum()) * STEP_S
             free = max(proposal.lines[row].reference_mps, 1.0) * (POSE_COUNT * STEP_S)
             cost[row] += p.progress_weight * (1.0 - min(distance / free, 1.0))
