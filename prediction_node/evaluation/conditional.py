@@ -50,7 +50,7 @@ class Arms:
     """R agents judged in all three arms at 5 s."""
 
     errors: np.ndarray  # (R, arm, metric)
-    reaction_m: np.ndarray  # (R, 2) by the true plan and by the placebo
+    reaction_m: np.ndarray  # (R, 2) by the true plan and by placebos, on average
     relation: np.ndarray  # (R,) Relation
     moving: np.ndarray  # (R,) bool
     group: np.ndarray  # (R,) str
@@ -63,8 +63,9 @@ class Arms:
         return len(self.group)
 
 
-def ask(engine: AsksBack, window: Window, placebo: EgoPlan) -> Arms | None:
-    """Judge one window in three arms; None where nobody's next five seconds are known.
+def ask(engine: AsksBack, window: Window, placebos: Sequence[EgoPlan]) -> Arms | None:
+    """Judge one window in three arms; None where nobody's next five seconds are known. What the
+    placebos do is the mean over them.
 
     Raises ValueError for a window without a robotaxi's plan.
     """
@@ -77,18 +78,19 @@ def ask(engine: AsksBack, window: Window, placebo: EgoPlan) -> Arms | None:
         return None
     scene = window.scene
     without = engine.predict(scene)
-    given, other = engine.condition((plan, placebo))
+    given, *others = engine.condition((plan, *placebos))
     truth, valid = window.truth_m[known], window.valid[known]
-    errors = [
+    without_m, given_m, *others_m = (
         _errors(prediction, rows, truth, valid)
-        for prediction in (without, given.prediction, other.prediction)
-    ]
+        for prediction in (without, given.prediction, *(each.prediction for each in others))
+    )
+    reactions = [each.reaction_m[rows] for each in others]
     present = scene.agents.position_m[rows, :2]
     until = valid.copy()
     until[:, PLAN_STEPS:] = False
     return Arms(
-        errors=np.stack(errors, axis=1),
-        reaction_m=np.stack([given.reaction_m[rows], other.reaction_m[rows]], axis=1),
+        errors=np.stack([without_m, given_m, np.mean(others_m, axis=0)], axis=1),
+        reaction_m=np.stack([given.reaction_m[rows], np.mean(reactions, axis=0)], axis=1),
         relation=relations(scene.ego, plan, present, scene.agents.yaw_rad[rows], truth),
         moving=is_moving(present, truth, until),
         group=np.full(len(rows), window.group, dtype=object).astype(str),
@@ -126,7 +128,7 @@ def site_arms(site: Site, engine: Choice, progress: Progress = silent) -> Arms:
             progress(f'asking {site.name}', done, len(placebos))
             done += 1
             if _affects_somebody(window):
-                arms = ask(bare.engine(spec), window, placebos.placebo(window))
+                arms = ask(bare.engine(spec), window, placebos.of(window))
                 parts.extend([] if arms is None else [arms])
     progress(f'asking {site.name}', done, len(placebos))
     return _joined(parts, site.name)
@@ -160,7 +162,7 @@ def store_arms(
         progress('asking', done, len(indices))
         if drives_on(window) and len(window.scene.agents):
             spec = engine.spec_for([window.recording, window.group])
-            arms = ask(bare.engine(spec), window, placebos.placebo(window))
+            arms = ask(bare.engine(spec), window, placebos.of(window))
             parts.extend([] if arms is None else [arms])
     progress('asking', len(indices), len(indices))
     return _joined(parts, str(store.folder))

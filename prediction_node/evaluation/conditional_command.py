@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 The same weights answer three times: without a plan, given what the robotaxi really did next, and
-given what one did at another moment (placebo). DIR holds the NGSIM folders (every vehicle takes a
+given what others did at eight other moments (placebo, the mean over them). DIR holds the NGSIM folders (every vehicle takes a
 turn as the robotaxi) or is a folder of samples (their own robotaxi). Agents within 30 m that follow
 the robotaxi or come after it where their paths meet can be affected by its plan; those far away
 and those whose paths never meet cannot. A gain is 1 - mean FDE at 5 s / mean FDE without a plan,
@@ -36,7 +36,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         'conditional',
         help='prediction with and without the plan of the robotaxi, and with a placebo',
-        description='Asks an engine without a plan, with the true one and with a placebo.',
+        description='Asks an engine without a plan, with the true one and with placebos.',
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -30,7 +30,8 @@ from prediction_node.extraction.causal import history_until, observed_agents, un
 PLAN_STEPS = 50  # who takes a turn is recorded for as long
 SPEED_STEPS = 3  # a plan's speeds are of the way over so many steps
 AGENTS = 64
-ALIKE = 20  # a placebo is one of so many plans that begin at the most similar speed
+ALIKE = 20  # placebos are some of so many plans that begin at the most similar speed
+PLACEBOS = 8  # one alone says more about itself than about telling nothing
 OTHER_MOMENT_NS = 8 * NS_PER_S
 SEED = 4
 _DRIVEN = class_mask(MOTOR_VEHICLES)
@@ -133,9 +134,10 @@ class Placebos:
     def __len__(self) -> int:
         return len(self._all)
 
-    def placebo(self, window: Window) -> EgoPlan:
-        """Another group's plan (another moment's, where there is one group) that begins at about
-        the robotaxi's speed, moved to where it stands. The same window gets the same one.
+    def of(self, window: Window) -> tuple[EgoPlan, ...]:
+        """Other groups' plans (other moments', where there is one group) that begin at about the
+        robotaxi's speed, moved to where it stands: PLACEBOS of them, fewer where there are not so
+        many. The same window gets the same ones.
 
         Raises DataError where there is no other moment.
         """
@@ -153,7 +155,8 @@ class Placebos:
         alike = rows[order[:ALIKE]]
         place = np.abs(ego.position_m * 100.0).astype(np.int64)
         rng = np.random.default_rng([SEED, abs(window.scene.stamp_ns), *place.tolist()])
-        return moved(self._all[int(rng.choice(alike))].plan, ego)
+        drawn = rng.permutation(alike)[:PLACEBOS]
+        return tuple(moved(self._all[int(row)].plan, ego) for row in drawn)
 
 
 def moved(plan: EgoPlan, ego: Ego) -> EgoPlan:

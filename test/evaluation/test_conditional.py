@@ -22,7 +22,7 @@ from prediction_node.domain.scene import Scene
 from prediction_node.evaluation.conditional import ask, figures, placebos_of, site_arms, store_arms
 from prediction_node.evaluation.engines import KINEMATIC, EngineSpec, Same
 from prediction_node.evaluation.ngsim import Site
-from prediction_node.evaluation.turns import moved, turns
+from prediction_node.evaluation.turns import PLACEBOS, moved, turns
 from prediction_node.evaluation.windows import FUTURE_STEPS, Window
 from prediction_node.inference.constant_velocity import ConstantVelocityEngine
 from prediction_node.learning.samples import Sample, SampleStore, SampleWriter, write_index
@@ -202,32 +202,46 @@ def test_a_placebo_is_of_another_group_and_begins_where_the_robotaxi_is(
     made = [w for k, r in enumerate(RECORDINGS) for w in turns(r, empty_map, f'group {k}')]
     placebos = placebos_of(made)
     assert len(placebos) == len(made)
-    own = [w.driven for w in made if w.group == made[0].group and w.driven is not None]
-    plan = placebos.placebo(made[0])
+    others = [w.driven for w in made if w.group != made[0].group and w.driven is not None]
+    plans = placebos.of(made[0])
+    assert len(plans) == PLACEBOS
     ego = made[0].scene.ego
-    np.testing.assert_allclose(plan.pose[0], [*ego.position_m, ego.yaw_rad])
-    for mine in own:
-        same = moved(mine, ego)
-        assert len(same.pose) != len(plan.pose) or not np.allclose(same.pose, plan.pose)
-    again = placebos.placebo(made[0])
-    np.testing.assert_array_equal(again.pose, plan.pose)
+    for plan, again in zip(plans, placebos.of(made[0]), strict=True):
+        np.testing.assert_allclose(plan.pose[0], [*ego.position_m, ego.yaw_rad])
+        theirs = [moved(each, ego).pose for each in others]
+        assert any(np.array_equal(each, plan.pose) for each in theirs)
+        np.testing.assert_array_equal(again.pose, plan.pose)
+    ends = {tuple(np.round(plan.pose[-1], 6)) for plan in plans}
+    assert len(ends) > 1
+
+
+def test_what_placebos_do_is_the_mean_over_them(empty_map: LaneMap) -> None:
+    made = [w for k, r in enumerate(RECORDINGS) for w in turns(r, empty_map, f'group {k}')]
+    placebos = placebos_of(made).of(made[0])
+    alone = [ask(Copycats(), made[0], [each]) for each in placebos]
+    both = ask(Copycats(), made[0], placebos)
+    assert both is not None
+    errors = np.mean([each.errors[:, 2] for each in alone if each is not None], axis=0)
+    np.testing.assert_allclose(both.errors[:, 2], errors)
+    assert alone[0] is not None
+    np.testing.assert_array_equal(both.errors[:, :2], alone[0].errors[:, :2])
 
 
 def test_one_moment_alone_has_no_placebo(empty_map: LaneMap) -> None:
     made = list(turns(RECORDINGS[0], empty_map, 'a'))
     with pytest.raises(DataError, match='placebo'):
-        placebos_of(made).placebo(made[0])
+        placebos_of(made).of(made[0])
 
 
 def test_agents_beyond_the_horizon_of_truth_are_not_judged(empty_map: LaneMap) -> None:
     window = next(iter(turns(RECORDINGS[0], empty_map, 'a')))
     assert window.driven is not None
-    arms = ask(Copycats(), window, window.driven)
+    arms = ask(Copycats(), window, [window.driven])
     assert arms is not None
     assert len(arms) == 3
     assert Relation.BEHIND in arms.relation
     cut = dataclasses.replace(window, valid=np.zeros_like(window.valid))
-    assert ask(Copycats(), cut, window.driven) is None
+    assert ask(Copycats(), cut, [window.driven]) is None
 
 
 def test_an_engine_that_answers_no_questions_is_named(
