@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 The same weights answer three times: without a plan, given what the robotaxi really did next, and
-given what others did at eight other moments (placebo, the mean over them). DIR holds the NGSIM folders (every vehicle takes a
-turn as the robotaxi) or is a folder of samples (their own robotaxi). Agents within 30 m that follow
-the robotaxi or come after it where their paths meet can be affected by its plan; those far away
-and those whose paths never meet cannot. A gain is 1 - mean FDE at 5 s / mean FDE without a plan,
-moving agents, with a 95 % interval from resampling groups: the true plan should gain, the placebo
-must not.
+given what others did at eight other moments (placebo, the mean over them). DIR holds the NGSIM
+folders (every vehicle takes a turn as the robotaxi) or is a folder of samples (their own robotaxi).
+Agents within 30 m that follow the robotaxi or come after it where their paths meet can be affected
+by its plan; those far away and those whose paths never meet cannot. A gain is 1 - mean FDE at 5 s /
+mean FDE without a plan, moving agents, with a 95 % interval from resampling groups: the true plan
+should gain, the placebo must not.
 
 examples:
   python -m prediction_node evaluate conditional --data ngsim_commonroad --cross-validate runs/ngsim
