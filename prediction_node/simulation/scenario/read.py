@@ -20,6 +20,7 @@ SHIPPED = (
     'arterial',
     'residential',
     'unsignalised',
+    'kerb',
     'night_fog',
     'city',
 )
