@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 
 from prediction_node.domain.errors import ParameterError
 from prediction_node.domain.lane_map import LaneMap
+from prediction_node.domain.map_memory import MapMemory
 from prediction_node.domain.prediction import Prediction
 from prediction_node.domain.scene import History, Scene
 from prediction_node.domain.tensors import Sizes
@@ -60,22 +61,17 @@ class Places:
     """The maps seen last; an example of any of them is prepared without looking at its map anew."""
 
     def __init__(self, most: int) -> None:
-        self._most = most
-        self._known: OrderedDict[int, Place] = OrderedDict()
         self._parameters = KinematicParameters()
-        # It knows maps by their identity and must forget them first; one place may be nowhere.
-        kept = max(1, most - 1)
-        self.rasterizer = Rasterizer(RasterParameters(maps=kept, tiles=TILES, tiles_ahead=0))
+        self._known: MapMemory[Place] = MapMemory(max(1, most))
+        self._nowhere = Place.of(None, self._parameters)
+        self.rasterizer = Rasterizer(
+            RasterParameters(maps=max(1, most), tiles=TILES, tiles_ahead=0)
+        )
 
     def at(self, lane_map: LaneMap | None) -> Place:
-        # A place holds its map: as long as it is known here, no other map has the same id.
-        key = id(lane_map)
-        if key not in self._known:
-            self._known[key] = Place.of(lane_map, self._parameters)
-            while len(self._known) > self._most:
-                self._known.popitem(last=False)
-        self._known.move_to_end(key)
-        return self._known[key]
+        if lane_map is None:
+            return self._nowhere
+        return self._known.of(lane_map, lambda seen: Place.of(seen, self._parameters))
 
     def engine(self, place: Place) -> KinematicEngine:
         """A kinematic engine that remembers no lights of other scenes."""

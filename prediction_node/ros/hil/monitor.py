@@ -7,7 +7,6 @@ simulator: both tell the time by the same steady clock.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
@@ -22,6 +21,7 @@ from std_msgs.msg import Int64MultiArray
 from prediction_node import cdr
 from prediction_node.bench.driver import ego_state, ego_truth
 from prediction_node.bench.run_file import RunFile
+from prediction_node.command_line import write_json
 from prediction_node.domain.errors import MessageError, PredictionNodeError
 from prediction_node.domain.stamps import from_sec_nanosec
 from prediction_node.ros import quality
@@ -161,7 +161,7 @@ def _work(folder: Path, run: RunFile, args: argparse.Namespace) -> int:
         )
     figures = report(node.watch, run.periods_ms)
     path = args.json or folder / REPORT_FILE
-    path.write_text(json.dumps(figures, indent=2) + '\n', encoding='utf-8')
+    write_json(path, figures)
     return 0
 
 
