@@ -69,7 +69,7 @@ class PlannerParameters:
         high=8.0,
     )
     avoidable_share: float = parameter(
-        0.25, 'What such a collision costs, of one that can no longer be avoided.', low=0, high=1
+        0.1, 'What such a collision costs, of one that can no longer be avoided.', low=0, high=1
     )
     comfort_weight: float = parameter(
         0.15, 'Cost of a mean squared acceleration of 1 m^2/s^4.', low=0.0, high=100.0
