@@ -211,7 +211,7 @@ def test_variety_draws_modes_apart_but_neither_the_first_nor_the_weights() -> No
             optimizer.zero_grad()
             losses(output, batch, told, step)['loss'].backward()
             optimizer.step()
-        late = [float(losses(output, batch, told, LATE)['loss']) for _ in range(2)]
+        late = [float(losses(output, batch, told, LATE)['loss'].detach()) for _ in range(2)]
         assert late[0] == late[1]  # what is validated is not drawn by chance
         return {'scale': scale.detach().flatten(), 'share': weight.detach().softmax(0)}
 
