@@ -62,11 +62,9 @@ class Places:
 
     def __init__(self, most: int) -> None:
         self._parameters = KinematicParameters()
-        self._known: MapMemory[Place] = MapMemory(max(1, most))
+        self._known: MapMemory[Place] = MapMemory(most)
         self._nowhere = Place.of(None, self._parameters)
-        self.rasterizer = Rasterizer(
-            RasterParameters(maps=max(1, most), tiles=TILES, tiles_ahead=0)
-        )
+        self.rasterizer = Rasterizer(RasterParameters(maps=most, tiles=TILES, tiles_ahead=0))
 
     def at(self, lane_map: LaneMap | None) -> Place:
         if lane_map is None:

@@ -74,7 +74,7 @@ def losses(
     output: mean (B, A, M, T, 2), spread (B, A, M, T, 3), weight_logit (B, A, M, W) as the contract
     says; batch: future (B, A, T, 2) in each agent's own frame, future_valid (B, A, T), weight
     (B, A). Agents of weight 0 and unknown steps have no influence. `step` is counted from the
-    beginning of training.
+    beginning of training; LATE where it is over.
 
     `keep` needs reacts (B, A) in `batch` and the answers without a plan, mean and weight_logit, in
     `output` under names that begin with UNPLANNED, `common` also those to two borrowed plans.
@@ -89,12 +89,11 @@ def losses(
     distance = distances(mean, future)
     best = _closest(distance, valid, parameters)
     huber = _pseudo_huber(distance, parameters.huber_m)
+    drawn = _pick(distance, best)
     if parameters.variety and step != LATE:
         other = distances(mean, _varied(future, parameters.variety))
         drawn = _pick(other, _closest(other, valid, parameters))
-        regression = _over_time(_pseudo_huber(drawn, parameters.huber_m), valid)
-    else:
-        regression = _over_time(_pick(huber, best), valid)
+    regression = _over_time(_pseudo_huber(drawn, parameters.huber_m), valid)
     if parameters.others:
         everywhere = _over_time(huber.mean(2), valid)
         regression = (1.0 - parameters.others) * regression + parameters.others * everywhere

@@ -81,11 +81,11 @@ def test_crossing_cars_are_not_touched(bench: Any, distance_m: float) -> None:
     assert drive.position_m[-1][0] > 90.0
 
 
-def waiting_to_cross(bench: Any, likely_mps: float, share: float) -> Futures:
-    """A car at rest 3 m beside the lane and 30 m ahead, which may drive across it."""
+def waiting_to_cross(bench: Any, crossing_mps: float, share: float) -> Futures:
+    """A car at rest 6 m beside the middle of the lane, at 30 m, which may drive across it."""
     calm = bench.futures([bench.other(30.0, -6.0, np.pi / 2, 0.0)], 0.0, bench.start_ns)
     pose = np.repeat(calm.pose[:, :1], 2, axis=1)
-    pose[:, 1, :, 1] += likely_mps * 0.1 * np.arange(pose.shape[2])
+    pose[:, 1, :, 1] += crossing_mps * 0.1 * np.arange(pose.shape[2])
     return dataclasses.replace(calm, pose=pose, weight=np.array([[1.0 - share, share]]))
 
 

@@ -160,8 +160,7 @@ def _work(folder: Path, run: RunFile, args: argparse.Namespace) -> int:
             'another ROS_DOMAIN_ID'
         )
     figures = report(node.watch, run.periods_ms)
-    path = args.json or folder / REPORT_FILE
-    write_json(path, figures)
+    write_json(args.json or folder / REPORT_FILE, figures)
     return 0
 
 

@@ -165,10 +165,9 @@ def collision_costs(
     share = around.weight[ai, mi] * counts
     weight[ci, ai, mi] = share
     later_s = ki * EVERY * STEP_S
-    share *= np.exp(-later_s / parameters.collision_fading_s)
-    arc = np.stack([_arc_m(t.pose[::EVERY, :2]) for t in trajectories])
-    avoidable = (arc[ci, ki] > _stopped_m(arc, speed, parameters)[ci]) & ~heeds_rear[ci]
-    faded[ci, ai, mi] = share * np.where(avoidable, parameters.avoidable_share, 1.0)
+    fades = np.exp(-later_s / parameters.collision_fading_s)
+    avoidable = _may_stop_before(ego, speed, parameters)[ci, ki] & ~heeds_rear[ci]
+    faded[ci, ai, mi] = share * fades * np.where(avoidable, parameters.avoidable_share, 1.0)
     probability = 1.0 - np.prod(1.0 - np.minimum(weight.sum(axis=2), 1.0), axis=1)
     fading = 1.0 - np.prod(1.0 - np.minimum(faded.sum(axis=2), 1.0), axis=1)
     return probability, fading
@@ -188,21 +187,18 @@ def braking_of_others(around: Surroundings) -> float:
     return float((hard * around.weight[motors]).sum())
 
 
-def _arc_m(points_m: np.ndarray) -> np.ndarray:
-    """(K,) way driven until each of (K, 2) points."""
-    steps = np.hypot(*np.diff(points_m, axis=0).T)
-    return np.concatenate([[0.0], np.cumsum(steps)])
-
-
-def _stopped_m(
-    arc_m: np.ndarray, speed_mps: np.ndarray, parameters: PlannerParameters
+def _may_stop_before(
+    ego: np.ndarray, speed_mps: np.ndarray, parameters: PlannerParameters
 ) -> np.ndarray:
-    """(C,) way after which the robotaxi stands if it drives on (C, K) for the time it takes to
-    reconsider, and stops then.
+    """(C, K) the poses of ego (C, K, 3) that the robotaxi does not reach if it drives on for the
+    time it takes to reconsider, and stops then.
     """
-    at = min(round(parameters.reconsidering_s / (EVERY * STEP_S)), arc_m.shape[1] - 1)
-    braking = np.square(speed_mps[:, at]) / (2.0 * parameters.stopping_mps2)
-    return np.asarray(arc_m[:, at] + braking)
+    step = ego[:, 1:, :2] - ego[:, :-1, :2]
+    gone = np.cumsum(np.hypot(step[..., 0], step[..., 1]), axis=1)
+    arc = np.concatenate([np.zeros((len(ego), 1)), gone], axis=1)
+    at = min(round(parameters.reconsidering_s / (EVERY * STEP_S)), arc.shape[1] - 1)
+    stands = arc[:, at] + np.square(speed_mps[:, at]) / (2.0 * parameters.stopping_mps2)
+    return np.asarray(arc > stands[:, None])
 
 
 def _behind(ego: np.ndarray, other_m: np.ndarray, ego_size_m: np.ndarray) -> np.ndarray:
