@@ -11,13 +11,15 @@ from prediction_node.simulation.planner import kernels
 from prediction_node.simulation.planner.parameters import PlannerParameters
 from prediction_node.simulation.planner.path import Path
 
-KEEP, FASTER, SLOWER, STOP, BRAKE = 'keep', 'faster', 'slower', 'stop', 'brake'
+KEEP, FASTER, SLOWER = 'keep', 'faster', 'slower'
+STOP, FIRM_STOP, BRAKE = 'stop', 'firm_stop', 'brake'
 NUDGE_LEFT, NUDGE_RIGHT = 'nudge_left', 'nudge_right'
 CHANGE_LEFT, CHANGE_RIGHT = 'lane_change_left', 'lane_change_right'
 NAMES = (
-    KEEP, FASTER, SLOWER, STOP, BRAKE,
+    KEEP, FASTER, SLOWER, STOP, FIRM_STOP, BRAKE,
     NUDGE_LEFT, NUDGE_RIGHT, CHANGE_LEFT, CHANGE_RIGHT,
 )  # fmt: skip
+ALONG = (KEEP, FASTER, SLOWER, STOP, FIRM_STOP, BRAKE)  # on the line of the lane
 
 _STEEPEST = 0.5  # slope of a line that leaves the present heading
 
@@ -107,10 +109,14 @@ def drive(
     """How the candidate `name` drives along a line, starting at its first sample.
 
     Follows whoever is ahead by the intelligent driver model (Treiber et al. 2000), below the
-    line's envelope; stop and brake heed nothing but their own braking.
+    line's envelope; stop, firm_stop and brake heed nothing but their own braking.
     """
     target = {KEEP: speed_mps, SLOWER: 0.5 * speed_mps}.get(name, np.inf)
-    braking = {STOP: parameters.stopping_mps2, BRAKE: parameters.braking_mps2}.get(name, 0.0)
+    braking = {
+        STOP: parameters.stopping_mps2,
+        FIRM_STOP: parameters.firm_stopping_mps2,
+        BRAKE: parameters.braking_mps2,
+    }.get(name, 0.0)
     arcs, speeds, accelerations = kernels.roll_out(
         float(speed_mps),
         float(target),

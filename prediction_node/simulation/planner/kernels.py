@@ -59,7 +59,8 @@ def roll_out(
 
     `braking_mps2` > 0: that and nothing else. Otherwise towards the lesser of `target_mps` and the
     envelope (S,), behind those whose ends are at `rear_m` (A, steps) at speeds `rear_mps`: the
-    intelligent driver model with `following_mps2` as its comfortable braking.
+    intelligent driver model with `following_mps2` as its comfortable braking, which is exceeded
+    only where that would not do to get no closer than `standing_gap_m`.
     """
     arcs, speeds, accelerations = np.empty(steps), np.empty(steps), np.empty(steps)
     last = len(envelope_mps) - 1
@@ -75,10 +76,11 @@ def roll_out(
             off = min(allowed, target_mps) - speed
             if off >= 0.0:
                 wish = min(acceleration_mps2, off / _REACT_S)
-            elif allowed >= speed:
-                wish = max(-gentle_mps2, off / _SLOW_S)
             else:
-                wish = max(-hardest_mps2, off / _SLOW_S)
+                wish = max(-gentle_mps2, off / _SLOW_S)
+            # Only the envelope may call for more, and only for what is above it.
+            if allowed < speed:
+                wish = min(wish, max(-hardest_mps2, (allowed - speed) / _SLOW_S))
             free = min(1.0 - (speed / max(allowed, 0.5)) ** 4, 1.0)
             for a in range(len(rear_m)):
                 gap = rear_m[a, k] - arc - front_m
@@ -87,7 +89,12 @@ def roll_out(
                 gap = max(gap, 0.1)
                 dynamic = speed * time_gap_s + speed * (speed - rear_mps[a, k]) / slope
                 wanted = (standing_gap_m + max(dynamic, 0.0)) / gap
-                wish = min(wish, acceleration_mps2 * (free - wanted * wanted))
+                follow = acceleration_mps2 * (free - wanted * wanted)
+                # A gap that is merely too short is opened gently: the model itself would brake as
+                # for an obstacle for whoever cuts in, be he no slower.
+                closing = max(speed - rear_mps[a, k], 0.0)
+                needed = closing * closing / (2.0 * max(gap - standing_gap_m, 0.1))
+                wish = min(wish, max(follow, -max(following_mps2, needed)))
             wish = max(wish, -hardest_mps2)
         after = max(speed + wish * _STEP_S, 0.0)
         arcs[k], speeds[k], accelerations[k] = arc, speed, (after - speed) / _STEP_S

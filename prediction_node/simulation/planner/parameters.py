@@ -23,6 +23,9 @@ class PlannerParameters:
     stopping_mps2: float = parameter(
         2.5, 'Braking of the candidate stop, and before stop lines.', unit='m/s^2', low=0.5, high=5
     )
+    firm_stopping_mps2: float = parameter(
+        3.5, 'Braking of the candidate firm_stop.', unit='m/s^2', low=1.0, high=8.0
+    )
     braking_mps2: float = parameter(
         6.0, 'Braking of the candidate brake.', unit='m/s^2', low=3.0, high=10.0
     )
@@ -55,6 +58,12 @@ class PlannerParameters:
     patience_s: float = parameter(
         0.5, 'Without predictions for longer than this, it stops.', unit='s', low=0.1, high=5.0
     )
+    disbelief_starts: float = parameter(
+        0.5,
+        'Who stands after so many starts were expected in vain is believed to go by a third only.',
+        low=0.05,
+        high=100.0,
+    )
     collision_weight: float = parameter(
         60.0, 'Cost of a sure and immediate collision.', low=0.0, high=1e4
     )
@@ -70,6 +79,13 @@ class PlannerParameters:
     )
     avoidable_share: float = parameter(
         0.1, 'What such a collision costs, of one that can no longer be avoided.', low=0, high=1
+    )
+    severe_mps: float = parameter(
+        3.0,
+        'A collision counts in full from this speed of the robotaxi on, below in proportion.',
+        unit='m/s',
+        low=0.3,
+        high=20.0,
     )
     comfort_weight: float = parameter(
         0.15, 'Cost of a mean squared acceleration of 1 m^2/s^4.', low=0.0, high=100.0

@@ -24,8 +24,10 @@ from prediction_node.simulation.planner.risk import (
     braking_of_others,
     collision_costs,
     obstacles_on,
+    urgency,
 )
 from prediction_node.simulation.planner.route import Route, Stretch
+from prediction_node.simulation.planner.waits import Waits
 
 _AHEAD_M = 120.0
 _OFF_PLAN_M = 1.0
@@ -79,11 +81,12 @@ class Way(Protocol):
 
 
 class Planner:
-    """Drives along a route. Keeps nothing from cycle to cycle but what it chose."""
+    """Drives along a route. Keeps from cycle to cycle what it chose and whom it waits for."""
 
     def __init__(self, way: Way, parameters: PlannerParameters) -> None:
         self._way = way
         self._parameters = parameters
+        self._waits = Waits(parameters.disbelief_starts)
         self._last = make.KEEP
         self._plan: Trajectory | None = None
         self._lane: int | None = None
@@ -107,7 +110,8 @@ class Planner:
         if futures is None or age_s > self._parameters.patience_s:
             line = self._line(stretch, ego, 0.0, _settling_m(ego.speed_mps), lights)
             return _decided(self._stop_on(line, ego, 'no fresh predictions'), ego)
-        around = Surroundings.of(futures, ego.stamp_ns, ego.position_m, self._parameters.reach_m)
+        self._waits.look(futures)
+        around = self._around(futures, ego)
         made = self._candidates(stretch, ego, around, lights)
         trajectories, lines, extra = zip(*made, strict=True)
         return Proposal(trajectories, lines, extra, around, ego)
@@ -121,12 +125,16 @@ class Planner:
         if proposal.decided is not None:
             return proposal.decided
         assert proposal.around is not None
-        p, ego = self._parameters, proposal.ego
         arounds = [proposal.around] * len(proposal.candidates)
         for row, futures in enumerate(conditioned or ()):
             if futures is not None:
-                arounds[row] = Surroundings.of(futures, ego.stamp_ns, ego.position_m, p.reach_m)
+                arounds[row] = self._around(futures, proposal.ego)
         return self._choose(proposal, arounds)
+
+    def _around(self, futures: Futures, ego: EgoState) -> Surroundings:
+        return Surroundings.of(
+            futures, ego.stamp_ns, ego.position_m, self._parameters.reach_m, self._waits
+        )
 
     def _place_on_plan(self, ego: EgoState) -> np.ndarray:
         """(3,) the place on the line driven so far that is next to the robotaxi.
@@ -156,7 +164,7 @@ class Planner:
         out = []
         middle = self._line(stretch, ego, 0.0, _settling_m(ego.speed_mps), lights)
         followed = self._obstacles(middle, around, ego)
-        for name in (make.KEEP, make.FASTER, make.SLOWER, make.STOP, make.BRAKE):
+        for name in make.ALONG:
             out.append((self._drive(name, middle, followed, ego), middle, 0.0))
         waits = self._waiting_line(stretch, ego, middle)
         if waits is not None:
@@ -259,8 +267,7 @@ class Planner:
         for row, trajectory in enumerate(trajectories):
             acceleration = trajectory.acceleration_mps2
             cost[row] += p.comfort_weight * float(np.mean(np.square(acceleration)))
-            hard = max(-float(acceleration.min()) - _HARD_BRAKING_MPS2, 0.0)
-            cost[row] += p.hard_braking_weight * hard**2
+            cost[row] += p.hard_braking_weight * _hard_braking(trajectory, p)
             distance = float(trajectory.speed_mps.sum()) * STEP_S
             free = max(proposal.lines[row].reference_mps, 1.0) * (POSE_COUNT * STEP_S)
             cost[row] += p.progress_weight * (1.0 - min(distance / free, 1.0))
@@ -309,6 +316,18 @@ def _risks(
             some, around, ego_size_m, heeds_rear[rows], parameters
         )
     return collision, fading, imposed
+
+
+def _hard_braking(trajectory: Trajectory, parameters: PlannerParameters) -> float:
+    """The square of the hardest braking beyond what is not yet hard, m^2/s^4; less where it comes
+    so late that stopping, begun in time, would spare it: as with collisions.
+    """
+    hard = np.maximum(-trajectory.acceleration_mps2 - _HARD_BRAKING_MPS2, 0.0)
+    if not hard.any():
+        return 0.0
+    pose, speed = trajectory.pose[None], trajectory.speed_mps[None]
+    urgent = urgency(pose, speed, STEP_S, parameters, np.zeros(1, bool))[0]
+    return float((np.square(hard) * urgent).max())
 
 
 def _settling_m(speed_mps: float) -> float:

@@ -13,6 +13,7 @@ from prediction_node.simulation.futures import Futures
 from prediction_node.simulation.planner.candidates import Obstacles, Trajectory
 from prediction_node.simulation.planner.parameters import PlannerParameters
 from prediction_node.simulation.planner.path import Path
+from prediction_node.simulation.planner.waits import Waits
 
 EVERY = 2  # poses: boxes are compared every 0.2 s
 _STANDING_MPS = 0.3
@@ -23,7 +24,8 @@ _WALKERS = class_mask((ObjectClass.PEDESTRIAN, ObjectClass.ANIMAL))
 _MOTORS = class_mask(MOTOR_VEHICLES)
 _EASY_BRAKING_MPS2 = 1.5
 _BRAKING_STEPS, _BRAKING_EVERY = 50, 10  # speeds are of whole seconds: shorter ones are noise
-_LIKELY = 0.25  # modes below this weight are no obstacle to be followed, only a risk
+_LIKELY = 0.25  # who is in the way by less than this is no obstacle to be followed, only a risk
+_POSSIBLE = 0.02  # modes below this weight are not looked at for it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,11 +39,20 @@ class Surroundings:
 
     @classmethod
     def of(
-        cls, futures: Futures, stamp_ns: int, position_m: np.ndarray, reach_m: float
+        cls,
+        futures: Futures,
+        stamp_ns: int,
+        position_m: np.ndarray,
+        reach_m: float,
+        waits: Waits | None = None,
     ) -> Surroundings:
-        """Those within `reach_m`; predictions older than `stamp_ns` are looked up later on."""
+        """Those within `reach_m`; predictions older than `stamp_ns` are looked up later on. With
+        `waits`, they may also stay where they are, the more the longer they were waited for.
+        """
         away = futures.position_m - position_m
         near = futures.select(np.hypot(away[:, 0], away[:, 1]) <= reach_m)
+        if waits is not None:
+            near = waits.doubted(near)
         late = max((stamp_ns - futures.stamp_ns) * 1e-9 / STEP_S, 0.0)
         last = near.pose.shape[2] - 1
         step = np.minimum(np.arange(POSE_COUNT) + late, last)
@@ -70,12 +81,13 @@ def obstacles_on(
     horizon_m: float,
     parameters: PlannerParameters,
 ) -> Obstacles:
-    """Whom the robotaxi follows or stops for on a path: their likely modes, while on it.
+    """Whom the robotaxi follows or stops for on a path: those likely on it, by all their modes
+    together, no farther ahead than where they likely are.
 
     Walkers and animals count from some time before they step onto the path. Who is behind the
     robotaxi now, or beyond `horizon_m`, does not.
     """
-    agent, mode = np.nonzero(around.weight >= _LIKELY)
+    agent, mode = np.nonzero(around.weight >= _POSSIBLE)
     if not len(agent):
         return Obstacles.none()
     pose = around.pose[agent, mode][:, ::EVERY]  # (B, K, 3)
@@ -101,11 +113,30 @@ def obstacles_on(
     for _ in range(steps if early.any() else 0):
         sooner = np.concatenate([rear[:, 1:], rear[:, -1:]], axis=1)
         rear[early] = np.minimum(rear, sooner)[early]
+    rear, speed = _likely_ends(around.weight, agent, mode, rear, speed)
     used = np.isfinite(rear).any(axis=1)
     return Obstacles(
         np.ascontiguousarray(np.repeat(rear[used], EVERY, axis=1)[:, :POSE_COUNT]),
         np.ascontiguousarray(np.repeat(speed[used], EVERY, axis=1)[:, :POSE_COUNT]),
     )
+
+
+def _likely_ends(
+    weight: np.ndarray, agent: np.ndarray, mode: np.ndarray, rear_m: np.ndarray, speed: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(A, K) how near the ends of all agents likely are at least, and their speeds, from those of B
+    modes (B, K): modes that agree count together, however many there are. Inf: not on the path.
+    """
+    shape = (*weight.shape, rear_m.shape[1])
+    ends, speeds = np.full(shape, np.inf), np.zeros(shape)
+    ends[agent, mode], speeds[agent, mode] = rear_m, speed
+    order = np.argsort(ends, axis=1, kind='stable')
+    together = np.cumsum(np.take_along_axis(weight[:, :, None], order, axis=1), axis=1)
+    nth = np.argmax(together >= _LIKELY, axis=1)[:, None]
+    row = np.take_along_axis(order, nth, axis=1)
+    likely = together[:, -1] >= _LIKELY
+    end = np.take_along_axis(ends, row, axis=1)[:, 0]
+    return np.where(likely, end, np.inf), np.take_along_axis(speeds, row, axis=1)[:, 0]
 
 
 def collision_costs(
@@ -119,8 +150,8 @@ def collision_costs(
 
     A mode collides where boxes, with a margin around the other's, first overlap. It does not count
     where the robotaxi stands by then, nor where the other comes from behind, unless `heeds_rear`
-    (C,): who changes the lane must look back. Agents are taken as independent. What the robotaxi
-    can wait and see about, because it can still stop short of it, fades by another share.
+    (C,): who changes the lane must look back. Agents are taken as independent. See `urgency` for
+    what fades; a collision at a crawl counts less, too.
     """
     c, a = len(trajectories), len(around)
     if a == 0:
@@ -164,10 +195,11 @@ def collision_costs(
     faded = np.zeros_like(weight)
     share = around.weight[ai, mi] * counts
     weight[ci, ai, mi] = share
-    later_s = ki * EVERY * STEP_S
-    fades = np.exp(-later_s / parameters.collision_fading_s)
-    avoidable = _may_stop_before(ego, speed, parameters)[ci, ki] & ~heeds_rear[ci]
-    faded[ci, ai, mi] = share * fades * np.where(avoidable, parameters.avoidable_share, 1.0)
+    urgent = urgency(ego, speed, EVERY * STEP_S, parameters, heeds_rear)[ci, ki]
+    # Who drives into a robotaxi that has all but stopped is helped little by its braking harder.
+    # Who leaves his line, though, leaves it into the way of others, however slowly.
+    severity = np.minimum(speed[ci, ki] / parameters.severe_mps, 1.0)
+    faded[ci, ai, mi] = share * urgent * np.where(heeds_rear[ci], 1.0, severity)
     probability = 1.0 - np.prod(1.0 - np.minimum(weight.sum(axis=2), 1.0), axis=1)
     fading = 1.0 - np.prod(1.0 - np.minimum(faded.sum(axis=2), 1.0), axis=1)
     return probability, fading
@@ -187,18 +219,27 @@ def braking_of_others(around: Surroundings) -> float:
     return float((hard * around.weight[motors]).sum())
 
 
-def _may_stop_before(
-    ego: np.ndarray, speed_mps: np.ndarray, parameters: PlannerParameters
+def urgency(
+    ego: np.ndarray,
+    speed_mps: np.ndarray,
+    step_s: float,
+    parameters: PlannerParameters,
+    heeds_rear: np.ndarray,
 ) -> np.ndarray:
-    """(C, K) the poses of ego (C, K, 3) that the robotaxi does not reach if it drives on for the
-    time it takes to reconsider, and stops then.
+    """(C, K) how much counts what happens at the poses of ego (C, K, 3), `step_s` apart.
+
+    Later things count less. What the robotaxi can wait and see about, because it does not get there
+    if it drives on for the time it takes to reconsider and stops then, fades by another share;
+    stopping does not help who is beside his line (`heeds_rear`, (C,)).
     """
+    fades = np.exp(-np.arange(ego.shape[1]) * step_s / parameters.collision_fading_s)
     step = ego[:, 1:, :2] - ego[:, :-1, :2]
     gone = np.cumsum(np.hypot(step[..., 0], step[..., 1]), axis=1)
     arc = np.concatenate([np.zeros((len(ego), 1)), gone], axis=1)
-    at = min(round(parameters.reconsidering_s / (EVERY * STEP_S)), arc.shape[1] - 1)
+    at = min(round(parameters.reconsidering_s / step_s), arc.shape[1] - 1)
     stands = arc[:, at] + np.square(speed_mps[:, at]) / (2.0 * parameters.stopping_mps2)
-    return np.asarray(arc > stands[:, None])
+    avoidable = (arc > stands[:, None]) & ~heeds_rear[:, None]
+    return np.asarray(fades * np.where(avoidable, parameters.avoidable_share, 1.0))
 
 
 def _behind(ego: np.ndarray, other_m: np.ndarray, ego_size_m: np.ndarray) -> np.ndarray:
