@@ -22,6 +22,17 @@ class History:
     velocity_mps: np.ndarray  # (N, T, 2)
     valid: np.ndarray  # (N, T) bool; the rest has no meaning
 
+    @classmethod
+    def of_present(cls, ego: Ego, columns: int = 1) -> History:
+        """One row, the robotaxi's: the last of the `columns` is all that is known."""
+        velocity = ego.map_from_base.rotation_2d @ ego.velocity_mps
+        return cls(
+            position_m=np.tile(ego.centre_m, (1, columns, 1)),
+            yaw_rad=np.full((1, columns), ego.yaw_rad),
+            velocity_mps=np.tile(velocity, (1, columns, 1)),
+            valid=np.arange(columns)[None] == columns - 1,
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:

@@ -47,7 +47,7 @@ def actor_tensors(scene: Scene, sizes: Sizes, view: Transform) -> dict[str, np.n
         valid[0] = 1.0
         state[0] = _ego_state(ego)
         pose[:1] = _poses(ego.centre_m[None], np.array([ego.yaw_rad]), view)
-        past = scene.ego_history or _no_past(ego)
+        past = scene.ego_history or History.of_present(ego)
         _write_history(ego.centre_m[None], np.array([ego.yaw_rad]), past, stride, 0, history,
                        history_valid)  # fmt: skip
     if n:
@@ -122,17 +122,6 @@ def _write_history(
         first,
         out,
         out_valid,
-    )
-
-
-def _no_past(ego: Ego) -> History:
-    """The present is all that is known."""
-    velocity = ego.map_from_base.rotation_2d @ ego.velocity_mps
-    return History(
-        ego.centre_m[None, None],
-        np.array([[ego.yaw_rad]]),
-        velocity[None, None],
-        np.ones((1, 1), bool),
     )
 
 

@@ -124,7 +124,14 @@ def make_scene(
         agents.velocity_mps[:, None],
         np.ones((len(agents), 1), bool),
     )
-    ego = Ego(agents.stamp_ns, Transform.identity(), np.zeros(2), 0.0, np.array([4.9, 1.9, 1.7]))
+    ego = Ego(
+        agents.stamp_ns,
+        Transform.identity(),
+        np.zeros(2),
+        0.0,
+        np.array([4.9, 1.9, 1.7]),
+        present=False,
+    )
     return Scene(agents.stamp_ns, agents, history, ego, lane_map, lights or LightStates.none())
 
 

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from prediction_node.domain.agents import Ego
 from prediction_node.domain.errors import ParameterError
+from prediction_node.domain.frames import Transform
 from prediction_node.domain.kinds import ObjectClass
 from prediction_node.domain.lane_map import LaneKind
 from prediction_node.domain.lights import LightColour, LightShape
@@ -56,6 +58,34 @@ def test_nobody_drives_into_the_car_ahead(build: Any) -> None:
     prediction = predict(build.scene(agents, lane_map))
     assert likeliest(prediction)[:, 0].max() < 60.0 - 4.6
     np.testing.assert_allclose(likeliest(prediction, 1)[:, 0], 60.0, atol=0.1)
+
+
+def driven_by_robotaxi(build: Any, scene: Scene, x_m: float, y_m: float, mps: float) -> Scene:
+    base = Transform.from_xyz_yaw(np.array([x_m, y_m, 0.0]), 0.0)
+    ego = Ego(scene.stamp_ns, base, np.array([mps, 0.0]), 0.0, np.array([4.9, 1.9, 1.7]))
+    return dataclasses.replace(scene, ego=ego)
+
+
+def test_nobody_drives_into_the_robotaxi(build: Any) -> None:
+    lane_map = build.lane_map([np.array([[0.0, 0.0], [400.0, 0.0]])])
+    scene = build.scene(build.agents([(10.0, 0.0, 0.0, 12.0)]), lane_map)
+    waiting = driven_by_robotaxi(build, scene, 60.0, 0.0, 0.0)
+    prediction = predict(waiting)
+    assert len(prediction.pose) == 1
+    assert likeliest(prediction)[:, 0].max() < 60.0 - 4.7
+    for other in (
+        driven_by_robotaxi(build, scene, 60.0, 8.0, 0.0),
+        dataclasses.replace(waiting, ego=dataclasses.replace(waiting.ego, present=False)),
+    ):
+        assert likeliest(predict(other))[-1, 0] > 90.0
+
+
+def test_the_robotaxi_is_followed_as_any_other_car(build: Any) -> None:
+    lane_map = build.lane_map([np.array([[0.0, 0.0], [400.0, 0.0]])])
+    both = build.scene(build.agents([(10.0, 0.0, 0.0, 12.0), (40.0, 0.0, 0.0, 7.0)]), lane_map)
+    alone = build.scene(build.agents([(10.0, 0.0, 0.0, 12.0)]), lane_map)
+    followed = predict(driven_by_robotaxi(build, alone, 40.0, 0.0, 7.0))
+    np.testing.assert_allclose(likeliest(followed), likeliest(predict(both)), atol=0.3)
 
 
 def test_a_car_beside_the_way_is_no_leader(build: Any) -> None:

@@ -14,6 +14,7 @@ from prediction_node.inference.kinematic.lights import LightMemory
 from prediction_node.inference.kinematic.movers import Movers, table
 from prediction_node.inference.kinematic.parameters import KinematicParameters
 from prediction_node.inference.kinematic.road import Road
+from prediction_node.inference.kinematic.robotaxi import with_robotaxi
 from prediction_node.inference.kinematic.walkers import walk
 
 _STEERS = class_mask((*MOTOR_VEHICLES, ObjectClass.BICYCLE))
@@ -49,9 +50,12 @@ class KinematicEngine:
     def predict(self, scene: Scene) -> Prediction:
         """Futures of `scene.agents`, same order, likeliest mode first.
 
-        Yaw is continuous along a path, not wrapped.
+        Yaw is continuous along a path, not wrapped. The robotaxi is taken to drive by the same
+        rules.
         """
         self.prepare(scene.lane_map)
+        asked = scene.agents
+        scene = with_robotaxi(scene)
         agents = scene.agents
         n = len(agents)
         pose = np.empty((n, MODE_COUNT, POSE_COUNT, 3))
@@ -68,7 +72,8 @@ class KinematicEngine:
             probability[drivers] = self._drive(scene, drivers, label[drivers], pose, sigma)
         if len(walkers):
             probability[walkers] = walk(agents, walkers, self._road, pose, sigma)
-        return Prediction(agents, pose, sigma, probability, self.name)
+        own = len(asked)
+        return Prediction(asked, pose[:own], sigma[:own], probability[:own], self.name)
 
     def _drive(
         self,
