@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -55,6 +55,9 @@ def _agent(ego: Ego) -> Agents:
 
 
 def _joined(first: Rows, second: Rows) -> Rows:
-    names = [f.name for f in dataclasses.fields(first) if f.name != 'stamp_ns']
-    both = {n: np.concatenate([getattr(first, n), getattr(second, n)]) for n in names}
+    both: dict[str, Any] = {
+        f.name: np.concatenate([getattr(first, f.name), getattr(second, f.name)])
+        for f in dataclasses.fields(first)
+        if f.name != 'stamp_ns'
+    }
     return dataclasses.replace(first, **both)
