@@ -17,8 +17,7 @@ _EASY = 0.6  # below this share of the budget there is room for more
 def closest_approach_m(agents: Agents, ego: Ego) -> np.ndarray:
     """(N,) least distance to the ego within 8 s if everybody keeps its velocity, in metres."""
     offset = agents.position_m[:, :2] - ego.position_m
-    ego_velocity = ego.map_from_base.rotation_2d @ ego.velocity_mps
-    relative = agents.velocity_mps - ego_velocity
+    relative = agents.velocity_mps - ego.map_velocity_mps
     speed_squared = np.maximum(np.einsum('ni,ni->n', relative, relative), 1e-6)
     time = np.clip(-np.einsum('ni,ni->n', offset, relative) / speed_squared, 0.0, _HORIZON_S)
     closest: np.ndarray = np.hypot(*(offset + relative * time[:, None]).T)

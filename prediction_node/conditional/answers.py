@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,12 +14,6 @@ from prediction_node.conditional.parameters import ConditionedParameters
 from prediction_node.conditional.request import Refusal
 from prediction_node.domain.agents import Agents, Ego
 from prediction_node.domain.conditional import Conditioned, EgoPlan
-from prediction_node.domain.kinds import (
-    ATTRIBUTE_COUNT,
-    CLASS_COUNT,
-    MODALITY_COUNT,
-    ObjectClass,
-)
 from prediction_node.domain.message_arrays import CandidateTrajectoriesArrays
 from prediction_node.domain.prediction import MODE_COUNT, POSE_COUNT, STEP_S, Prediction
 from prediction_node.domain.stamps import to_sec_nanosec
@@ -104,31 +98,6 @@ def _with_ego(
     poses[0, :], probability[0, 0] = pose, 1.0
     poses[1:], sigma[1:] = prediction.pose[rows], prediction.sigma[rows]
     probability[1:] = prediction.probability[rows]
-    agents = _joined([_ego_agent(ego, name), prediction.agents.select(rows)])
+    robotaxi = dataclasses.replace(ego.as_agent(), uuid=np.frombuffer(name, np.uint8)[None])
+    agents = Agents.joined([robotaxi, prediction.agents.select(rows)])
     return Prediction(agents, poses, sigma, probability, prediction.engine)
-
-
-def _ego_agent(ego: Ego, name: bytes) -> Agents:
-    height = float(ego.map_from_base.translation_m[2]) + 0.5 * float(ego.size_m[2])
-    return Agents(
-        stamp_ns=ego.stamp_ns,
-        uuid=np.frombuffer(name, np.uint8)[None],
-        position_m=np.array([[*ego.centre_m, height]]),
-        yaw_rad=np.array([ego.yaw_rad]),
-        velocity_mps=(ego.map_from_base.rotation_2d @ ego.velocity_mps)[None],
-        yaw_rate_radps=np.array([float(ego.yaw_rate_radps)]),
-        acceleration_mps2=np.zeros(1),
-        covariance=np.zeros((1, 5, 5)),
-        size_m=np.asarray(ego.size_m, float)[None],
-        class_probabilities=np.eye(CLASS_COUNT)[[ObjectClass.CAR]],
-        existence=np.ones(1),
-        attributes=np.zeros((1, ATTRIBUTE_COUNT)),
-        has_attribute=np.zeros((1, ATTRIBUTE_COUNT), bool),
-        modality_age_s=np.full((1, MODALITY_COUNT), np.inf),
-    )
-
-
-def _joined(parts: Sequence[Agents]) -> Agents:
-    names = [name for name in Agents.__slots__ if name != 'stamp_ns']
-    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
-    return Agents(stamp_ns=parts[-1].stamp_ns, **columns)

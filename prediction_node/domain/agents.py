@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -11,6 +12,7 @@ from prediction_node.domain.kinds import (
     ATTRIBUTE_COUNT,
     CLASS_COUNT,
     MODALITY_COUNT,
+    ObjectClass,
 )
 
 
@@ -80,6 +82,13 @@ class Agents:
         return Agents(stamp_ns=self.stamp_ns, **rows)
 
     @classmethod
+    def joined(cls, parts: Sequence[Agents]) -> Agents:
+        """The rows of all parts, one after the other, at the stamp of the last."""
+        names = [f.name for f in fields(cls) if f.name != 'stamp_ns']
+        rows = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+        return cls(stamp_ns=parts[-1].stamp_ns, **rows)
+
+    @classmethod
     def empty(cls, stamp_ns: int) -> Agents:
         return cls(
             stamp_ns=stamp_ns,
@@ -125,3 +134,31 @@ class Ego:
         """(2,) of the box centre in the map frame."""
         yaw = self.yaw_rad
         return self.position_m + self.centre_offset_m * np.array([np.cos(yaw), np.sin(yaw)])
+
+    @property
+    def map_velocity_mps(self) -> np.ndarray:
+        """(2,) over ground, in the map frame."""
+        velocity: np.ndarray = self.map_from_base.rotation_2d @ self.velocity_mps
+        return velocity
+
+    def as_agent(self) -> Agents:
+        """The robotaxi as the only road user: a car without a name that no sensor sees and whose
+        state is certain.
+        """
+        height_m = float(self.map_from_base.translation_m[2]) + 0.5 * float(self.size_m[2])
+        return Agents(
+            stamp_ns=self.stamp_ns,
+            uuid=np.zeros((1, 16), np.uint8),
+            position_m=np.array([[*self.centre_m, height_m]]),
+            yaw_rad=np.array([self.yaw_rad]),
+            velocity_mps=self.map_velocity_mps[None],
+            yaw_rate_radps=np.array([float(self.yaw_rate_radps)]),
+            acceleration_mps2=np.zeros(1),  # odometry tells none
+            covariance=np.zeros((1, 5, 5)),
+            size_m=np.asarray(self.size_m, float)[None],
+            class_probabilities=np.eye(CLASS_COUNT)[[ObjectClass.CAR]],
+            existence=np.ones(1),
+            attributes=np.zeros((1, ATTRIBUTE_COUNT)),
+            has_attribute=np.zeros((1, ATTRIBUTE_COUNT), bool),
+            modality_age_s=np.full((1, MODALITY_COUNT), np.inf),
+        )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -25,13 +26,18 @@ class History:
     @classmethod
     def of_present(cls, ego: Ego, columns: int = 1) -> History:
         """One row, the robotaxi's: the last of the `columns` is all that is known."""
-        velocity = ego.map_from_base.rotation_2d @ ego.velocity_mps
         return cls(
             position_m=np.tile(ego.centre_m, (1, columns, 1)),
             yaw_rad=np.full((1, columns), ego.yaw_rad),
-            velocity_mps=np.tile(velocity, (1, columns, 1)),
+            velocity_mps=np.tile(ego.map_velocity_mps, (1, columns, 1)),
             valid=np.arange(columns)[None] == columns - 1,
         )
+
+    @classmethod
+    def joined(cls, parts: Sequence[History]) -> History:
+        """The rows of all parts, one after the other."""
+        names = [f.name for f in fields(cls)]
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

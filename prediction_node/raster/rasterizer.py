@@ -182,7 +182,7 @@ class Rasterizer:
             )
             self._draw_lights(lit, shapes, scale, origin, layer, picture)
         if ego.present and self._parameters.tiles_ahead:
-            moved = ego.map_from_base.rotation_2d @ ego.velocity_mps * self._parameters.ahead_s
+            moved = ego.map_velocity_mps * self._parameters.ahead_s
             x_m, y_m = shapes.anchor.points(ego.position_m + moved).tolist()
             for layer, tiles in ((self._near, ready.near), (self._far, ready.far)):
                 layer.texture.draw_ahead(tiles, x_m, y_m, self._parameters.tiles_ahead)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-import numpy as np
-
 from prediction_node.domain.agents import Agents, Ego
-from prediction_node.domain.kinds import ATTRIBUTE_COUNT, CLASS_COUNT, MODALITY_COUNT, ObjectClass
 from prediction_node.domain.lane_map import LaneMap
 from prediction_node.domain.lights import LightStates
 from prediction_node.domain.scene import History, Scene
@@ -51,30 +48,6 @@ class SceneBuilder:
 
     def _observe_ego(self, ego: Ego, stamp_ns: int) -> History:
         """The past of the middle of the robotaxi's box, of one row."""
-        body = _body(ego, stamp_ns)
+        body = dataclasses.replace(ego.as_agent(), stamp_ns=stamp_ns)
         self._ego_histories.observe(body)
         return self._ego_histories.read(body)
-
-
-def _body(ego: Ego, stamp_ns: int) -> Agents:
-    """The robotaxi as the only road user."""
-    position = np.zeros((1, 3))
-    position[0, :2] = ego.centre_m
-    probabilities = np.zeros((1, CLASS_COUNT))
-    probabilities[0, ObjectClass.CAR] = 1.0
-    return Agents(
-        stamp_ns=stamp_ns,
-        uuid=np.zeros((1, 16), np.uint8),
-        position_m=position,
-        yaw_rad=np.array([ego.yaw_rad]),
-        velocity_mps=(ego.map_from_base.rotation_2d @ ego.velocity_mps)[None],
-        yaw_rate_radps=np.array([ego.yaw_rate_radps]),
-        acceleration_mps2=np.zeros(1),
-        covariance=np.zeros((1, 5, 5)),
-        size_m=np.asarray(ego.size_m)[None],
-        class_probabilities=probabilities,
-        existence=np.ones(1),
-        attributes=np.zeros((1, ATTRIBUTE_COUNT)),
-        has_attribute=np.zeros((1, ATTRIBUTE_COUNT), bool),
-        modality_age_s=np.zeros((1, MODALITY_COUNT)),
-    )

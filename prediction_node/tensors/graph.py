@@ -101,8 +101,7 @@ class _Actors:
             row = np.concatenate([[0], row])
             xy = np.concatenate([ego.centre_m[None], xy])
             yaw = np.concatenate([[ego.yaw_rad], yaw])
-            ego_velocity = ego.map_from_base.rotation_2d @ ego.velocity_mps
-            velocity = np.concatenate([ego_velocity[None], velocity])
+            velocity = np.concatenate([ego.map_velocity_mps[None], velocity])
             steers = np.concatenate([[True], steers])
         return cls(row, table(xy - origin_m), table(yaw), table(velocity), steers)
 

@@ -60,7 +60,7 @@ def test_nobody_drives_into_the_car_ahead(build: Any) -> None:
     np.testing.assert_allclose(likeliest(prediction, 1)[:, 0], 60.0, atol=0.1)
 
 
-def driven_by_robotaxi(build: Any, scene: Scene, x_m: float, y_m: float, mps: float) -> Scene:
+def driven_by_robotaxi(scene: Scene, x_m: float, y_m: float, mps: float) -> Scene:
     base = Transform.from_xyz_yaw(np.array([x_m, y_m, 0.0]), 0.0)
     ego = Ego(scene.stamp_ns, base, np.array([mps, 0.0]), 0.0, np.array([4.9, 1.9, 1.7]))
     return dataclasses.replace(scene, ego=ego)
@@ -69,12 +69,12 @@ def driven_by_robotaxi(build: Any, scene: Scene, x_m: float, y_m: float, mps: fl
 def test_nobody_drives_into_the_robotaxi(build: Any) -> None:
     lane_map = build.lane_map([np.array([[0.0, 0.0], [400.0, 0.0]])])
     scene = build.scene(build.agents([(10.0, 0.0, 0.0, 12.0)]), lane_map)
-    waiting = driven_by_robotaxi(build, scene, 60.0, 0.0, 0.0)
+    waiting = driven_by_robotaxi(scene, 60.0, 0.0, 0.0)
     prediction = predict(waiting)
     assert len(prediction.pose) == 1
     assert likeliest(prediction)[:, 0].max() < 60.0 - 4.7
     for other in (
-        driven_by_robotaxi(build, scene, 60.0, 8.0, 0.0),
+        driven_by_robotaxi(scene, 60.0, 8.0, 0.0),
         dataclasses.replace(waiting, ego=dataclasses.replace(waiting.ego, present=False)),
     ):
         assert likeliest(predict(other))[-1, 0] > 90.0
@@ -84,7 +84,7 @@ def test_the_robotaxi_is_followed_as_any_other_car(build: Any) -> None:
     lane_map = build.lane_map([np.array([[0.0, 0.0], [400.0, 0.0]])])
     both = build.scene(build.agents([(10.0, 0.0, 0.0, 12.0), (40.0, 0.0, 0.0, 7.0)]), lane_map)
     alone = build.scene(build.agents([(10.0, 0.0, 0.0, 12.0)]), lane_map)
-    followed = predict(driven_by_robotaxi(build, alone, 40.0, 0.0, 7.0))
+    followed = predict(driven_by_robotaxi(alone, 40.0, 0.0, 7.0))
     np.testing.assert_allclose(likeliest(followed), likeliest(predict(both)), atol=0.3)
 
 

@@ -15,11 +15,8 @@ KEEP, FASTER, SLOWER = 'keep', 'faster', 'slower'
 STOP, FIRM_STOP, BRAKE = 'stop', 'firm_stop', 'brake'
 NUDGE_LEFT, NUDGE_RIGHT = 'nudge_left', 'nudge_right'
 CHANGE_LEFT, CHANGE_RIGHT = 'lane_change_left', 'lane_change_right'
-NAMES = (
-    KEEP, FASTER, SLOWER, STOP, FIRM_STOP, BRAKE,
-    NUDGE_LEFT, NUDGE_RIGHT, CHANGE_LEFT, CHANGE_RIGHT,
-)  # fmt: skip
 ALONG = (KEEP, FASTER, SLOWER, STOP, FIRM_STOP, BRAKE)  # on the line of the lane
+NAMES = (*ALONG, NUDGE_LEFT, NUDGE_RIGHT, CHANGE_LEFT, CHANGE_RIGHT)
 
 _STEEPEST = 0.5  # slope of a line that leaves the present heading
 

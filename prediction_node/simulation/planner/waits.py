@@ -40,8 +40,7 @@ class Waits:
         moves = np.hypot(*futures.velocity_mps.T) > _MOVES_MPS
         expected = (futures.weight * _goes(futures.pose)).sum(axis=1) / (_WITHIN_STEPS * STEP_S)
         waits: dict[bytes, _Wait] = {}
-        for i, place_m in enumerate(futures.position_m):
-            uuid = futures.uuid[i].tobytes()
+        for i, (uuid, place_m) in enumerate(zip(_uuids(futures), futures.position_m, strict=True)):
             wait = self._waits.get(uuid)
             if wait is None or moves[i] or np.hypot(*(place_m - wait.place_m)) > _MOVED_M:
                 wait = _Wait(place_m)
