@@ -45,10 +45,15 @@ def deal_folds(groups: Iterable[str], count: int) -> tuple[Fold, ...]:
     of each. The order in which the groups come does not matter. Raises ValueError unless
     2 <= count <= number of groups.
     """
-    names = sorted(set(groups), key=lambda g: (g.split('-')[0], _digest(g)))
+    names = sorted(set(groups), key=lambda g: (site_of(g), _digest(g)))
     if not 2 <= count <= len(names):
         raise ValueError(f'folds must number 2 to {len(names)} for as many groups, got {count}')
     return tuple(Fold(k, count, tuple(sorted(names[k::count]))) for k in range(count))
+
+
+def site_of(group: str) -> str:
+    """The place that a group shows: its name up to the first '-'."""
+    return group.split('-')[0]
 
 
 def write_fold(folder: Path, fold: Fold) -> None:

@@ -2,7 +2,7 @@
 
 The token of an agent in block j sees the plan up to the beginning of block j, its own tokens of
 earlier blocks, and other agents' tokens of the same block, which see no more. Without a plan the
-correction is exactly zero.
+correction is exactly zero. What followers do is said apart (following.py) and added.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from prediction_node.network.config import REACTION_HEADS, NetworkConfig
+from prediction_node.network.following import Following
 from prediction_node.network.layers import ChannelLinear, turned
 from prediction_node.network.modes import RAW
 
@@ -37,6 +38,8 @@ class Reaction(nn.Module):
         self.token_to_mode = ChannelLinear(width, config.relation_width, bias=False)
         self.out = ChannelLinear(config.relation_width, RAW, bias=False)
         nn.init.zeros_(self.out.weight)
+        self.following = Following(config)
+        self.offset_scale_mps = config.offset_scale_mps
         earlier = torch.tril(torch.ones(sizes.blocks, sizes.blocks), diagonal=-1)
         self.register_buffer('earlier', earlier.T.contiguous(), persistent=False)
         begins_s = self.block_s * torch.arange(sizes.blocks)
@@ -72,8 +75,11 @@ class Reaction(nn.Module):
         x = self.relation_to_mode(relation) + encoded['hidden']
         # Leaky: where no feature is on nothing is learned, and no reaction is a tempting answer.
         x = functional.leaky_relu(x + self.token_to_mode(tokens)[:, :, None], LEAK)
-        raw: Tensor = self.out(x)
-        return raw * begun[:, None, None, None]
+        raw = self.out(x) * begun[:, None, None, None]
+        place, speed = self.following(known, valid, ego, encoded['at'], encoded['likely_at'])
+        place = place / (self.offset_scale_mps * (self.begins_s + self.block_s))
+        along = (raw[:, 0] + place, raw[:, 1], raw[:, 2] + speed / self.offset_scale_mps)
+        return torch.cat([torch.stack(along, dim=1), raw[:, 3:]], dim=1)
 
     def _plan(self, known: Tensor, ego: Tensor, valid: Tensor) -> Tensor:
         """(N, 9, K): the plan from where the robotaxi is, and against keeping its velocity."""

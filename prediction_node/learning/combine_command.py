@@ -1,0 +1,55 @@
+"""`python -m prediction_node combine`: one model of several trainings."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+EPILOG = """\
+Answers to plans can be learned apart from the futures themselves (docs/training.md): by other data,
+or upon the kinematic predictor, which knows no recording by heart. This puts them into one model.
+Without a plan it answers as BASE, bit for bit; calibration, card and fold.json are those of BASE.
+
+examples:
+  python -m prediction_node train --config config/train/following.yaml --data out/reacting \\
+    --out out/following
+  python -m prediction_node combine out/product/model \\
+    --part decoder.reaction.following=out/following/model --out out/combined
+
+exit status: 0 written; 2 bad input
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        'combine',
+        help='put the answers to plans of one model into another',
+        description='Puts the answers to plans of one model into another.',
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('base', type=Path, metavar='BASE', help='folder of a model')
+    parser.add_argument(
+        '--part',
+        action='append',
+        required=True,
+        metavar='BEGINNING=MODEL',
+        help='parameters whose names begin so, of the model in that folder; any number of times',
+    )
+    parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='for the model')
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Combine. Returns the exit status."""
+    from prediction_node.domain.errors import DataError
+
+    try:
+        from prediction_node.learning.combine import Part, combine
+    except ModuleNotFoundError as missing:
+        raise DataError(
+            f'{missing.name} is missing: pip install -r requirements/training.txt'
+        ) from None
+    combine(args.base, [Part.read(text) for text in args.part], args.out)
+    print(f'{args.out} is ready for engine.model_path')
+    return 0

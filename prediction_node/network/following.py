@@ -1,0 +1,145 @@
+"""How those behind the robotaxi answer to its plan: by the gap that they would be left with.
+
+Someone who follows keeps a distance. Where the plan and the follower's own future together leave a
+gap that is shorter than both the present and a comfortable one, or longer than both, that is made
+up for, late and in part. Few numbers say how: they hold upon other futures than they were learned
+upon, and nothing saturates where a plan differs much from what was expected.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from prediction_node.network.config import NetworkConfig
+from prediction_node.network.knots import exact_product
+from prediction_node.network.layers import ChannelLinear, turned
+
+# An answer to a step is 1 - (1 + t/T) exp(-t/T): of a follower who begins smoothly.
+MEMORY_S = (0.7, 1.5, 4.0)
+SHARES = 4
+SITUATION = 5  # features of it
+ON_PATH_M, OFF_PATH_M = 1.5, 3.0  # of the plan from the follower's path
+BEYOND_M = 60.0  # a path goes straight on where it ends
+AHEAD_M = (1.0, 3.0)
+FAR_M = (45.0, 60.0)
+
+
+class Following(nn.Module):
+    """Corrections along the way of each mode: places (N, M, A, K) in m and speeds in m/s.
+
+    Block j knows the plan up to its beginning. Zero for whom the robotaxi is not ahead of in the
+    same lane, from when it leaves the follower's path, and without a plan.
+    """
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        blocks = config.sizes.blocks
+        self.block_s = config.steps_per_block * config.sizes.step_s
+        self.speed_mps = config.speed_scale_mps
+        self.share = ChannelLinear(SITUATION, SHARES)
+        # What is made up for of coming too near and of getting too far away, by share and memory.
+        self.answer = nn.Parameter(torch.zeros(2 * len(MEMORY_S), SHARES))
+        self.comfort = nn.Parameter(torch.tensor([6.0, 1.0]))  # m standing, and s of its speed
+        until = torch.triu(torch.ones(blocks, blocks))
+        self.register_buffer('until', until, persistent=False)
+        self.register_buffer('response', _response(blocks, self.block_s), persistent=False)
+
+    def forward(
+        self, known: Tensor, valid: Tensor, ego: Tensor, at: Tensor, likely_at: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Plans `known` (N, 5, K) at the beginnings of blocks where `valid` (N, K), the robotaxi
+        now (N or 1, 5), modes `at` (N or 1, 5, M, A, K), the likeliest (N or 1, 5, A, K).
+        """
+        own = self.block_s * at[:, 4]
+        own_until_end = exact_product(own, self.until)
+        change = (self._way(known) * valid)[:, None, None] - self._begun(own)
+        change = exact_product(change * valid[:, None, None], self.until)
+        now = self._now(ego, likely_at)[0][:, None, :, None]
+        comfortable = self.comfort[0] + self.comfort[1] * at[:, 4]
+        gap = now + change
+        nearer = -torch.relu(torch.minimum(comfortable, now) - gap)
+        away = torch.relu(gap - torch.maximum(comfortable, now))
+        news = torch.stack([nearer, away], dim=-2)
+        news = news - self._begun(news)
+
+        gate = self._gate(known, ego, likely_at)
+        strength = torch.matmul(
+            self._shares(ego, likely_at).transpose(1, 2), self.answer.T
+        )  # (N, A, 2 B)
+        news = news * (gate * valid[:, None])[:, None, :, None]
+        shape = (*news.shape[:3], 2, len(MEMORY_S), news.shape[-1])
+        weighed = news[..., None, :].expand(shape).flatten(3, 4) * strength[:, None, :, :, None]
+        answer = exact_product(weighed.flatten(3), self.response)
+        place, speed = answer.chunk(2, dim=-1)
+        # Nobody is pushed back behind where he is.
+        return torch.maximum(place, -own_until_end), torch.maximum(speed, -at[:, 4])
+
+    def _way(self, known: Tensor) -> Tensor:
+        """(N, K) m: driven forwards since the beginning of the block before."""
+        x, y, cos, sin = known[:, :4].unbind(1)
+        dx, dy = x[:, 1:] - x[:, :-1], y[:, 1:] - y[:, :-1]
+        way = 0.5 * (dx * (cos[:, 1:] + cos[:, :-1]) + dy * (sin[:, 1:] + sin[:, :-1]))
+        return torch.cat([way[:, :1] * 0.0, way], dim=1)
+
+    @staticmethod
+    def _begun(at_ends: Tensor) -> Tensor:
+        """Of the block before each: (..., K)."""
+        return torch.cat([at_ends[..., :1] * 0.0, at_ends[..., :-1]], dim=-1)
+
+    def _gate(self, known: Tensor, ego: Tensor, likely_at: Tensor) -> Tensor:
+        """(N, A, K): 1 while the robotaxi has been on the follower's path, and ahead at first."""
+        x, y, cos, sin = (likely_at[:, i] for i in range(4))
+        # Pieces of the path: (N, A, 1, pieces).
+        dx, dy = (
+            torch.cat([each[..., 1:] - each[..., :-1], BEYOND_M * way[..., -1:]], dim=-1)
+            for each, way in ((x, cos), (y, sin))
+        )
+        x, y, dx, dy = (each[:, :, None] for each in (x, y, dx, dy))
+        px, py = known[:, 0, None, :, None] - x, known[:, 1, None, :, None] - y
+        along = (px * dx + py * dy) / (dx * dx + dy * dy + 1e-3)
+        along = torch.clamp(along, 0.0, 1.0)
+        px, py = px - along * dx, py - along * dy
+        off = torch.sqrt(torch.amin(px * px + py * py, dim=-1) + 1e-4)
+        left = exact_product(_ramp(off, ON_PATH_M, OFF_PATH_M), self.until)
+        ahead, facing = self._now(ego, likely_at)
+        following = _ramp(ahead, *AHEAD_M) * (1.0 - _ramp(ahead, *FAR_M)) * _ramp(facing, 0.0, 0.5)
+        return torch.clamp(1.0 - left, 0.0, 1.0) * following[..., None]
+
+    @staticmethod
+    def _now(ego: Tensor, likely_at: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, A) how far ahead of each agent the robotaxi is, and the cosine between them."""
+        x, y, cos, sin = (likely_at[:, i, :, 0] for i in range(4))
+        ahead, _ = turned(ego[:, :1] - x, ego[:, 1:2] - y, cos, -sin)
+        return ahead, ego[:, 2, None] * cos + ego[:, 3, None] * sin
+
+    def _shares(self, ego: Tensor, likely_at: Tensor) -> Tensor:
+        """(N, SHARES, A): what kind of following it is."""
+        ahead, _ = self._now(ego, likely_at)
+        ahead = torch.clamp(ahead, 0.0, FAR_M[1])
+        mine = likely_at[:, 4, :, 0] / self.speed_mps
+        robotaxi = (ego[:, 4, None] / self.speed_mps).expand_as(mine)
+        near = 1.0 / (1.0 + 0.1 * ahead)
+        headway = ahead / (ahead + 2.0 * self.speed_mps * mine + 2.0)
+        situation = torch.stack([near, headway, mine, robotaxi, robotaxi - mine], dim=1)
+        return torch.softmax(2.0 * self.share(situation), dim=1)
+
+
+def _ramp(x: Tensor, low: float, high: float) -> Tensor:
+    """0 up to `low`, 1 from `high`."""
+    return torch.clamp((x - low) / (high - low), 0.0, 1.0)
+
+
+def _response(blocks: int, block_s: float) -> Tensor:
+    """(2 B K, 2 K): from changes known at the beginnings of blocks, nearer and away, in each
+    memory, to places and speeds at the ends of blocks.
+    """
+    age_s = block_s * (1.0 + torch.arange(blocks) - torch.arange(blocks)[:, None])
+    later = age_s > 0.0
+    parts = []
+    for memory_s in MEMORY_S:
+        share = age_s.clamp(min=0.0) / memory_s
+        place = 1.0 - (1.0 + share) * torch.exp(-share)
+        speed = share * torch.exp(-share) / memory_s
+        parts.append(torch.cat([place * later, speed * later], dim=1))
+    return torch.cat(parts * 2)
