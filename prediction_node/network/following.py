@@ -41,8 +41,6 @@ class Following(nn.Module):
         # What is made up for of coming too near and of getting too far away, by share and memory.
         self.answer = nn.Parameter(torch.zeros(2 * len(MEMORY_S), SHARES))
         self.comfort = nn.Parameter(torch.tensor([6.0, 1.0]))  # m standing, and s of its speed
-        until = torch.triu(torch.ones(blocks, blocks))
-        self.register_buffer('until', until, persistent=False)
         self.register_buffer('response', _response(blocks, self.block_s), persistent=False)
 
     def forward(
@@ -52,9 +50,9 @@ class Following(nn.Module):
         now (N or 1, 5), modes `at` (N or 1, 5, M, A, K), the likeliest (N or 1, 5, A, K).
         """
         own = self.block_s * at[:, 4]
-        own_until_end = exact_product(own, self.until)
+        own_until_end = torch.cumsum(own, dim=-1)
         change = (self._way(known) * valid)[:, None, None] - self._begun(own)
-        change = exact_product(change * valid[:, None, None], self.until)
+        change = torch.cumsum(change * valid[:, None, None], dim=-1)
         now = self._now(ego, likely_at)[0][:, None, :, None]
         comfortable = self.comfort[0] + self.comfort[1] * at[:, 4]
         gap = now + change
@@ -101,7 +99,7 @@ class Following(nn.Module):
         along = torch.clamp(along, 0.0, 1.0)
         px, py = px - along * dx, py - along * dy
         off = torch.sqrt(torch.amin(px * px + py * py, dim=-1) + 1e-4)
-        left = exact_product(_ramp(off, ON_PATH_M, OFF_PATH_M), self.until)
+        left = torch.cumsum(_ramp(off, ON_PATH_M, OFF_PATH_M), dim=-1)
         ahead, facing = self._now(ego, likely_at)
         following = _ramp(ahead, *AHEAD_M) * (1.0 - _ramp(ahead, *FAR_M)) * _ramp(facing, 0.0, 0.5)
         return torch.clamp(1.0 - left, 0.0, 1.0) * following[..., None]

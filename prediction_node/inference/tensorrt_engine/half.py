@@ -18,8 +18,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 # Products: where the time goes, and where 16 bits save some.
 PRODUCTS = frozenset({'MatMul', 'Gemm', 'Conv', 'Einsum'})
-# Matrices of geometry, in metres, by part of their names: constant ones and 24 learned numbers.
-GEOMETRY = ('.curves.', '.earlier', '.offset', '.following.')
+# Constant matrices that are geometry, not learned, by part of their names.
+GEOMETRY = ('.curves.', '.earlier', '.offset', '.following.response')
 # Follow a result in 16 bits without arithmetic of their own, or with one rounding.
 FOLLOWERS = frozenset(
     {'Reshape', 'Transpose', 'Squeeze', 'Unsqueeze', 'Slice', 'Gather', 'Expand', 'Split'}
