@@ -187,12 +187,15 @@ def test_an_interrupt_ends_the_processes_and_keeps_finished_scenes(bulk: Any) ->
 
 
 RUN = """
+import signal
 import sys
 from conftest import Bulk
 from pathlib import Path
 from stand_in_maker import make
 
 if __name__ == '__main__':
+    # A shell has what it starts in the background ignore interrupts, tests and all.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     bulk = Bulk(Path(sys.argv[1]), Path(sys.argv[2]), make)
     bulk.run(bulk.requests(range(3)), jobs=1, on_outcome=lambda o: print(o.seed, flush=True))
 """
