@@ -49,26 +49,21 @@ class Following(nn.Module):
         """Plans `known` (N, 5, K) at the beginnings of blocks where `valid` (N, K), the robotaxi
         now (N or 1, 5), modes `at` (N or 1, 5, M, A, K), the likeliest (N or 1, 5, A, K).
         """
-        own = self.block_s * at[:, 4]
-        own_until_end = torch.cumsum(own, dim=-1)
-        change = (self._way(known) * valid)[:, None, None] - self._begun(own)
-        change = torch.cumsum(change * valid[:, None, None], dim=-1)
+        own_until_end = torch.cumsum(self.block_s * at[:, 4], dim=-1)
         now = self._now(ego, likely_at)[0][:, None, :, None]
         comfortable = self.comfort[0] + self.comfort[1] * at[:, 4]
-        gap = now + change
+        gone = torch.cumsum(self._way(known) * valid, dim=-1)[:, None, None]
+        gap = gone + (now - self._begun(own_until_end))
         nearer = -torch.relu(torch.minimum(comfortable, now) - gap)
         away = torch.relu(gap - torch.maximum(comfortable, now))
         news = torch.stack([nearer, away], dim=-2)
-        news = news - self._begun(news)
-
-        gate = self._gate(known, ego, likely_at)
-        strength = torch.matmul(
-            self._shares(ego, likely_at).transpose(1, 2), self.answer.T
-        )  # (N, A, 2 B)
-        news = news * (gate * valid[:, None])[:, None, :, None]
-        shape = (*news.shape[:3], 2, len(MEMORY_S), news.shape[-1])
-        weighed = news[..., None, :].expand(shape).flatten(3, 4) * strength[:, None, :, :, None]
-        answer = exact_product(weighed.flatten(3), self.response)
+        counts = self._gate(known, ego, likely_at) * valid[:, None]
+        news = (news - self._begun(news)) * counts[:, None, :, None]
+        # Of each agent's answer one matrix, so that plans and modes share what only it knows.
+        strength = torch.matmul(self._shares(ego, likely_at).transpose(1, 2), self.answer.T)
+        kernel = exact_product(strength.unflatten(2, (2, -1)), self.response)
+        kernel = kernel.flatten(2).unflatten(2, (2 * news.shape[-1], -1))
+        answer = exact_product(news.flatten(3).transpose(1, 2), kernel).transpose(1, 2)
         place, speed = answer.chunk(2, dim=-1)
         # Nobody is pushed back behind where he is.
         return torch.maximum(place, -own_until_end), torch.maximum(speed, -at[:, 4])
@@ -129,8 +124,8 @@ def _ramp(x: Tensor, low: float, high: float) -> Tensor:
 
 
 def _response(blocks: int, block_s: float) -> Tensor:
-    """(2 B K, 2 K): from changes known at the beginnings of blocks, nearer and away, in each
-    memory, to places and speeds at the ends of blocks.
+    """(B, K 2 K): for each memory, from changes known at the beginnings of blocks to places and
+    speeds at the ends of blocks.
     """
     age_s = block_s * (1.0 + torch.arange(blocks) - torch.arange(blocks)[:, None])
     later = age_s > 0.0
@@ -139,5 +134,5 @@ def _response(blocks: int, block_s: float) -> Tensor:
         share = age_s.clamp(min=0.0) / memory_s
         place = 1.0 - (1.0 + share) * torch.exp(-share)
         speed = share * torch.exp(-share) / memory_s
-        parts.append(torch.cat([place * later, speed * later], dim=1))
-    return torch.cat(parts * 2)
+        parts.append(torch.cat([place * later, speed * later], dim=1).flatten())
+    return torch.stack(parts)
