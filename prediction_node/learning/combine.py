@@ -48,7 +48,7 @@ class Part:
         return cls(beginning, Path(folder))
 
 
-def combine(base: Path, parts: list[Part], out: Path) -> Network:
+def combine(base: Path, parts: list[Part], out: Path) -> None:
     """Write the model of `base` with `parts` of others to `out`, later ones over earlier ones.
 
     Raises DataError or ModelError naming the folder, where a part is not there, has another shape
@@ -60,9 +60,8 @@ def combine(base: Path, parts: list[Part], out: Path) -> Network:
     expected = network.state_dict()
     taken = {}
     for part in parts:
-        found = _of(part, expected)
-        weights |= found
-        taken[part.beginning] = ModelFolder.read(part.folder)
+        donor = taken[part.beginning] = ModelFolder.read(part.folder)
+        weights |= _of(donor, part.beginning, expected)
     missing = sorted(set(expected) - set(weights))
     if missing:
         raise DataError(f'{base} has no {", ".join(missing[:3])}: name them as parts')
@@ -84,19 +83,18 @@ def combine(base: Path, parts: list[Part], out: Path) -> Network:
     if (base / CARD).is_file():
         text = (base / CARD).read_text(encoding='utf-8')
         (out / CARD).write_text(with_parts(text, taken), encoding='utf-8')
-    return network
 
 
-def _of(part: Part, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    weights, _ = read_weights(ModelFolder.read(part.folder).file(WEIGHTS))
-    found = {name: value for name, value in weights.items() if name.startswith(part.beginning)}
-    wanted = {name for name in expected if name.startswith(part.beginning)}
+def _of(donor: ModelFolder, beginning: str, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    weights, _ = read_weights(donor.file(WEIGHTS))
+    found = {name: value for name, value in weights.items() if name.startswith(beginning)}
+    wanted = {name for name in expected if name.startswith(beginning)}
     if not wanted or set(found) != wanted:
-        raise DataError(f'{part.folder} has no {part.beginning} such as the base has')
+        raise DataError(f'{donor.path} has no {beginning} such as the base has')
     for name, value in found.items():
         if value.shape != expected[name].shape:
             raise DataError(
-                f'{part.folder}: {name} must have the shape {tuple(expected[name].shape)}, '
+                f'{donor.path}: {name} must have the shape {tuple(expected[name].shape)}, '
                 f'got {tuple(value.shape)}'
             )
     return found

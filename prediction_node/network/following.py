@@ -50,17 +50,19 @@ class Following(nn.Module):
         now (N or 1, 5), modes `at` (N or 1, 5, M, A, K), the likeliest (N or 1, 5, A, K).
         """
         own_until_end = torch.cumsum(self.block_s * at[:, 4], dim=-1)
-        now = self._now(ego, likely_at)[0][:, None, :, None]
+        ahead, facing = self._now(ego, likely_at)
+        now = ahead[:, None, :, None]
         comfortable = self.comfort[0] + self.comfort[1] * at[:, 4]
         gone = torch.cumsum(self._way(known) * valid, dim=-1)[:, None, None]
         gap = gone + (now - self._begun(own_until_end))
         nearer = -torch.relu(torch.minimum(comfortable, now) - gap)
         away = torch.relu(gap - torch.maximum(comfortable, now))
         news = torch.stack([nearer, away], dim=-2)
-        counts = self._gate(known, ego, likely_at) * valid[:, None]
+        follows = _ramp(ahead, *AHEAD_M) * (1.0 - _ramp(ahead, *FAR_M)) * _ramp(facing, 0.0, 0.5)
+        counts = self._on_path(known, likely_at) * follows[..., None] * valid[:, None]
         news = (news - self._begun(news)) * counts[:, None, :, None]
         # Of each agent's answer one matrix, so that plans and modes share what only it knows.
-        strength = torch.matmul(self._shares(ego, likely_at).transpose(1, 2), self.answer.T)
+        strength = torch.matmul(self._shares(ahead, ego, likely_at).transpose(1, 2), self.answer.T)
         kernel = exact_product(strength.unflatten(2, (2, -1)), self.response)
         kernel = kernel.flatten(2).unflatten(2, (2 * news.shape[-1], -1))
         answer = exact_product(news.flatten(3).transpose(1, 2), kernel).transpose(1, 2)
@@ -80,8 +82,8 @@ class Following(nn.Module):
         """Of the block before each: (..., K)."""
         return torch.cat([at_ends[..., :1] * 0.0, at_ends[..., :-1]], dim=-1)
 
-    def _gate(self, known: Tensor, ego: Tensor, likely_at: Tensor) -> Tensor:
-        """(N, A, K): 1 while the robotaxi has been on the follower's path, and ahead at first."""
+    def _on_path(self, known: Tensor, likely_at: Tensor) -> Tensor:
+        """(N, A, K): 1 while the robotaxi has been on the follower's path."""
         x, y, cos, sin = (likely_at[:, i] for i in range(4))
         # Pieces of the path: (N, A, 1, pieces).
         dx, dy = (
@@ -95,9 +97,7 @@ class Following(nn.Module):
         px, py = px - along * dx, py - along * dy
         off = torch.sqrt(torch.amin(px * px + py * py, dim=-1) + 1e-4)
         left = torch.cumsum(_ramp(off, ON_PATH_M, OFF_PATH_M), dim=-1)
-        ahead, facing = self._now(ego, likely_at)
-        following = _ramp(ahead, *AHEAD_M) * (1.0 - _ramp(ahead, *FAR_M)) * _ramp(facing, 0.0, 0.5)
-        return torch.clamp(1.0 - left, 0.0, 1.0) * following[..., None]
+        return torch.clamp(1.0 - left, 0.0, 1.0)
 
     @staticmethod
     def _now(ego: Tensor, likely_at: Tensor) -> tuple[Tensor, Tensor]:
@@ -106,9 +106,8 @@ class Following(nn.Module):
         ahead, _ = turned(ego[:, :1] - x, ego[:, 1:2] - y, cos, -sin)
         return ahead, ego[:, 2, None] * cos + ego[:, 3, None] * sin
 
-    def _shares(self, ego: Tensor, likely_at: Tensor) -> Tensor:
+    def _shares(self, ahead: Tensor, ego: Tensor, likely_at: Tensor) -> Tensor:
         """(N, SHARES, A): what kind of following it is."""
-        ahead, _ = self._now(ego, likely_at)
         ahead = torch.clamp(ahead, 0.0, FAR_M[1])
         mine = likely_at[:, 4, :, 0] / self.speed_mps
         robotaxi = (ego[:, 4, None] / self.speed_mps).expand_as(mine)
