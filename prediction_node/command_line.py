@@ -51,6 +51,17 @@ def progress_bar() -> Iterator[Progress]:
         yield progress
 
 
+@contextmanager
+def needs_training() -> Iterator[None]:
+    """Around the imports of a command that trains: says what to install where it is missing."""
+    try:
+        yield
+    except ModuleNotFoundError as missing:
+        raise PredictionNodeError(
+            f'{missing.name} is missing: pip install -r requirements/training.txt'
+        ) from None
+
+
 def write_json(path: Path | None, figures: Mapping[str, Any]) -> None:
     """Write figures, making the folder; nothing for None.
 

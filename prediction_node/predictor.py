@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,6 @@ from prediction_node.domain.prediction import MODE_COUNT, POSE_COUNT, STEP_S, Pr
 from prediction_node.domain.scene import History, Scene
 from prediction_node.domain.tensors import (
     DECODER_INPUTS,
-    Arrays,
     Sizes,
     Tensor,
     encoder_inputs,
@@ -37,7 +36,7 @@ from prediction_node.raster.manifest import CELLS, CHANNELS
 from prediction_node.resources import share_directory
 from prediction_node.tensors.calibration import Calibration
 from prediction_node.tensors.collision import collision
-from prediction_node.tensors.decode import Bodies, Futures
+from prediction_node.tensors.decode import Bodies, Futures, Same
 from prediction_node.tensors.encode import Encoder, NodeMemory
 from prediction_node.tensors.plans import encode_plans, no_plan
 
@@ -64,7 +63,8 @@ class _Seen:
     bodies: Bodies  # of those
     model: Model
     encoded: Any  # None where nobody was to be seen
-    futures: Futures  # of all agents
+    same: Same | None  # of those that the network saw
+    prediction: Prediction  # of all agents
 
 
 class LearnedEngine:
@@ -158,9 +158,13 @@ class LearnedEngine:
             outputs = model.decode(encoded, *no_plan(model.sizes))
         self._answers = model.answers if isinstance(model, RelievedModel) else self.name
         bodies = Bodies.of(shown.agents, self._calibration)
-        futures = self._futures(outputs, 0, bodies, rows, proposals, self._threads)
-        self._seen = _Seen(scene, proposals, rows, bodies, model, encoded, futures)
-        return futures.prediction
+        answer, same = None, None
+        if outputs is not None:
+            answer = bodies.decode(outputs, self._answers, threads=self._threads)
+            same = answer.same
+        prediction, _ = self._of_all(answer, rows, proposals)
+        self._seen = _Seen(scene, proposals, rows, bodies, model, encoded, same, prediction)
+        return prediction
 
     def condition(self, plans: tuple[EgoPlan, ...]) -> tuple[Conditioned, ...]:
         """One answer per plan, in order, on the scene that `predict` saw last.
@@ -178,12 +182,14 @@ class LearnedEngine:
             outputs = seen.model.decode(seen.encoded, plan, valid)
 
         def answer(row: int) -> Conditioned:
-            futures = self._futures(outputs, row, seen.bodies, seen.rows, seen.proposals)
-            prediction = futures.prediction
+            futures = None
+            if outputs is not None:
+                futures = seen.bodies.decode(outputs, self._answers, row, same=seen.same)
+            prediction, weight = self._of_all(futures, seen.rows, seen.proposals)
             return Conditioned(
                 prediction=prediction,
-                collision=collision(plans[row], seen.scene.ego, prediction, futures.weight),
-                reaction_m=reaction_m(prediction, seen.futures.prediction),
+                collision=collision(plans[row], seen.scene.ego, prediction, weight),
+                reaction_m=reaction_m(prediction, seen.prediction),
             )
 
         return tuple(self._threads.map(answer, range(len(plans))))
@@ -202,32 +208,25 @@ class LearnedEngine:
             arrays = arrays | {'raster_near': raster.near, 'raster_far': raster.far}
         return arrays
 
-    def _futures(
-        self,
-        outputs: Arrays | None,
-        candidate: int,
-        bodies: Bodies,
-        rows: np.ndarray,
-        proposals: Prediction,
-        threads: Executor | None = None,
-    ) -> Futures:
-        """Of all agents: those that the network did not see keep their proposals."""
+    def _of_all(
+        self, seen: Futures | None, rows: np.ndarray, proposals: Prediction
+    ) -> tuple[Prediction, np.ndarray]:
+        """Of all agents, with the weights (N, M, W) on the way: those that the network did not see
+        keep their proposals. `seen` is of the agents `rows`, None if of nobody.
+        """
         n = len(proposals.agents)
-        if outputs is None:
+        if seen is None:
             unseen = dataclasses.replace(proposals, engine=self._answers)
-            return Futures(unseen, proposals.probability[:, :, None])
-        seen = bodies.decode(outputs, self._answers, candidate, threads)
+            return unseen, proposals.probability[:, :, None]
         if len(rows) == n:
-            return seen
+            return seen.prediction, seen.weight
         pose, sigma = proposals.pose.copy(), proposals.sigma.copy()
         instants = seen.weight.shape[2]
         weight = np.repeat(proposals.probability[:, :, None], instants, axis=2)
         pose[rows], sigma[rows] = seen.prediction.pose, seen.prediction.sigma
         weight[rows] = seen.weight
         probability = np.ascontiguousarray(weight[:, :, -1])
-        return Futures(
-            Prediction(proposals.agents, pose, sigma, probability, self._answers), weight
-        )
+        return Prediction(proposals.agents, pose, sigma, probability, self._answers), weight
 
 
 def load_engine(

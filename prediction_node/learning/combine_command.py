@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from prediction_node.command_line import needs_training
+
 EPILOG = """\
 Answers to plans can be learned apart from the futures themselves (docs/training.md): by other data,
 or upon the kinematic predictor, which knows no recording by heart. This puts them into one model.
@@ -42,14 +44,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Combine. Returns the exit status."""
-    from prediction_node.domain.errors import DataError
-
-    try:
+    with needs_training():
         from prediction_node.learning.combine import Part, combine
-    except ModuleNotFoundError as missing:
-        raise DataError(
-            f'{missing.name} is missing: pip install -r requirements/training.txt'
-        ) from None
     combine(args.base, [Part.read(text) for text in args.part], args.out)
     print(f'{args.out} is ready for engine.model_path')
     return 0

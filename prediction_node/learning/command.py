@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from prediction_node.command_line import needs_training
+
 EPILOG = """\
 what it does:
   Reads samples that `extract` wrote, keeps whole groups apart for validation, and trains the
@@ -90,22 +92,15 @@ def run(args: argparse.Namespace) -> int:
     """Train. Returns the exit status."""
     from rich.console import Console
 
-    from prediction_node.domain.errors import DataError
-    from prediction_node.learning.parameters import load_parameters
+    from prediction_node.learning.parameters import load_parameters, told_apart
 
-    # `--data A B run.steps=9` is meant as it reads.
-    folders = [folder for folder in args.data if '=' not in str(folder)]
-    overrides = [*(str(f) for f in args.data if '=' in str(f)), *args.overrides]
+    folders, overrides = told_apart(args.data, args.overrides)
     parameters = load_parameters(args.config, folders, overrides)
     out = args.out or Path('out') / 'train' / parameters.name
-    try:
+    with needs_training():
         from prediction_node.learning.checkpoint import Stopped
         from prediction_node.learning.run import train
         from prediction_node.learning.ship import ship
-    except ModuleNotFoundError as missing:
-        raise DataError(
-            f'{missing.name} is missing: pip install -r requirements/training.txt'
-        ) from None
 
     console = Console()
     try:

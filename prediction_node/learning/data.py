@@ -21,7 +21,7 @@ Loss = Callable[[Mapping[str, Tensor], Mapping[str, Tensor], int], dict[str, Ten
 # Besides the encoder's inputs and the plan of one candidate, an example has labels:
 #   future (A, T, 2) float32, own frame; future_valid (A, T) float32; weight (A,) float32, 0: not
 #   judged; label (A,) int64, ObjectClass; perhaps reacts (A,) float32, to the told plan: 1 can, -1
-#   cannot, 0 unknown.
+#   cannot, 0 unknown; perhaps recorded () float32, 1: people were at the wheel, 0: a simulation.
 _LABEL_AXES: Mapping[str, tuple[str, ...]] = {
     'future': ('agents',),
     'future_valid': ('agents',),

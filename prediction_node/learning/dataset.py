@@ -27,6 +27,7 @@ from prediction_node.learning.data import Example, TrainingData
 from prediction_node.learning.labels import label_arrays
 from prediction_node.learning.parameters import (
     AugmentationParameters,
+    DataParameters,
     LossParameters,
     TrainParameters,
 )
@@ -106,6 +107,11 @@ class SceneExamples:
     def __len__(self) -> int:
         return len(self._rows)
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what all stores hold, in hexadecimal."""
+        return hashlib.sha256(''.join(store.digest for store in self._stores).encode()).hexdigest()
+
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, '_places': None}  # other processes look at maps themselves
 
@@ -142,7 +148,8 @@ class SceneExamples:
             raster: Raster = self._places.rasterizer.draw(scene, seen.view)
             example |= {'raster_near': raster.near, 'raster_far': raster.far}
         example |= plan_arrays(sample, seen, sizes)
-        return example | label_arrays(sample, rows, sizes.agents, self._loss, seen.told_steps)
+        example |= label_arrays(sample, rows, sizes.agents, self._loss, seen.told_steps)
+        return example | {'recorded': np.array(sample.origin == RECORDED, np.float32)}
 
 
 def shown_rows(scene: Scene, count: int) -> np.ndarray:
@@ -180,7 +187,7 @@ def open_samples(parameters: TrainParameters, sizes: Sizes) -> TrainingData:
         raise ParameterError(
             f'data.options of samples are {{repeat: {{origin: times}}}}, got {data.options}'
         )
-    stores = [SampleStore(Path(folder), maps=2 * data.open_recordings) for folder in data.folders]
+    stores = _open(data.folders, data)
     recording = [f'{k}/{name}' for k, store in enumerate(stores) for name in store.recording]
     group = [name for store in stores for name in store.group]
     origin = [name for store in stores for name in store.origin]
@@ -191,29 +198,46 @@ def open_samples(parameters: TrainParameters, sizes: Sizes) -> TrainingData:
     times = np.array([int(repeats.get(origin[row], 1)) for row in train])
     train = np.repeat(train, times)
 
-    def examples(rows: np.ndarray, augmentation: AugmentationParameters | None) -> SceneExamples:
-        return SceneExamples(
-            stores,
-            rows,
-            sizes,
-            parameters.loss,
-            augmentation,
-            seed=parameters.run.seed,
-            places=data.open_recordings + 4,
-        )
-
     digest = hashlib.sha256()
     for store in stores:
         digest.update(store.digest.encode())
     digest.update(np.ascontiguousarray(train, np.int64).tobytes())
     return TrainingData(
-        train=examples(train, parameters.augmentation),
-        validation=examples(validation, None),
+        train=_examples(stores, train, sizes, parameters, parameters.augmentation),
+        validation=_examples(stores, validation, sizes, parameters),
         train_recording=[recording[row] for row in train],
         sizes=sizes,
         digest=digest.hexdigest(),
         sources=_sources(stores, train, validation, origin, group),
         held_out=fold,
+    )
+
+
+def all_samples(folders: Sequence[str], parameters: TrainParameters, sizes: Sizes) -> SceneExamples:
+    """All samples of folders, as they are. Raises DataError."""
+    stores = _open(folders, parameters.data)
+    return _examples(stores, np.arange(sum(map(len, stores))), sizes, parameters)
+
+
+def _open(folders: Sequence[str], data: DataParameters) -> list[SampleStore]:
+    return [SampleStore(Path(folder), maps=2 * data.open_recordings) for folder in folders]
+
+
+def _examples(
+    stores: Sequence[SampleStore],
+    rows: np.ndarray,
+    sizes: Sizes,
+    parameters: TrainParameters,
+    augmentation: AugmentationParameters | None = None,
+) -> SceneExamples:
+    return SceneExamples(
+        stores,
+        rows,
+        sizes,
+        parameters.loss,
+        augmentation,
+        seed=parameters.run.seed,
+        places=parameters.data.open_recordings + 4,
     )
 
 

@@ -290,6 +290,12 @@ def load_parameters(
     return from_mapping(document, str(path))
 
 
+def told_apart(data: Sequence[Path], rest: Sequence[str]) -> tuple[list[Path], list[str]]:
+    """Folders and overrides of a command line: `--data A B run.steps=9` is meant as it reads."""
+    folders = [folder for folder in data if '=' not in str(folder)]
+    return folders, [*(str(each) for each in data if '=' in str(each)), *rest]
+
+
 def from_mapping(document: Mapping[str, Any], origin: str) -> TrainParameters:
     """Parameters from nested values. Raises ParameterError naming `origin` and the key."""
     try:

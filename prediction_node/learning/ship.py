@@ -12,7 +12,7 @@ from rich.console import Console
 
 from prediction_node.domain.tensors import Sizes
 from prediction_node.domain.whole_file import write_whole
-from prediction_node.learning.calibration import Judged, ask, calibrate, gather
+from prediction_node.learning.calibration import Judged, ask, calibrate, gather, told
 from prediction_node.learning.card import card
 from prediction_node.learning.data import validation_loader
 from prediction_node.learning.folds import write_fold
@@ -41,7 +41,7 @@ def ship(
         workers=0,
     )
     judged = ask(trained.network, batches)
-    calibration = calibrate(gather(judged))
+    calibration = calibrate(gather(judged, trained.data.sizes.step_s))
     figures = figures_of(judged, calibration, trained.data.sizes)
     console.print(
         f'step {trained.step}, calibrated: {validation_line(figures)}',
@@ -84,13 +84,13 @@ def ship(
 def figures_of(
     judged: Sequence[Judged], calibration: Calibration, sizes: Sizes
 ) -> dict[str, float]:
-    """Figures of calibrated probabilities and spreads, and those of the kinematic proposals."""
+    """Figures of what is told, calibrated, and those of the kinematic proposals."""
     temperature = torch.tensor(calibration.temperature, dtype=torch.float32)
     scale = torch.tensor(calibration.sigma_scale, dtype=torch.float32)
     ours, theirs = Tally(sizes.weights), Tally(sizes.weights)
     for output, batch in judged:
         label = batch['label']
-        log_weight = (output['weight_logit'] / temperature[label][..., None, None]).log_softmax(2)
+        log_weight = told(output, scale[label], sizes.step_s, temperature[label])
         factor = scale[label][..., None, None, None]
         sigma, rho = output['spread'][..., :2] * factor, output['spread'][..., 2:]
         ours.add(output['mean'], log_weight, batch, torch.cat([sigma, rho], dim=-1))

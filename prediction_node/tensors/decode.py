@@ -1,4 +1,4 @@
-"""From the network's answer to futures in the map frame that bodies can follow."""
+"""From the network's answer to futures in the map frame that bodies can follow, each told once."""
 
 from __future__ import annotations
 
@@ -15,10 +15,37 @@ from prediction_node.tensors.actors import table
 from prediction_node.tensors.calibration import Calibration
 from prediction_node.tensors.feasible import LIMIT_TABLE, freedoms, limit_rows
 from prediction_node.tensors.kernels import futures as kernels
+from prediction_node.tensors.kernels import merging
 
 # Modes of less probability are not worth a path.
 LEAST_PROBABILITY = 1e-4
+# Modes that are never farther apart than this many standard deviations are one future, told twice.
+SAME_SIGMAS = 1.0
+_SAME_EVERY = 5  # poses at which that is asked
 _TOGETHER = 16  # agents that a thread decodes before it takes the next
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Same:
+    """Which modes of N agents are told by a likelier one that goes the same way."""
+
+    told: np.ndarray  # (N, MODE_COUNT) int64: the mode by which each is told, itself as a rule
+    share: np.ndarray  # (N, MODE_COUNT) of its probability in what that one tells
+
+    @classmethod
+    def of(cls, pose: np.ndarray, sigma: np.ndarray, probability: np.ndarray) -> Same:
+        """From poses (N, M, POSE_COUNT, 2 or more), sigmas (N, M, POSE_COUNT, 3) in the same frame
+        and probabilities (N, M), all float64.
+        """
+        told, share = np.empty(probability.shape, np.int64), np.empty(probability.shape)
+        merging.find_same(pose, sigma, probability, _SAME_EVERY, SAME_SIGMAS, told, share)
+        return cls(told, share)
+
+    def merge_weights(self, weight: np.ndarray, temperature: np.ndarray) -> None:
+        """In place: weights (N, M, W), float64, go to the modes that tell, and are flattened by
+        temperature (N,).
+        """
+        merging.merge_weights(weight, self.told, temperature, LEAST_PROBABILITY)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,6 +54,7 @@ class Futures:
 
     prediction: Prediction
     weight: np.ndarray  # (N, MODE_COUNT, W) at W instants that divide the horizon, rows sum to 1
+    same: Same
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,12 +85,16 @@ class Bodies:
         engine: str,
         candidate: int = 0,
         threads: Executor | None = None,
+        same: Same | None = None,
     ) -> Futures:
         """What `outputs` (domain.tensors.OUTPUTS) say if the robotaxi does as in row `candidate`.
 
-        Rows of outputs beyond the agents are padding. Modes keep their places. Raises ValueError
-        where outputs are of other modes or steps, or hold a value that is not finite. May run in
-        several threads at once; `threads` take a part of the work where given.
+        Rows of outputs beyond the agents are padding. Modes keep their places; those that tell what
+        a likelier one tells are unused. `same` says which those are: an answer to a plan takes that
+        of the answer without one, so that nothing of it depends on what is planned for later.
+
+        Raises ValueError where outputs are of other modes or steps, or hold a value that is not
+        finite. May run in several threads at once; `threads` take a part of the work where given.
         """
         mean, spread = outputs['mean'][candidate], outputs['spread'][candidate]
         logit = outputs['weight_logit'][candidate]
@@ -77,7 +109,7 @@ class Bodies:
                 raise ValueError(f'output {name} is not finite')
         weight = np.empty((n, MODE_COUNT, logit.shape[2]))
         logit = np.ascontiguousarray(logit, np.float32)
-        kernels.write_weights(logit, self.temperature, LEAST_PROBABILITY, weight)
+        kernels.write_weights(logit, LEAST_PROBABILITY, weight)
         pose, sigma = np.empty((2, n, MODE_COUNT, POSE_COUNT, 3))
         mean, spread = (np.ascontiguousarray(each, np.float32) for each in (mean, spread))
 
@@ -94,8 +126,12 @@ class Bodies:
 
         parts = [slice(i, min(i + _TOGETHER, n)) for i in range(0, n, _TOGETHER)]
         _share(write, parts, threads)
+        if same is None:
+            same = Same.of(pose, sigma, np.ascontiguousarray(weight[:, :, -1]))
+        merging.merge_spreads(pose, sigma, same.told, same.share, kernels.MAX_CORRELATION)
+        same.merge_weights(weight, self.temperature)
         probability = np.ascontiguousarray(weight[:, :, -1])
-        return Futures(Prediction(self.agents, pose, sigma, probability, engine), weight)
+        return Futures(Prediction(self.agents, pose, sigma, probability, engine), weight, same)
 
 
 def decode(

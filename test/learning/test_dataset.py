@@ -20,7 +20,12 @@ from prediction_node.domain.scene import History, Scene  # noqa: E402
 from prediction_node.domain.tensors import DECODER_INPUTS, Sizes, check_arrays, encoder_inputs  # noqa: E402
 from prediction_node.learning.augmentation import augmented  # noqa: E402
 from prediction_node.learning.data import collate  # noqa: E402
-from prediction_node.learning.dataset import SceneExamples, open_samples, shown_rows  # noqa: E402
+from prediction_node.learning.dataset import (  # noqa: E402
+    SceneExamples,
+    all_samples,
+    open_samples,
+    shown_rows,
+)
 from prediction_node.learning.labels import label_arrays, reacting, somebody_reacts  # noqa: E402
 from prediction_node.learning.parameters import (  # noqa: E402
     AugmentationParameters,
@@ -359,3 +364,16 @@ def test_data_of_a_training_are_described_and_told_apart(tmp_path: Path, agents_
     opened.train.example(0, None)  # of another recording, which is well
     with pytest.raises(DataError, match='damaged'):
         opened.train.example(len(opened.train) - 1, None)
+
+
+def test_examples_say_whether_people_drove(tmp_path: Path, agents_of: Any) -> None:
+    """And all samples of a folder can be asked for, as they are."""
+    store_of(tmp_path, agents_of, {'city-1': 'simulated', 'road-1': 'recorded'})
+    everything = all_samples([str(tmp_path)], TrainParameters(), SIZES)
+    assert len(everything) == 8
+    recorded = [float(everything.example(k, None)['recorded']) for k in range(8)]
+    assert recorded == [float(everything.sample(k).origin == 'recorded') for k in range(8)]
+    assert sum(recorded) == 4.0
+    batch = collate([everything.example(k, None) for k in range(8)])
+    assert batch['recorded'].shape == (8,)
+    assert everything.digest == all_samples([str(tmp_path)], TrainParameters(), SIZES).digest

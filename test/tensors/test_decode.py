@@ -30,14 +30,24 @@ def proposed(scene: Scene) -> Prediction:
     return KinematicEngine(KinematicParameters()).predict(scene)
 
 
-def answer(scene: Scene, *, sigma: tuple[float, float, float] = (1.0, 0.5, 0.3)) -> dict[str, Any]:
-    """A network that changes nothing of what it is proposed."""
+def answer(scene: Scene, *, sigma: tuple[float, float, float] = (0.1, 0.05, 0.3)) -> dict[str, Any]:
+    """A network that changes nothing of what it is proposed, so sure of it that no two modes are
+    the same.
+    """
     arrays = encode(scene, proposed(scene), SIZES)
     mean = arrays['proposal'][None, ..., :2]
     spread = np.empty((*mean.shape[:-1], 3), np.float32)
     spread[:] = sigma
     logit = np.repeat(arrays['proposal_log_weight'][None, ..., None], SIZES.weights, axis=-1)
     return {'mean': mean, 'spread': spread, 'weight_logit': logit}
+
+
+def parted(scene: Scene) -> np.ndarray:
+    """Means of modes of which no two go the same way."""
+    mean = answer(scene)['mean'].copy()
+    aside = np.arange(1.0, 1.0 + MODE_COUNT)[:, None] * np.linspace(0.0, 2.0, mean.shape[-2])
+    mean[..., 1] += aside
+    return np.asarray(mean)
 
 
 def decoded(scene: Scene, calibration: Calibration | None = None, **changes: Any) -> Futures:
@@ -87,7 +97,7 @@ def test_spreads_turn_with_the_agents(scene_of: Any) -> None:
     scene = scene_of(0.7)
     sigma = decoded(scene).prediction.sigma
     yaw = scene.agents.yaw_rad
-    own = np.array([[1.0, 0.15], [0.15, 0.25]])
+    own = np.array([[0.01, 0.0015], [0.0015, 0.0025]])
     turn = np.stack([[np.cos(yaw), -np.sin(yaw)], [np.sin(yaw), np.cos(yaw)]]).transpose(2, 0, 1)
     expected = turn @ own @ turn.transpose(0, 2, 1)
     at_end = sigma[:, 2, 80]
@@ -112,7 +122,7 @@ def test_agents_in_another_order_are_answers_in_another_order(
 def test_probabilities_are_the_last_instants(scene_of: Any) -> None:
     scene = scene_of()
     logit = np.random.default_rng(0).normal(0.0, 1.0, (1, SIZES.agents, 6, 8)).astype(np.float32)
-    futures = decoded(scene, weight_logit=logit)
+    futures = decoded(scene, mean=parted(scene), weight_logit=logit)
     weight = futures.weight
     np.testing.assert_allclose(weight.sum(axis=1), 1.0, atol=1e-12)
     np.testing.assert_array_equal(futures.prediction.probability, weight[:, :, -1])
@@ -125,7 +135,7 @@ def test_modes_of_next_to_no_probability_are_unused_at_every_instant(scene_of: A
     scene = scene_of()
     logit = np.zeros((1, SIZES.agents, 6, 8), np.float32)
     logit[0, :, 4, -1] = -12.0
-    weight = decoded(scene, weight_logit=logit).weight
+    weight = decoded(scene, mean=parted(scene), weight_logit=logit).weight
     assert not weight[:, 4].any()
     np.testing.assert_allclose(weight[:, :4], 0.2)
 
@@ -136,7 +146,8 @@ def test_temperature_flattens_by_class(scene_of: Any) -> None:
     logit[:, :, 0] = 2.0
     temperature = np.ones(CLASS_COUNT)
     temperature[ObjectClass.PEDESTRIAN] = 2.0
-    weight = decoded(scene, Calibration(temperature=temperature), weight_logit=logit).weight
+    calibration = Calibration(temperature=temperature)
+    weight = decoded(scene, calibration, mean=parted(scene), weight_logit=logit).weight
     walks = scene.agents.label == ObjectClass.PEDESTRIAN
     np.testing.assert_allclose(weight[walks, 0], np.e / (np.e + 5.0))
     np.testing.assert_allclose(weight[~walks, 0], np.e**2 / (np.e**2 + 5.0))

@@ -69,7 +69,7 @@ class Echo:
         number = np.arange(1, count + 1, dtype=np.float32) * plan_valid.any(axis=1)
         ramp = np.linspace(0.0, 1.0, self.sizes.steps, dtype=np.float32)
         mean[..., 1] += number[:, None, None, None] * ramp
-        spread = np.full((*mean.shape[:-1], 3), 0.5, np.float32)
+        spread = np.full((*mean.shape[:-1], 3), 0.05, np.float32)
         spread[..., 2] = 0.0
         weight = np.broadcast_to(
             encoded['proposal_log_weight'][None, ..., None],
@@ -145,7 +145,7 @@ def test_beyond_the_largest_those_of_least_risk_keep_their_proposals(scene_of: A
     rest = np.setdiff1d(np.arange(len(scene.agents)), chosen)
     np.testing.assert_array_equal(prediction.sigma[rest], proposals.sigma[rest])
     np.testing.assert_array_equal(prediction.pose[rest], proposals.pose[rest])
-    np.testing.assert_allclose(prediction.sigma[chosen, :, 1:, :2], 0.5, atol=1e-6)
+    np.testing.assert_allclose(prediction.sigma[chosen, :, 1:, :2], 0.05, atol=1e-6)
     (answer,) = engine.condition((straight(scene, 5.0),))
     assert fault_of_answers((answer,), (straight(scene, 5.0),), scene) is None
     assert (answer.reaction_m[chosen] > 0.2).all()
@@ -348,7 +348,7 @@ def echo_files(path: Path, sizes: Sizes) -> None:
         'ends': np.array([0, 3], np.int64),
         'more': np.array([3, 4], np.int64),
         'instants': np.zeros(sizes.weights, np.float32),
-        'sigma': np.array([0.5, 0.5, 0.0], np.float32),
+        'sigma': np.array([0.05, 0.05, 0.0], np.float32),
     }
     nodes = [
         make('ReduceSum', ['plan', 'plan_axes'], ['sum']),
@@ -427,6 +427,29 @@ def test_a_model_folder_becomes_an_engine(folder: Path, scene_of: Any) -> None:
     answers = loaded.condition(plans)
     assert fault_of_answers(answers, plans, scene) is None
     assert not answers[1].reaction_m.any()
+
+
+def test_answers_to_plans_tell_the_modes_of_the_answer_without_one(scene_of: Any) -> None:
+    """Which modes are one must not depend on what is planned for later."""
+
+    class Meeting(Echo):
+        """Every mode of everybody goes aside by its number; all meet where there is a plan."""
+
+        def decode(self, *args: Any) -> dict[str, np.ndarray]:
+            outputs = super().decode(*args)
+            mode = np.arange(6, dtype=np.float32)[:, None]
+            alone = np.float32(not args[-1].any())
+            outputs['mean'][..., 1] += alone * mode * np.linspace(0.0, 5.0, self.sizes.steps)
+            outputs['mean'][..., 0] *= alone
+            outputs['weight_logit'] = np.zeros_like(outputs['weight_logit'])
+            return outputs
+
+    scene = scene_of(bodies=BODIES)
+    engine = engine_of(Meeting())
+    prediction = engine.predict(scene)
+    np.testing.assert_allclose(prediction.probability, 1.0 / 6.0)
+    (answer,) = engine.condition((straight(scene, 5.0),))
+    np.testing.assert_allclose(answer.prediction.probability, 1.0 / 6.0)
 
 
 def test_a_crowd_goes_to_the_session_for_crowds(folder: Path, scene_of: Any) -> None:

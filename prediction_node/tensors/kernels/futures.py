@@ -252,10 +252,8 @@ def write_futures(
 
 
 @compiled
-def write_weights(
-    logit: np.ndarray, temperature: np.ndarray, least: float, out: np.ndarray
-) -> None:
-    """Write probabilities of modes (N, M, W) of logits (A, M, W) divided by temperature (N,).
+def write_weights(logit: np.ndarray, least: float, out: np.ndarray) -> None:
+    """Write probabilities of modes (N, M, W) of logits (A, M, W).
 
     Modes below `least` at the last instant are unused: exactly 0 at every instant.
     """
@@ -275,7 +273,7 @@ def write_weights(
             for k in range(modes):
                 out[i, k, w] = 0.0
                 if used[k]:
-                    out[i, k, w] = math.exp((logit[i, k, w] - most) / temperature[i])
+                    out[i, k, w] = math.exp(logit[i, k, w] - most)
                     total += out[i, k, w]
             if back == 0:
                 kept = 0.0

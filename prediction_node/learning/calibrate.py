@@ -1,0 +1,108 @@
+"""A model folder calibrated anew, on other samples or after a change of what planners are told."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from torch.utils.data import DataLoader
+
+from prediction_node.command_line import Progress, progress_bar
+from prediction_node.domain.errors import DataError
+from prediction_node.domain.model_folder import DESCRIPTION, ModelFolder
+from prediction_node.domain.whole_file import write_whole
+from prediction_node.learning.calibration import Judged, ask, calibrate, gather
+from prediction_node.learning.data import Example, Examples, validation_loader
+from prediction_node.learning.dataset import all_samples
+from prediction_node.learning.folds import FILE as FOLD
+from prediction_node.learning.folds import Fold, read_fold
+from prediction_node.learning.open_data import open_data
+from prediction_node.learning.parameters import TrainParameters
+from prediction_node.learning.progress import validation_line
+from prediction_node.learning.provenance import code_version
+from prediction_node.learning.ship import figures_of
+from prediction_node.network import Network
+from prediction_node.network.export import load
+
+
+def calibrate_model(
+    model: Path,
+    parameters: TrainParameters,
+    unseen: Sequence[Path],
+    out: Path,
+    console: Console,
+) -> None:
+    """Write `model` to `out` with temperatures and spreads found on the validation groups of
+    `parameters.data` and on all samples of the folders `unseen`.
+
+    Networks and weights stay as they are, bit for bit. A model of a fold is calibrated without
+    what it holds out. Raises DataError or ModelError naming the folder.
+    """
+    if (model / FOLD).is_file():
+        parameters = _of_fold(model, parameters)
+    network = load(model)
+    config, digest = network.config, hashlib.sha256()
+    asked: list[Examples] = []
+    if parameters.data.folders or parameters.data.kind != 'samples':
+        data = open_data(parameters, config)
+        if (model / FOLD).is_file():
+            _check_fold(model, data.held_out)
+        digest.update(data.digest.encode())
+        asked.append(data.validation)
+    if unseen:
+        fresh = all_samples([str(folder) for folder in unseen], parameters, config.sizes)
+        digest.update(fresh.digest.encode())
+        asked.append(fresh)
+    if not asked:
+        raise DataError('nothing to calibrate on: name sample folders (--data, --unseen)')
+    judged = [answer for examples in asked for answer in _answers(network, examples, parameters)]
+    calibration = calibrate(gather(judged, config.sizes.step_s))
+    figures = figures_of(judged, calibration, config.sizes)
+    console.print(f'calibrated: {validation_line(figures)}', highlight=False, soft_wrap=True)
+    if out.resolve() != model.resolve():
+        shutil.copytree(model, out, dirs_exist_ok=True)
+    content = json.loads((out / DESCRIPTION).read_text(encoding='utf-8'))
+    content['calibration'] = calibration.as_dict()
+    content['provenance']['calibrated'] = {'code': code_version(), 'data': digest.hexdigest()}
+    write_whole(out / DESCRIPTION, json.dumps(content, indent=1) + '\n')
+    ModelFolder.read(out)
+
+
+def _answers(network: Network, examples: Examples, parameters: TrainParameters) -> list[Judged]:
+    batches = validation_loader(
+        examples,
+        batch_size=parameters.run.batch_size,
+        limit=parameters.data.validation_limit,
+        rank=0,
+        processes=1,
+        workers=0,
+    )
+    with progress_bar() as progress:
+        answers: list[Judged] = ask(network, _watched(batches, progress))
+    return answers
+
+
+def _watched(batches: DataLoader[Example], progress: Progress) -> Iterator[Any]:
+    for done, batch in enumerate(batches):
+        progress('asking', done, len(batches))
+        yield batch
+
+
+def _of_fold(model: Path, parameters: TrainParameters) -> TrainParameters:
+    fold = read_fold(model)
+    data = dataclasses.replace(parameters.data, folds=fold.count, fold=fold.index)
+    return dataclasses.replace(parameters, data=data)
+
+
+def _check_fold(model: Path, held_out: Fold | None) -> None:
+    """What the model never saw must not calibrate it either."""
+    left_out = set() if held_out is None else set(held_out.held_out)
+    seen = sorted(set(read_fold(model).held_out) - left_out)
+    if seen:
+        raise DataError(f'{model} holds out {seen[0]}, which these samples do not leave out')
