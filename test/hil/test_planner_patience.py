@@ -167,6 +167,24 @@ def test_a_collision_at_a_crawl_counts_less_than_one_at_speed(bench: Any) -> Non
     assert fading[3] <= fading[2] < fading[1]
 
 
+def test_who_stands_close_ahead_is_not_driven_into(bench: Any) -> None:
+    """A truck across the way, nearer than the margin: to start is to collide, however slow the
+    robotaxi is at first; to drive off from somebody at its side is none.
+    """
+    path = Path.of(STRAIGHT)
+    line = Line(path, np.full(len(path.arc_m), 13.0), 13.0)
+    start = make.drive(make.FASTER, 0, line, Obstacles.none(), 0.0, 2.0, PARAMETERS)
+    half_m = 0.5 * bench.ego_size_m
+    truck = bench.other(half_m[0] + 1.05, 0.0, np.pi / 2, 0.0)
+    side = bench.other(0.0, half_m[1] + 1.05, 0.0, 0.0)
+    for other, expected in ((truck, 1.0), (side, 0.0)):
+        futures = bench.futures([other], 0.0, bench.start_ns)
+        assert 1.05 - 0.5 * float(futures.size_m[0, 1]) < PARAMETERS.margin_m
+        around = Surroundings.of(futures, bench.start_ns, np.zeros(2), 80.0)
+        sure, _ = collision_costs([start], around, bench.ego_size_m, np.zeros(1, bool), PARAMETERS)
+        assert sure[0] == expected
+
+
 def test_firm_stop_comes_before_brake(bench: Any) -> None:
     """Stopping softly does not do any more, stopping firmly still does."""
     planner = Planner(Route(Road(bench.lanes([STRAIGHT]))), PARAMETERS)

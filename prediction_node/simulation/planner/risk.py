@@ -17,6 +17,7 @@ from prediction_node.simulation.planner.waits import Waits
 
 EVERY = 2  # poses: boxes are compared every 0.2 s
 _STANDING_MPS = 0.3
+_NEARER_M = 0.05
 _VULNERABLE = class_mask(
     (ObjectClass.PEDESTRIAN, ObjectClass.ANIMAL, ObjectClass.BICYCLE, ObjectClass.MOTORCYCLE)
 )
@@ -148,10 +149,10 @@ def collision_costs(
 ) -> tuple[np.ndarray, np.ndarray]:
     """(C,) collision probabilities, and (C,) the same with later collisions fading.
 
-    A mode collides where boxes, with a margin around the other's, first overlap. It does not count
-    where the robotaxi stands by then, nor where the other comes from behind, unless `heeds_rear`
-    (C,): who changes the lane must look back. Agents are taken as independent. See `urgency` for
-    what fades; a collision at a crawl counts less, too.
+    A mode collides where boxes, with a margin around the other's, first overlap more than they do
+    at present while the robotaxi moves. It does not count where the other comes from behind, unless
+    `heeds_rear` (C,): who changes the lane must look back. Agents are taken as independent. See
+    `urgency` for what fades; a collision at a crawl counts less, too.
     """
     c, a = len(trajectories), len(around)
     if a == 0:
@@ -169,12 +170,12 @@ def collision_costs(
     close = square < np.square(reach)[None, :, :, None]
     close &= (around.weight > 0.0)[None, :, :, None]
     ci, ai, mi, ki = np.nonzero(close)
-    hit = np.zeros(close.shape, bool)
+    deep = np.zeros(close.shape)
     if len(ci):
         size = around.size_m[ai] + 2.0 * margin[ai, None]
         # Their speed is what is least certain: room before and behind them grows with it.
         size[:, 0] += 2.0 * parameters.time_margin_s * pace[ai, mi]
-        deep = penetration_m(
+        deep[ci, ai, mi, ki] = penetration_m(
             ego[ci, ki, :2],
             ego[ci, ki, 2],
             ego_size_m[:2],
@@ -182,15 +183,16 @@ def collision_costs(
             other[ai, mi, ki, 2],
             size,
         )
-        inside = deep > 0.0
-        hit[ci[inside], ai[inside], mi[inside], ki[inside]] = True
+    # Who is within the margin already must not come nearer; that alone is no collision yet.
+    now = deep[..., :1]
+    hit = deep > np.where(now > 0.0, now + _NEARER_M, 0.0)
+    hit &= (speed > _STANDING_MPS)[:, None, None]
     any_hit = hit.any(axis=-1)
     first = np.argmax(hit, axis=-1)  # (C, A, M)
     ci, ai, mi = np.nonzero(any_hit)
     ki = first[ci, ai, mi]
-    counts = speed[ci, ki] > _STANDING_MPS
     behind = _behind(ego[ci, ki], other[ai, mi, ki, :2], ego_size_m)
-    counts &= ~behind | heeds_rear[ci]
+    counts = ~behind | heeds_rear[ci]
     weight = np.zeros((c, a, around.weight.shape[1]))
     faded = np.zeros_like(weight)
     share = around.weight[ai, mi] * counts
