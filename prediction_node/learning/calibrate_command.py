@@ -18,8 +18,9 @@ Recorded agents alone decide about every class of which there are enough.
 
 examples:
   python -m prediction_node extract bags/*.mcap --out out/fleet
-  python -m prediction_node calibrate models/product --unseen out/fleet --out out/model
-  python -m prediction_node calibrate out/train/product/model --data out/samples --out out/model
+  python -m prediction_node calibrate --model models/product --unseen out/fleet --out out/model
+  python -m prediction_node calibrate --model out/train/product/model --data out/samples \\
+    --out out/model run.batch_size=4
 
 exit status: 0 written; 2 bad input
 """
@@ -33,7 +34,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('model', type=Path, metavar='MODEL', help='folder of a model')
+    parser.add_argument(
+        '--model', type=Path, required=True, metavar='DIR', help='folder of a model'
+    )
     parser.add_argument(
         '--config',
         type=Path,

@@ -43,8 +43,10 @@ def model(tmp_path: Path, tiny_parameters: Any) -> Path:
 
 
 def command(model: Path, out: Path) -> int:
-    return main(['calibrate', str(model), '--config', str(model.parent / 'tiny.yaml'),
-                 '--out', str(out)])  # fmt: skip
+    config = str(model.parent / 'tiny.yaml')
+    return main(
+        ['calibrate', '--model', str(model), '--config', config, '--out', str(out), 'run.seed=3']
+    )
 
 
 def test_temperatures_and_spreads_are_found_and_all_else_is_kept(
@@ -86,5 +88,5 @@ def test_what_is_no_model_is_named(model: Path, tmp_path: Path, capsys: Any) -> 
 
 
 def test_nothing_to_calibrate_on_is_said(model: Path, tmp_path: Path, capsys: Any) -> None:
-    assert main(['calibrate', str(model), '--out', str(tmp_path / 'out')]) == 2
+    assert main(['calibrate', '--model', str(model), '--out', str(tmp_path / 'out')]) == 2
     assert 'name sample folders' in capsys.readouterr().err
