@@ -28,7 +28,7 @@ from prediction_node.domain.tensors import (
 )
 from prediction_node.inference.kinematic.engine import KinematicEngine
 from prediction_node.inference.model import Model, RelievedModel, memory_of
-from prediction_node.inference.onnx_model import THREADS, OnnxModel
+from prediction_node.inference.onnx_model import CPU, THREADS, OnnxModel
 from prediction_node.prepared_map import PreparedMap
 from prediction_node.priority import most_at_risk
 from prediction_node.raster import Raster, Rasterizer, manifest
@@ -240,7 +240,8 @@ def load_engine(
 
     `kinematic` makes the proposals; None: one of its own. `threads` of the network where there
     are many agents. Raises ModelError naming the file where the model is missing, damaged, of
-    another contract or of another raster, or its calibration is broken.
+    another contract or of another raster, or its calibration is broken; and where ONNX Runtime
+    cannot work on the device that is asked for.
     """
     path = find_model(model)
     folder = ModelFolder.read(path, raster_manifest=manifest.digest())
@@ -249,8 +250,10 @@ def load_engine(
     except DataError as error:
         raise ModelError(f'{path}: {error}') from error
     sizes = agent_sizes(config.cycle.max_agents)
-    few = OnnxModel(folder, threads=1, plan_threads=threads)
-    many = OnnxModel(folder, threads=threads) if threads > 1 and sizes[-1] > _ALONE else few
+    device = config.engine.device
+    few = many = OnnxModel(folder, threads=1, plan_threads=threads, device=device)
+    if threads > 1 and sizes[-1] > _ALONE and device == CPU:
+        many = OnnxModel(folder, threads=threads)
     first: Model
     larger: Sequence[Model]
     first, *larger = ((few if n <= _ALONE else many).sized(n, map_nodes(n)) for n in sizes)

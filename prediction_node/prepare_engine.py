@@ -179,15 +179,16 @@ def _stored_scene(
     from prediction_node.stored_scenes import encoded_plans, encoded_scenes, sample_scenes
 
     watcher('a scene of the samples', 0.0)
-    sizes = {'agents': request.agents, 'map_nodes': request.map_nodes}
-    model = OnnxModel(folder, **sizes)
+    agents, nodes = request.agents, request.map_nodes
+    model = OnnxModel(folder, agents=agents, map_nodes=nodes)
     (shown,) = sample_scenes('city', 1)
     (arrays,) = encoded_scenes([shown], model.sizes)
     plans = encoded_plans(shown, model.sizes, request.candidates)
     scene = StoredScene.of(model, arrays, *plans)
     watcher('a scene of the samples', 0.5)
     with tempfile.TemporaryDirectory() as into:
-        typed = OnnxModel(typed_model(folder, request.precision, Path(into)), **sizes)
+        files = typed_model(folder, request.precision, Path(into))
+        typed = OnnxModel(files, agents=agents, map_nodes=nodes)
         difference_m = scene.difference_m(typed)
     watcher('a scene of the samples', 1.0)
     return scene, difference_m

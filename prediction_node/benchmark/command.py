@@ -121,7 +121,10 @@ def add_parser(subparsers: Any) -> None:
 
 def _add_engine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        '--engine', choices=('onnx', 'torch'), default='onnx', help='what runs it (default onnx)'
+        '--engine',
+        choices=('onnx', 'onnx-cuda', 'torch', 'torch-cuda', 'tensorrt'),
+        default='onnx',
+        help='what runs it; tensorrt: what prepare-engine kept (default onnx)',
     )
     parser.add_argument(
         '--model', default='', metavar='DIR', help='model folder or name (default: the shipped one)'

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import time
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from rich.progress import track
 
-from prediction_node.domain.errors import PredictionNodeError
+from prediction_node.benchmark.gpu import gpu_figures
+from prediction_node.domain.errors import EngineError, PredictionNodeError
 from prediction_node.domain.model_folder import ModelFolder
 from prediction_node.domain.tensors import (
     DECODER_INPUTS,
@@ -23,7 +26,16 @@ from prediction_node.domain.tensors import (
 from prediction_node.inference.model import Model
 from prediction_node.predictor import find_model, map_nodes
 
-ENGINES = ('onnx', 'torch')
+# What runs the network, and the library whose release matters.
+ENGINES = {
+    'onnx': 'onnxruntime',
+    'onnx-cuda': 'onnxruntime',
+    'torch': 'torch',
+    'torch-cuda': 'torch',
+    'tensorrt': 'tensorrt',
+}
+# A benchmark tells how late an answer is, and does not give it up as the node would.
+_DEADLINE_S = 5.0
 CYCLES, WARM_UP_CYCLES = 300, 20
 
 
@@ -44,6 +56,7 @@ def run(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
             'threads': args.threads,
             'model': folder.name,
             'open_s': opened_s,
+            **gpu_figures(args.engine),
         }
     }
 
@@ -51,19 +64,56 @@ def run(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
 def open_model(engine: str, folder: ModelFolder, agents: int, threads: int) -> Model:
     """A model by the name of what runs it. Raises PredictionNodeError where that is missing."""
     nodes = map_nodes(agents)
-    if engine == 'onnx':
+    name, _, device = engine.partition('-')
+    if name == 'tensorrt':
+        return _open_kept(folder, agents)
+    if name == 'onnx':
         from prediction_node.inference.onnx_model import OnnxModel
 
-        return OnnxModel(folder, agents=agents, map_nodes=nodes, threads=threads)
+        device = device or 'cpu'
+        return OnnxModel(folder, agents=agents, map_nodes=nodes, threads=threads, device=device)
     try:
+        import torch
+
         from prediction_node.inference.torch_model import TorchModel, use_threads
         from prediction_node.network.export import load
     except ImportError as error:
         raise PredictionNodeError(f'engine torch needs the training libraries: {error}') from error
+    if device and not torch.cuda.is_available():
+        raise PredictionNodeError(
+            f'engine {engine}: torch {torch.__version__} finds no CUDA GPU; engine torch needs none'
+        )
     use_threads(threads)
     network = load(folder.path)
     sizes = folder.with_sizes(agents=agents, map_nodes=nodes if folder.sizes.map_nodes else 0)
-    return TorchModel(network.encoder, network.decoder, sizes, network.encoder.inputs)
+    inputs = network.encoder.inputs
+    return TorchModel(network.encoder, network.decoder, sizes, inputs, device or 'cpu')
+
+
+def _open_kept(folder: ModelFolder, agents: int) -> Model:
+    """The engine that `prepare-engine` kept, as the node opens it: in a process of its own, which
+    ends with this one.
+    """
+    from prediction_node.inference.engine_process import EngineProcess
+    from prediction_node.inference.tensorrt_engine.cache import NotKept, cache_folder
+    from prediction_node.inference.tensorrt_engine.opening import Wanted, open_engine
+    from prediction_node.inference.tensorrt_engine.request import AGENT_SIZES, Request
+
+    if agents not in AGENT_SIZES:
+        sizes = ' or '.join(map(str, AGENT_SIZES))
+        raise PredictionNodeError(f'engines of TensorRT are of {sizes} agents, got {agents}')
+    request = Request(agents=agents, map_nodes=map_nodes(agents))
+    sizes_of = dataclasses.replace(request.sizes(folder), candidates=request.candidates)
+    wanted = Wanted(folder.path, request, cache_folder())
+    process = EngineProcess(sizes_of, open_engine, wanted, _DEADLINE_S)
+    weakref.finalize(process, process.close)
+    try:
+        process.start()
+    except EngineError as error:
+        build = f'python -m prediction_node prepare-engine --agents {agents}'
+        hint = f' ({build})' if process.fault == NotKept.__name__ else ''
+        raise PredictionNodeError(f'{error}{hint}') from error
+    return process
 
 
 def measure(model: Model, candidates: int, cycles: int = CYCLES) -> dict[str, Any]:

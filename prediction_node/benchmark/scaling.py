@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from prediction_node.benchmark.gpu import gpu_figures
 from prediction_node.benchmark.inference import (
+    ENGINES,
     WARM_UP_CYCLES,
     cycle_s,
     open_model,
@@ -33,7 +35,6 @@ TURNS, SETTLING_CYCLES = 10, 2
 # Of the time of a cycle. Linux takes the core for 50 ms from what runs at real-time priority for
 # 0.95 of a second: nobody asks a vehicle's engine without a pause.
 REST_SHARE = 0.1
-_LIBRARIES = {'onnx': 'onnxruntime', 'torch': 'torch'}
 
 Opener = Callable[[int], Model]
 
@@ -55,7 +56,8 @@ def run(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
         'engine': args.engine,
         'threads': args.threads,
         'model': folder.name,
-        'machine': machine(_LIBRARIES[args.engine]),
+        'machine': machine(ENGINES[args.engine]),
+        **gpu_figures(args.engine),
         'memory_before_mb': before_mb,
         'cells': cells,
     }
@@ -133,14 +135,23 @@ def resident_mb() -> float | None:
 
 
 def machine(library: str) -> dict[str, Any]:
-    """What figures depend on: processor, usable cores, versions. `library` has been imported."""
+    """What figures depend on: processor, usable cores, versions. `library` has been opened."""
     return {
         'processor': _processor(),
         'cores': len(os.sched_getaffinity(0)) if sys.platform == 'linux' else os.cpu_count(),
         'system': platform.platform(),
         'python': platform.python_version(),
-        library: str(sys.modules[library].__version__),
+        **_release(library),
     }
+
+
+def _release(library: str) -> dict[str, str]:
+    if library != 'tensorrt':
+        return {library: str(sys.modules[library].__version__)}
+    from prediction_node.inference.tensorrt_engine.flavour import find_flavour
+
+    flavour = find_flavour()  # imported by the engine's process alone
+    return {flavour.name: flavour.version}
 
 
 def _processor() -> str:

@@ -1,4 +1,4 @@
-"""A network in ONNX Runtime: the vehicle's engine where there is no GPU."""
+"""A network in ONNX Runtime, on processor or GPU: the engine of vehicles without TensorRT."""
 
 from __future__ import annotations
 
@@ -26,7 +26,11 @@ from prediction_node.domain.tensors import (
 )
 
 THREADS = 2
-PROVIDER = 'CPUExecutionProvider'
+CPU, CUDA = 'cpu', 'cuda'
+DEVICES = (CPU, CUDA)
+PROVIDER = {CPU: 'CPUExecutionProvider', CUDA: 'CUDAExecutionProvider'}
+# Full precision means 32 bits: products in TF32 have ten bits of fraction.
+_PROVIDER_OPTIONS = {CPU: {}, CUDA: {'use_tf32': '0'}}
 
 
 class OnnxModel:
@@ -44,14 +48,19 @@ class OnnxModel:
         map_nodes: int | None = None,
         threads: int = THREADS,
         plan_threads: int | None = None,
+        device: str = CPU,
     ) -> None:
         """`agents` and `map_nodes`: other sizes than the model was trained with. `plan_threads`:
-        for plans, which come many at once; None: `threads`. Raises ModelError.
+        for plans, which come many at once; None: `threads`. `device`: one of DEVICES; what the
+        encoder makes stays there for the decoder. Raises ModelError.
         """
         options = _options(threads)
-        self._encoder = _open(folder, ENCODER, options)
-        self._decoder = _open(folder, DECODER, _options(plan_threads or threads))
-        self._unplanned = _open(folder, UNPLANNED, options) if UNPLANNED in folder.files else None
+        self._device = device
+        self._encoder = _open(folder, ENCODER, options, device)
+        self._decoder = _open(folder, DECODER, _options(plan_threads or threads), device)
+        self._unplanned = (
+            _open(folder, UNPLANNED, options, device) if UNPLANNED in folder.files else None
+        )
         self._names = folder.encoded
         self._path = folder.path
         self._reads_plan = 'plan' in {each.name for each in self._decoder.get_inputs()}
@@ -87,8 +96,10 @@ class OnnxModel:
         for name in self._inputs:
             binding.bind_cpu_input(name, np.ascontiguousarray(arrays[name]))
         for name in self._names:
-            binding.bind_output(name)
+            binding.bind_output(name, self._device)
         self._encoder.run_with_iobinding(binding)
+        if self._device != CPU:
+            binding.synchronize_outputs()  # the decoder has a stream of its own
         return tuple(binding.get_outputs())
 
     def decode(
@@ -126,11 +137,26 @@ def _options(threads: int) -> Any:
     return options
 
 
-def _open(folder: ModelFolder, name: str, options: Any) -> Any:
-    path = folder.file(name)
+def _open(folder: ModelFolder, name: str, options: Any, device: str) -> Any:
+    path, provider = folder.file(name), PROVIDER[device]
+    there = onnxruntime.get_available_providers()
+    if provider not in there:
+        raise ModelError(
+            f'ONNX Runtime {onnxruntime.__version__} has no {provider} here, only '
+            f'{", ".join(there)}: install onnxruntime-gpu in its place, or choose the device cpu'
+        )
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=[PROVIDER])
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=[(provider, _PROVIDER_OPTIONS[device])]
+        )
     # ONNX Runtime raises classes of its own for every kind of bad file, all of this one.
     except Exception as error:
         reason = ' '.join(str(error).split())
         raise ModelError(f'{path}: ONNX Runtime refuses it: {reason:.300}') from error
+    # Where CUDA or cuDNN do not load it takes the processor, and says so in its log alone.
+    if session.get_providers()[0] != provider:
+        raise ModelError(
+            f'{provider} of ONNX Runtime does not start here: is there a GPU, and CUDA and cuDNN '
+            'in the releases that it asks for?'
+        )
+    return session

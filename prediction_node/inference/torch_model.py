@@ -27,18 +27,24 @@ class TorchModel:
     """Implements inference.model.Model with the two halves of a network.Network."""
 
     def __init__(
-        self, encoder: nn.Module, decoder: nn.Module, sizes: Sizes, inputs: Sequence[str]
+        self,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        sizes: Sizes,
+        inputs: Sequence[str],
+        device: str = 'cpu',
     ) -> None:
-        """`inputs`: those of ENCODER_INPUTS that the encoder reads."""
+        """`inputs`: those of ENCODER_INPUTS that the encoder reads; `device` as torch names it."""
         self.sizes = sizes
-        self._encoder, self._decoder = encoder.eval(), decoder.eval()
+        self._device = device
+        self._encoder, self._decoder = (each.eval().to(device) for each in (encoder, decoder))
         self._inputs = {name: encoder_inputs(sizes)[name] for name in inputs}
 
     def encode(self, arrays: Arrays) -> Mapping[str, Tensor]:
         """What the encoder makes of a scene, with a leading axis of one."""
         check_arrays(arrays, self._inputs, self.sizes)
         batch = {
-            name: torch.from_numpy(np.ascontiguousarray(arrays[name]))[None]
+            name: torch.from_numpy(np.ascontiguousarray(arrays[name]))[None].to(self._device)
             for name in self._inputs
         }
         with torch.inference_mode():
@@ -52,6 +58,7 @@ class TorchModel:
         asked = {'plan': plan, 'plan_valid': plan_valid}
         sizes = dataclasses.replace(self.sizes, candidates=len(plan))
         check_arrays(asked, DECODER_INPUTS, sizes)
+        told = (torch.from_numpy(each).to(self._device) for each in (plan, plan_valid))
         with torch.inference_mode():
-            answer = self._decoder(encoded, torch.from_numpy(plan), torch.from_numpy(plan_valid))
-        return {name: value.numpy() for name, value in answer.items()}
+            answer = self._decoder(encoded, *told)
+        return {name: value.cpu().numpy() for name, value in answer.items()}

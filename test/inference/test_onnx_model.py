@@ -196,3 +196,50 @@ def test_the_benchmark_measures_both_halves(city: Path) -> None:
     assert 0.0 < figures['p50_ms'] <= figures['p99_ms'] <= figures['p999_ms']
     assert max(figures['encode_p50_ms'], figures['decode_p50_ms']) < figures['p99_ms']
     assert figures['cycles'] == 20
+
+
+def test_a_gpu_that_is_not_there_is_said_before_a_cycle(
+    city: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ONNX Runtime itself would take the processor, and say so in its log alone."""
+    import onnxruntime
+
+    folder = ModelFolder.read(city)
+    there = onnxruntime.get_available_providers()
+    if 'CUDAExecutionProvider' in there:
+        pytest.skip('this ONNX Runtime has CUDA')
+    with pytest.raises(ModelError, match='install onnxruntime-gpu in its place'):
+        OnnxModel(folder, device='cuda')
+
+    class Fallen(onnxruntime.InferenceSession):  # type: ignore[misc]
+        """What onnxruntime-gpu makes where CUDA does not load."""
+
+        def __init__(self, path: str, options: Any, providers: Any) -> None:
+            assert [name for name, _ in providers] == ['CUDAExecutionProvider']
+            super().__init__(path, options, providers=['CPUExecutionProvider'])
+
+    monkeypatch.setattr(
+        onnxruntime, 'get_available_providers', lambda: ['CUDAExecutionProvider', *there]
+    )
+    monkeypatch.setattr(onnxruntime, 'InferenceSession', Fallen)
+    with pytest.raises(ModelError, match='CUDAExecutionProvider of ONNX Runtime does not start'):
+        OnnxModel(folder, device='cuda')
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
+def test_on_the_gpu_the_answers_are_the_same(city: Path) -> None:
+    import onnxruntime
+
+    folder = ModelFolder.read(city)
+    arrays, plans = scene_arrays(folder.sizes), plan_arrays(folder.sizes, 3)
+    expected = OnnxModel(folder)
+    found = expected.decode(expected.encode(arrays), *plans)
+    others: list[Any] = []
+    if 'CUDAExecutionProvider' in onnxruntime.get_available_providers():
+        others.append(OnnxModel(folder, device='cuda'))
+    network = load(city)
+    names = network.encoder.inputs
+    others.append(TorchModel(network.encoder, network.decoder, folder.sizes, names, 'cuda'))
+    for other in others:
+        answer = other.decode(other.encode(arrays), *plans)
+        assert np.abs(answer['mean'] - found['mean']).max() < PARITY_M
