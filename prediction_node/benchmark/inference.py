@@ -65,29 +65,24 @@ def open_model(engine: str, folder: ModelFolder, agents: int, threads: int) -> M
     """A model by the name of what runs it. Raises PredictionNodeError where that is missing."""
     nodes = map_nodes(agents)
     name, _, device = engine.partition('-')
+    device = device or 'cpu'
     if name == 'tensorrt':
         return _open_kept(folder, agents)
     if name == 'onnx':
         from prediction_node.inference.onnx_model import OnnxModel
 
-        device = device or 'cpu'
         return OnnxModel(folder, agents=agents, map_nodes=nodes, threads=threads, device=device)
     try:
-        import torch
-
-        from prediction_node.inference.torch_model import TorchModel, use_threads
+        from prediction_node.inference.torch_model import TorchModel, check_device, use_threads
         from prediction_node.network.export import load
     except ImportError as error:
         raise PredictionNodeError(f'engine torch needs the training libraries: {error}') from error
-    if device and not torch.cuda.is_available():
-        raise PredictionNodeError(
-            f'engine {engine}: torch {torch.__version__} finds no CUDA GPU; engine torch needs none'
-        )
+    check_device(device)
     use_threads(threads)
     network = load(folder.path)
     sizes = folder.with_sizes(agents=agents, map_nodes=nodes if folder.sizes.map_nodes else 0)
     inputs = network.encoder.inputs
-    return TorchModel(network.encoder, network.decoder, sizes, inputs, device or 'cpu')
+    return TorchModel(network.encoder, network.decoder, sizes, inputs, device)
 
 
 def _open_kept(folder: ModelFolder, agents: int) -> Model:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from prediction_node.domain.errors import EngineError
 from prediction_node.domain.tensors import (
     DECODER_INPUTS,
     Arrays,
@@ -21,6 +22,12 @@ from prediction_node.domain.tensors import (
 def use_threads(count: int) -> None:
     """Of torch, in this process."""
     torch.set_num_threads(count)
+
+
+def check_device(device: str) -> None:
+    """Raises EngineError where torch cannot work there."""
+    if device.startswith('cuda') and not torch.cuda.is_available():
+        raise EngineError(f'torch {torch.__version__} finds no CUDA GPU')
 
 
 class TorchModel:
