@@ -17,7 +17,7 @@ from prediction_node.inference.relief import Relieved
 from prediction_node.inference.tensorrt_engine.cache import NotKept, cache_folder
 from prediction_node.inference.tensorrt_engine.device import find_device
 from prediction_node.inference.tensorrt_engine.opening import Wanted, open_engine
-from prediction_node.inference.tensorrt_engine.request import DEFAULT_PRECISION, Request
+from prediction_node.inference.tensorrt_engine.request import Request, default_precision
 
 
 def accelerated(folder: ModelFolder, second: Model, candidates: int) -> Relieved:
@@ -27,7 +27,8 @@ def accelerated(folder: ModelFolder, second: Model, candidates: int) -> Relieved
     The engine's process ends with the returned model.
     """
     sizes = second.sizes
-    request = Request(DEFAULT_PRECISION, sizes.agents, sizes.map_nodes, candidates)
+    precision = default_precision(folder)
+    request = Request(precision, sizes.agents, sizes.map_nodes, candidates)
     sizes = dataclasses.replace(sizes, candidates=candidates)
     armed = Armed(sizes, Maker(Wanted(folder.path, request, cache_folder()), sizes))
     model = Relieved(armed, second, 'tensorrt', 'onnx')

@@ -21,6 +21,7 @@ COMMANDS = (
     'prediction_node.learning.command',
     'prediction_node.learning.combine_command',
     'prediction_node.learning.calibrate_command',
+    'prediction_node.quantise',
     'prediction_node.prepare_engine',
     'prediction_node.hil.command',
     'prediction_node.evaluation.command',

@@ -37,6 +37,7 @@ is built anew. Building never happens in the node while it is active.
 
 With TensorRT for RTX (requirements/tensorrt.txt) no GPU is needed to build. fp16 keeps coordinates,
 softmax and normalisation in 32 bits and is checked against fp32 on scenes of the samples first.
+int8 needs a model that `quantise` wrote, and the full TensorRT.
 
 examples:
   python -m prediction_node prepare-engine
@@ -57,7 +58,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         '--model', default='', help='folder of a model, or the name of a shipped one'
     )
-    parser.add_argument('--precision', choices=PRECISIONS, default=DEFAULT_PRECISION)
+    parser.add_argument(
+        '--precision',
+        choices=PRECISIONS,
+        help=f'(default: int8 of a quantised model, else {DEFAULT_PRECISION})',
+    )
     parser.add_argument(
         '--agents',
         type=int,
@@ -89,12 +94,17 @@ def run(args: argparse.Namespace) -> int:
     from prediction_node.inference.tensorrt_engine.cache import EngineCache
     from prediction_node.inference.tensorrt_engine.device import find_device
     from prediction_node.inference.tensorrt_engine.flavour import find_flavour
-    from prediction_node.inference.tensorrt_engine.request import EngineKey, Request
+    from prediction_node.inference.tensorrt_engine.request import (
+        EngineKey,
+        Request,
+        default_precision,
+    )
     from prediction_node.predictor import find_model, map_nodes
     from prediction_node.raster.manifest import digest
 
     folder = ModelFolder.read(find_model(args.model), raster_manifest=digest())
-    request = Request(args.precision, args.agents, map_nodes(args.agents), args.candidates)
+    precision = args.precision or default_precision(folder)
+    request = Request(precision, args.agents, map_nodes(args.agents), args.candidates)
     flavour = find_flavour(args.tensorrt)
     check_possible(flavour, request.precision, folder)
     device = find_device()

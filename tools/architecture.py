@@ -44,7 +44,15 @@ LAYERS: Mapping[str, frozenset[str]] = {
     'verbs': frozenset({'generation', 'hil', 'importers', 'learning', 'replay', 'ros'}),
     # The command line and what measures it all.
     'top': frozenset(
-        {'benchmark', 'cli', 'evaluation', 'extraction', 'prepare_engine', 'raster_view'}
+        {
+            'benchmark',
+            'cli',
+            'evaluation',
+            'extraction',
+            'prepare_engine',
+            'quantise',
+            'raster_view',
+        }
         | {'__main__'}
     ),
 }

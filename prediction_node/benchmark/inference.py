@@ -92,12 +92,16 @@ def _open_kept(folder: ModelFolder, agents: int) -> Model:
     from prediction_node.inference.engine_process import EngineProcess
     from prediction_node.inference.tensorrt_engine.cache import NotKept, cache_folder
     from prediction_node.inference.tensorrt_engine.opening import Wanted, open_engine
-    from prediction_node.inference.tensorrt_engine.request import AGENT_SIZES, Request
+    from prediction_node.inference.tensorrt_engine.request import (
+        AGENT_SIZES,
+        Request,
+        default_precision,
+    )
 
     if agents not in AGENT_SIZES:
         sizes = ' or '.join(map(str, AGENT_SIZES))
         raise PredictionNodeError(f'engines of TensorRT are of {sizes} agents, got {agents}')
-    request = Request(agents=agents, map_nodes=map_nodes(agents))
+    request = Request(default_precision(folder), agents, map_nodes(agents))
     sizes_of = dataclasses.replace(request.sizes(folder), candidates=request.candidates)
     wanted = Wanted(folder.path, request, cache_folder())
     process = EngineProcess(sizes_of, open_engine, wanted, _DEADLINE_S)

@@ -126,6 +126,13 @@ class OnnxModel:
         return dict(zip(OUTPUTS, (value.numpy() for value in binding.get_outputs()), strict=True))
 
 
+def open_bytes(data: bytes) -> Any:
+    """A session of ONNX Runtime for a file in memory, on the processor: to look into, not to drive
+    with. Raises what ONNX Runtime does.
+    """
+    return onnxruntime.InferenceSession(data, _options(THREADS), providers=[PROVIDER[CPU]])
+
+
 def _options(threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads

@@ -15,7 +15,7 @@ from prediction_node.domain.errors import EngineError
 from prediction_node.domain.model_folder import DECODER, ENCODER, ModelFolder
 from prediction_node.domain.tensors import DECODER_INPUTS, OUTPUTS, encoder_inputs
 from prediction_node.inference.tensorrt_engine.flavour import Flavour, last_words
-from prediction_node.inference.tensorrt_engine.request import Request
+from prediction_node.inference.tensorrt_engine.request import Request, is_quantised
 
 WORKSPACE_BYTES = 1 << 30
 THREADS = 2
@@ -37,17 +37,18 @@ class Built:
 
 def check_possible(flavour: Flavour, precision: str, folder: ModelFolder) -> None:
     """Raises EngineError for a precision that no engine of this flavour and model can have."""
-    if precision != 'int8':
-        return
-    if flavour.is_rtx:
+    if precision == 'int8' and flavour.is_rtx:
         raise EngineError(
             'TensorRT for RTX does not run int8 networks: ask for fp16 or fp32, or use the full '
             'TensorRT'
         )
-    raise EngineError(
-        f'{folder.path}: int8 needs a model exported with quantise and dequantise nodes, which '
-        'this one is not: ask for fp16 or fp32'
-    )
+    if precision == 'int8' and not is_quantised(folder):
+        raise EngineError(
+            f'{folder.path}: int8 needs a model with quantise and dequantise nodes, which this one '
+            'has not: `python -m prediction_node quantise` makes one, or ask for fp16 or fp32'
+        )
+    if precision != 'int8' and is_quantised(folder):
+        raise EngineError(f'{folder.path} is quantised: ask for int8, or build the one it is from')
 
 
 def build(
@@ -83,10 +84,10 @@ def build(
 
 
 def typed_onnx(folder: ModelFolder, file: str, precision: str) -> bytes:
-    """The exported file as it is (fp32), or typed anew for half precision."""
+    """The file as it is (fp32, and int8, which a quantised one is), or typed for half precision."""
     path = folder.file(file)
     data = path.read_bytes()
-    if precision == 'fp32':
+    if precision != 'fp16':
         return data
     try:
         import onnx

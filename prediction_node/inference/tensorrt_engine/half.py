@@ -33,12 +33,12 @@ def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
     """The same network; inputs and outputs keep their types. Raises ValueError for a file whose
     tensors have no types, or that is no valid ONNX afterwards.
     """
-    graph = _Graph(model)
+    graph = Graph(model)
     half = _halved(graph)
     return _typed(model, graph, half)
 
 
-class _Graph:
+class Graph:
     """Who makes and who takes each tensor, and which are floats."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
@@ -74,7 +74,7 @@ class _Graph:
         return any(part in name for name in node.input for part in GEOMETRY)
 
 
-def _halved(graph: _Graph) -> set[int]:
+def _halved(graph: Graph) -> set[int]:
     """Which nodes compute in 16 bits, by their place."""
     learned: set[str] = set()  # results that a learned layer had a part in
     layers: set[int] = set()
@@ -86,7 +86,7 @@ def _halved(graph: _Graph) -> set[int]:
                 layers.add(i)
         if i in layers or any(name in learned for name in node.input):
             learned |= set(node.output)
-    layers -= _last_layers(graph, layers)
+    layers -= last_layers(graph, layers)
     half: set[int] = set()
     results: set[str] = set()
     for i, node in enumerate(graph.nodes):
@@ -101,7 +101,7 @@ def _halved(graph: _Graph) -> set[int]:
     return half
 
 
-def _last_layers(graph: _Graph, layers: set[int]) -> set[int]:
+def last_layers(graph: Graph, layers: set[int]) -> set[int]:
     """Layers from which an output can be reached without another layer."""
     found: set[int] = set()
     seen: set[str] = set()
@@ -119,7 +119,7 @@ def _last_layers(graph: _Graph, layers: set[int]) -> set[int]:
     return found
 
 
-def _typed(model: onnx.ModelProto, graph: _Graph, half: set[int]) -> onnx.ModelProto:
+def _typed(model: onnx.ModelProto, graph: Graph, half: set[int]) -> onnx.ModelProto:
     """The model with casts where types change."""
     results = {name for i in half for name in graph.nodes[i].output if name in graph.floats}
     cast: dict[str, str] = {}  # tensor -> its name in the other type

@@ -14,10 +14,24 @@ from prediction_node.inference.tensorrt_engine.flavour import Flavour
 
 PRECISIONS = ('fp16', 'fp32', 'int8')
 AGENT_SIZES = (64, 256)  # that engines are built for
-DEFAULT_PRECISION = 'fp16'  # what the node asks for
+DEFAULT_PRECISION = 'fp16'
 DEFAULT_CANDIDATES, MOST_CANDIDATES = 16, 64
 # To be raised when build.py or half.py make another engine from the same request.
 RECIPE = 1
+
+
+# In the provenance of a model that `quantise` wrote.
+QUANTISED = 'quantised'
+
+
+def is_quantised(folder: ModelFolder) -> bool:
+    """Whether its files say what is to be computed in 8 bits."""
+    return QUANTISED in folder.provenance
+
+
+def default_precision(folder: ModelFolder) -> str:
+    """Of the engine that the node asks for."""
+    return 'int8' if is_quantised(folder) else DEFAULT_PRECISION
 
 
 @dataclass(frozen=True)

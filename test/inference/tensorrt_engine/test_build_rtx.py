@@ -82,7 +82,7 @@ def test_int8_is_refused_in_one_sentence(rtx: Flavour, shipped: ModelFolder) -> 
     with pytest.raises(EngineError, match='TensorRT for RTX does not run int8'):
         check_possible(rtx, 'int8', shipped)
     full = Flavour('tensorrt', '10.0', None)
-    with pytest.raises(EngineError, match='quantise and dequantise nodes'):
+    with pytest.raises(EngineError, match='`python -m prediction_node quantise` makes one'):
         check_possible(full, 'int8', shipped)
 
 

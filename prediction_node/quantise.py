@@ -1,0 +1,175 @@
+"""`python -m prediction_node quantise`: a model whose files say what is computed in 8 bits."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from prediction_node.command_line import positive, progress_bar
+from prediction_node.domain.errors import DataError
+
+if TYPE_CHECKING:
+    from prediction_node.domain.model_folder import ModelFolder
+    from prediction_node.domain.scene import Scene
+    from prediction_node.domain.tensors import Arrays, Sizes
+    from prediction_node.inference.onnx_model import OnnxModel
+
+EPILOG = """\
+Puts quantise and dequantise nodes around the products of a model that have learned weights. Weights
+are rounded by output channel, what goes into them by the range that it has on scenes of --data
+(folders of `extract`); geometry and last layers stay in 32 bits. The result is a model folder like
+any other: `evaluate` and `benchmark inference` ask it in ONNX Runtime, `prepare-engine` builds int8
+engines of it with the full TensorRT. Whether it is worth it, figures must say: docs/tensorrt.md.
+
+examples:
+  python -m prediction_node quantise --data out/samples --out out/int8
+  python -m prediction_node evaluate bags --data out/other_samples --model out/int8
+  python -m prediction_node prepare-engine --model out/int8
+
+exit status: 0 written; 2 bad input
+"""
+SCENES, PLANS = 64, 4
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        'quantise',
+        help='make a model for engines in 8 bits, calibrated on samples',
+        description='Writes a model with quantise and dequantise nodes, calibrated on samples.',
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        '--model', default='', help='folder of a model, or the name of a shipped one'
+    )
+    parser.add_argument(
+        '--data', type=Path, required=True, metavar='DIR', help='folder of samples (extract)'
+    )
+    parser.add_argument(
+        '--count',
+        type=functools.partial(positive, most=100_000),
+        default=SCENES,
+        metavar='N',
+        help=f'scenes to calibrate on, evenly spread, and as many to compare on (default {SCENES})',
+    )
+    parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='for the model')
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Quantise, compare, say how far apart. Returns the exit status."""
+    from prediction_node.domain.model_folder import ModelFolder
+    from prediction_node.inference.onnx_model import OnnxModel
+    from prediction_node.predictor import MAP_NODES, MAP_NODES_UP_TO, find_model
+    from prediction_node.raster.manifest import digest
+
+    folder = ModelFolder.read(find_model(args.model), raster_manifest=digest())
+    if args.out.resolve() == folder.path.resolve():
+        raise DataError('--out must be another folder than that of the model')
+    model = OnnxModel(folder, agents=MAP_NODES_UP_TO, map_nodes=MAP_NODES)
+    with progress_bar() as progress:
+        scenes = _scenes(args.data, 2 * args.count)
+        if len(scenes) < 2:
+            raise DataError(f'{args.data}: at least two scenes with agents, got {len(scenes)}')
+        feeds = []
+        for done, scene in enumerate(scenes):
+            progress('reading scenes', done, len(scenes))
+            feeds.append(_feed(model, folder, scene))
+        shares = _write(folder, feeds[::2], args.out, progress)
+    made = ModelFolder.read(args.out)
+    quantised = OnnxModel(made, agents=MAP_NODES_UP_TO, map_nodes=MAP_NODES)
+    apart = np.concatenate([_apart_m(model, quantised, feed) for feed in feeds[1::2]])
+    for name, share in shares.items():
+        print(f'{name}: {100 * share:.0f} % of its numbers in 8 bits')
+    median, p99, most = np.quantile(apart, [0.5, 0.99, 1.0])
+    print(f'calibrated on {len(feeds[::2])} scenes, compared on {len(feeds[1::2])} others')
+    print(
+        f'places after 8 s, all modes: {median:.2f} m apart in the middle, 99 % within {p99:.2f} m,'
+        f' {most:.2f} m at most'
+    )
+    print(f'{args.out} is ready for evaluate and prepare-engine')
+    return 0
+
+
+def _scenes(data: Path, count: int) -> list[Scene]:
+    """Evenly spread scenes of samples that hold somebody."""
+    from prediction_node.evaluation.sample_windows import spread_indices, store_windows
+    from prediction_node.learning.samples.store import SampleStore
+
+    store = SampleStore(data)
+    found = [window.scene for window in store_windows(store, spread_indices(store, count))]
+    return [scene for scene in found if len(scene.agents)]
+
+
+def _feed(model: OnnxModel, folder: ModelFolder, scene: Scene) -> Arrays:
+    """What encoder and decoder read of a scene: all by name."""
+    from prediction_node.stored_scenes import encoded_plans, encoded_scenes
+
+    (arrays,) = encoded_scenes([scene], model.sizes)
+    encoded = zip(folder.encoded, model.encode(arrays), strict=True)
+    plan, valid = encoded_plans(scene, model.sizes, PLANS)
+    made = {name: value.numpy() for name, value in encoded}
+    return {**arrays, **made, 'plan': plan, 'plan_valid': valid}
+
+
+def _write(folder: ModelFolder, feeds: list[Arrays], out: Path, progress: Any) -> dict[str, float]:
+    """The quantised model, and how much of each file is in 8 bits."""
+    import onnx
+
+    from prediction_node.domain.model_folder import (
+        DECODER,
+        ENCODER,
+        UNPLANNED,
+        WEIGHTS,
+        write_description,
+    )
+    from prediction_node.inference.tensorrt_engine.int8 import (
+        int8_share,
+        quantised_inputs,
+        seen_ranges,
+        to_int8,
+    )
+    from prediction_node.inference.tensorrt_engine.request import QUANTISED
+
+    out.mkdir(parents=True, exist_ok=True)
+    shares = {}
+    names = [name for name in (ENCODER, DECODER, UNPLANNED) if name in folder.files]
+    for done, name in enumerate(names):
+        progress('quantising', done, len(names))
+        model = onnx.load(folder.file(name))
+        made = to_int8(model, seen_ranges(model, quantised_inputs(model), feeds))
+        onnx.save(made, out / name)
+        shares[name] = int8_share(made)
+    shutil.copyfile(folder.file(WEIGHTS), out / WEIGHTS)
+    meta: Mapping[str, Any] = {
+        'name': f'{folder.name}_int8',
+        'calibration': dict(folder.calibration),
+        'raster_manifest': folder.raster_manifest,
+        'provenance': {**folder.provenance, QUANTISED: {'scenes': len(feeds)}},
+    }
+    write_description(out, folder.network, folder.encoded, meta)
+    return shares
+
+
+def _apart_m(one: OnnxModel, other: OnnxModel, feed: Arrays) -> np.ndarray:
+    """Distances of all modes of the agents that are there, at the last step, plans included."""
+    there = feed['actor_valid'][1:] > 0.5
+    ends = []
+    for model in (one, other):
+        found = model.decode(
+            model.encode(_of_encoder(feed, model.sizes)), feed['plan'], feed['plan_valid']
+        )
+        ends.append(found['mean'][:, there, :, -1])
+    return np.asarray(np.hypot(*np.moveaxis(ends[0] - ends[1], -1, 0)).ravel())
+
+
+def _of_encoder(feed: Arrays, sizes: Sizes) -> Arrays:
+    from prediction_node.domain.tensors import encoder_inputs
+
+    return {name: feed[name] for name in encoder_inputs(sizes)}
