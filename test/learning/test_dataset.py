@@ -11,11 +11,13 @@ import pytest
 
 torch = pytest.importorskip('torch', reason='needs requirements/training.txt')
 
+from prediction_node.cli import main  # noqa: E402
 from prediction_node.domain.agents import Ego  # noqa: E402
 from prediction_node.domain.errors import DataError, ParameterError  # noqa: E402
 from prediction_node.domain.frames import Transform, rotation_2d  # noqa: E402
 from prediction_node.domain.kinds import ObjectClass  # noqa: E402
 from prediction_node.domain.lights import LightStates  # noqa: E402
+from prediction_node.domain.model_folder import ModelFolder, write_description  # noqa: E402
 from prediction_node.domain.scene import History, Scene  # noqa: E402
 from prediction_node.domain.tensors import DECODER_INPUTS, Sizes, check_arrays, encoder_inputs  # noqa: E402
 from prediction_node.learning.augmentation import augmented  # noqa: E402
@@ -38,6 +40,7 @@ from prediction_node.learning.samples.sample import Sample  # noqa: E402
 from prediction_node.learning.samples.store import SampleStore  # noqa: E402
 from prediction_node.learning.samples.writer import SampleWriter  # noqa: E402
 from prediction_node.learning.splits import held_out_fold, split  # noqa: E402
+from prediction_node.network import Network, NetworkConfig  # noqa: E402
 from prediction_node.priority import most_at_risk  # noqa: E402
 
 N, T, H = 3, 80, 31
@@ -377,3 +380,28 @@ def test_examples_say_whether_people_drove(tmp_path: Path, agents_of: Any) -> No
     batch = collate([everything.example(k, None) for k in range(8)])
     assert batch['recorded'].shape == (8,)
     assert everything.digest == all_samples([str(tmp_path)], TrainParameters(), SIZES).digest
+
+
+def test_a_model_is_calibrated_on_samples_it_never_saw(
+    tmp_path: Path, agents_of: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip('lightning', reason='needs requirements/training.txt')
+    pytest.importorskip('onnx', reason='needs requirements/training.txt')
+    from prediction_node.network.export import save_weights
+
+    store_of(tmp_path / 'fleet', agents_of, {'road-1': 'recorded', 'road-2': 'recorded'})
+    narrow = {'width': 16, 'heads': 2, 'layers': 1, 'edge_width': 8, 'knot_width': 8}
+    network = Network(NetworkConfig(sizes=SIZES, **narrow)).eval()
+    model = tmp_path / 'model'
+    model.mkdir()
+    save_weights(network, model / 'weights.safetensors')
+    write_description(model, network.config.as_dict(), (), {})
+    words = ['calibrate', '--model', str(model), '--out', str(tmp_path / 'out')]
+    assert main([*words, '--unseen', str(tmp_path / 'fleet'), 'data.validation_limit=5']) == 0
+    assert 'calibrated: ' in capsys.readouterr().out
+    found = ModelFolder.read(tmp_path / 'out')
+    # Too few for classes of their own: all take what is found for all.
+    assert len(set(found.calibration['temperature'].values())) == 1
+    assert len(found.provenance['calibrated']['data']) == 64
+    assert main([*words, '--unseen', str(tmp_path / 'nothing')]) == 2
+    assert str(tmp_path / 'nothing') in capsys.readouterr().err
