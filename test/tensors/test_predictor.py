@@ -489,3 +489,18 @@ def test_broken_models_are_refused_by_name(folder: Path, tmp_path: Path) -> None
         (other / 'model.json').write_text(json.dumps(content | {field: value}))
         with pytest.raises(ModelError, match=said):
             load_engine(other, Config())
+
+
+def test_who_faces_neither_end_of_a_crosswalk_is_predicted_alike_in_a_turned_world(
+    scene_of: Any,
+) -> None:
+    """The body stands square to it: which way to cross must not be a matter of rounding."""
+    walker = (26.0, 1.4, 0.0, 0.0, ObjectClass.PEDESTRIAN)
+    here = proposed(scene_of(bodies=[walker]))
+    ends = here.pose[0, :, -1, :2]
+    assert np.ptp(ends[:, 1]) > 5.0  # somebody crosses
+    for turn in np.linspace(0.1, 6.2, 40):
+        there = proposed(scene_of(turn, (10.0, 5.0), bodies=[walker]))
+        cos, sin = np.cos(turn), np.sin(turn)
+        back = (there.pose[0, :, -1, :2] - (10.0, 5.0)) @ np.array([[cos, -sin], [sin, cos]])
+        np.testing.assert_allclose(back, ends, atol=1e-3)

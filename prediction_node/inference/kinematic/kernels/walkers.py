@@ -25,6 +25,8 @@ AIMS_MPS = 0.3
 AIMLESS_FIT = 0.2
 LEAST_FIT = 0.1
 LEAST_LEFT_M = 0.5
+# Who faces neither end, walks along the crosswalk: rounding must not choose.
+FACES = 1e-6
 
 
 @compiled
@@ -82,7 +84,7 @@ def find_crossings(
         at, end = first[on], first[on] + count[on] - 1
         # Crosswalks are walked both ways; the destination is the end the walker faces.
         walked = arc_length_m[c]
-        if math.cos(heading_error_rad[c]) < 0.0:
+        if math.cos(heading_error_rad[c]) < -FACES:
             at, end = end, at
             walked = length_m[on] - walked
         entry_x, entry_y = sample_x_m[at] - x_m[i], sample_y_m[at] - y_m[i]
