@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import importlib.util
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,6 +36,7 @@ examples:
 exit status: 0 written; 2 bad input
 """
 SCENES, PLANS = 64, 4
+CARD, FOLD = 'card.md', 'fold.json'  # beside the files of a model, where it has them
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -53,7 +55,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument(
         '--count',
-        type=functools.partial(positive, most=100_000),
+        type=functools.partial(positive, most=1000),
         default=SCENES,
         metavar='N',
         help=f'scenes to calibrate on, evenly spread, and as many to compare on (default {SCENES})',
@@ -66,29 +68,35 @@ def run(args: argparse.Namespace) -> int:
     """Quantise, compare, say how far apart. Returns the exit status."""
     from prediction_node.domain.model_folder import ModelFolder
     from prediction_node.inference.onnx_model import OnnxModel
+    from prediction_node.inference.tensorrt_engine.request import is_quantised
     from prediction_node.predictor import MAP_NODES, MAP_NODES_UP_TO, find_model
     from prediction_node.raster.manifest import digest
 
     folder = ModelFolder.read(find_model(args.model), raster_manifest=digest())
-    if args.out.resolve() == folder.path.resolve():
-        raise DataError('--out must be another folder than that of the model')
+    if is_quantised(folder):
+        raise DataError(f'{folder.path} is quantised already')
+    if args.out.is_dir() and any(args.out.iterdir()):
+        raise DataError(f'--out {args.out} must be an empty folder, or none yet')
+    if importlib.util.find_spec('onnx') is None:
+        raise DataError('onnx is missing: pip install -r requirements/tensorrt.txt')
     model = OnnxModel(folder, agents=MAP_NODES_UP_TO, map_nodes=MAP_NODES)
     with progress_bar() as progress:
         scenes = _scenes(args.data, 2 * args.count)
-        if len(scenes) < 2:
-            raise DataError(f'{args.data}: at least two scenes with agents, got {len(scenes)}')
-        feeds = []
-        for done, scene in enumerate(scenes):
+        feeds: tuple[list[Arrays], list[Arrays]] = ([], [])
+        for done, (side, scene) in enumerate(scenes):
             progress('reading scenes', done, len(scenes))
-            feeds.append(_feed(model, folder, scene))
-        shares = _write(folder, feeds[::2], args.out, progress)
+            feeds[side].append(_feed(model, folder, scene))
+        if not all(feeds):
+            raise DataError(f'{args.data}: needs scenes with agents of at least two groups')
+        seen, others = feeds
+        shares = _write(folder, seen, args.out, progress)
     made = ModelFolder.read(args.out)
     quantised = OnnxModel(made, agents=MAP_NODES_UP_TO, map_nodes=MAP_NODES)
-    apart = np.concatenate([_apart_m(model, quantised, feed) for feed in feeds[1::2]])
+    apart = np.concatenate([_apart_m(model, quantised, feed) for feed in others])
     for name, share in shares.items():
         print(f'{name}: {100 * share:.0f} % of its numbers in 8 bits')
     median, p99, most = np.quantile(apart, [0.5, 0.99, 1.0])
-    print(f'calibrated on {len(feeds[::2])} scenes, compared on {len(feeds[1::2])} others')
+    print(f'calibrated on {len(seen)} scenes, compared on {len(others)} of other groups')
     print(
         f'places after 8 s, all modes: {median:.2f} m apart in the middle, 99 % within {p99:.2f} m,'
         f' {most:.2f} m at most'
@@ -97,14 +105,17 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _scenes(data: Path, count: int) -> list[Scene]:
-    """Evenly spread scenes of samples that hold somebody."""
+def _scenes(data: Path, count: int) -> list[tuple[int, Scene]]:
+    """Evenly spread scenes of samples that hold somebody, and the side of their group: 0 to
+    calibrate on, 1 to compare on.
+    """
     from prediction_node.evaluation.sample_windows import spread_indices, store_windows
     from prediction_node.learning.samples.store import SampleStore
 
     store = SampleStore(data)
-    found = [window.scene for window in store_windows(store, spread_indices(store, count))]
-    return [scene for scene in found if len(scene.agents)]
+    found = list(store_windows(store, spread_indices(store, count)))
+    side = {name: k % 2 for k, name in enumerate(sorted({each.group for each in found}))}
+    return [(side[each.group], each.scene) for each in found if len(each.scene.agents)]
 
 
 def _feed(model: OnnxModel, folder: ModelFolder, scene: Scene) -> Arrays:
@@ -143,10 +154,15 @@ def _write(folder: ModelFolder, feeds: list[Arrays], out: Path, progress: Any) -
     for done, name in enumerate(names):
         progress('quantising', done, len(names))
         model = onnx.load(folder.file(name))
-        made = to_int8(model, seen_ranges(model, quantised_inputs(model), feeds))
+        try:
+            made = to_int8(model, seen_ranges(model, quantised_inputs(model), feeds))
+        except ValueError as error:
+            raise DataError(f'{folder.path / name}: {error}') from error
         onnx.save(made, out / name)
         shares[name] = int8_share(made)
-    shutil.copyfile(folder.file(WEIGHTS), out / WEIGHTS)
+    for kept in (WEIGHTS, CARD, FOLD):
+        if (folder.path / kept).is_file():
+            shutil.copyfile(folder.path / kept, out / kept)
     meta: Mapping[str, Any] = {
         'name': f'{folder.name}_int8',
         'calibration': dict(folder.calibration),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import time
-import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,9 +42,10 @@ def run(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
     """Figures under the key `inference`."""
     folder = ModelFolder.read(find_model(args.model))
     begin = time.perf_counter()
-    model = open_model(args.engine, folder, args.agents, args.threads)
+    model = open_model(args.engine, folder, args.agents, args.threads, args.candidates)
     opened_s = time.perf_counter() - begin
-    figures = measure(model, args.candidates)
+    figures = measure(model, args.candidates) | gpu_figures(args.engine)
+    close_model(model)
     return {
         'inference': {
             'engine': args.engine,
@@ -56,18 +56,21 @@ def run(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
             'threads': args.threads,
             'model': folder.name,
             'open_s': opened_s,
-            **gpu_figures(args.engine),
         }
     }
 
 
-def open_model(engine: str, folder: ModelFolder, agents: int, threads: int) -> Model:
-    """A model by the name of what runs it. Raises PredictionNodeError where that is missing."""
+def open_model(
+    engine: str, folder: ModelFolder, agents: int, threads: int, candidates: int
+) -> Model:
+    """A model by the name of what runs it, for up to so many plans at once; to be closed
+    (`close_model`). Raises PredictionNodeError where what it needs is missing.
+    """
     nodes = map_nodes(agents)
     name, _, device = engine.partition('-')
     device = device or 'cpu'
     if name == 'tensorrt':
-        return _open_kept(folder, agents)
+        return _open_kept(folder, agents, candidates)
     if name == 'onnx':
         from prediction_node.inference.onnx_model import OnnxModel
 
@@ -85,15 +88,21 @@ def open_model(engine: str, folder: ModelFolder, agents: int, threads: int) -> M
     return TorchModel(network.encoder, network.decoder, sizes, inputs, device)
 
 
-def _open_kept(folder: ModelFolder, agents: int) -> Model:
-    """The engine that `prepare-engine` kept, as the node opens it: in a process of its own, which
-    ends with this one.
-    """
+def close_model(model: Model) -> None:
+    """End what a model holds besides memory of this process."""
+    close = getattr(model, 'close', None)
+    if close is not None:
+        close()
+
+
+def _open_kept(folder: ModelFolder, agents: int, candidates: int) -> Model:
+    """The engine that `prepare-engine` kept, as the node opens it: in a process of its own."""
     from prediction_node.inference.engine_process import EngineProcess
     from prediction_node.inference.tensorrt_engine.cache import NotKept, cache_folder
     from prediction_node.inference.tensorrt_engine.opening import Wanted, open_engine
     from prediction_node.inference.tensorrt_engine.request import (
         AGENT_SIZES,
+        DEFAULT_CANDIDATES,
         Request,
         default_precision,
     )
@@ -101,15 +110,15 @@ def _open_kept(folder: ModelFolder, agents: int) -> Model:
     if agents not in AGENT_SIZES:
         sizes = ' or '.join(map(str, AGENT_SIZES))
         raise PredictionNodeError(f'engines of TensorRT are of {sizes} agents, got {agents}')
-    request = Request(default_precision(folder), agents, map_nodes(agents))
+    most = max(candidates, DEFAULT_CANDIDATES)
+    request = Request(default_precision(folder), agents, map_nodes(agents), most)
     sizes_of = dataclasses.replace(request.sizes(folder), candidates=request.candidates)
     wanted = Wanted(folder.path, request, cache_folder())
     process = EngineProcess(sizes_of, open_engine, wanted, _DEADLINE_S)
-    weakref.finalize(process, process.close)
     try:
         process.start()
     except EngineError as error:
-        build = f'python -m prediction_node prepare-engine --agents {agents}'
+        build = f'python -m prediction_node prepare-engine --agents {agents} --candidates {most}'
         hint = f' ({build})' if process.fault == NotKept.__name__ else ''
         raise PredictionNodeError(f'{error}{hint}') from error
     return process

@@ -18,6 +18,7 @@ from prediction_node.benchmark.gpu import gpu_figures
 from prediction_node.benchmark.inference import (
     ENGINES,
     WARM_UP_CYCLES,
+    close_model,
     cycle_s,
     open_model,
     percentiles,
@@ -45,19 +46,21 @@ def run(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
     picture = picture_path(args.out)  # what is missing is said before minutes are spent
 
     def open_for(agents: int) -> Model:
-        return open_model(args.engine, folder, agents, args.threads)
+        return open_model(args.engine, folder, agents, args.threads, max(args.candidates_list))
+
+    def read() -> dict[str, Any]:
+        return gpu_figures(args.engine)
 
     before_mb = resident_mb()
     with progress_bar() as progress:
         cells = measure_cells(
-            open_for, args.agents_list, args.candidates_list, args.cycles, progress
+            open_for, args.agents_list, args.candidates_list, args.cycles, progress, read
         )
     figures = {
         'engine': args.engine,
         'threads': args.threads,
         'model': folder.name,
         'machine': machine(ENGINES[args.engine]),
-        **gpu_figures(args.engine),
         'memory_before_mb': before_mb,
         'cells': cells,
     }
@@ -80,9 +83,10 @@ def measure_cells(
     candidates_list: Sequence[int],
     cycles: int,
     progress: Progress,
+    read: Callable[[], dict[str, Any]] = dict,
 ) -> list[dict[str, Any]]:
     """One dictionary for each pair. An engine is opened for each number of agents; its cells take
-    turns, forwards and backwards.
+    turns, forwards and backwards, and all get what `read` tells of the machine afterwards.
     """
     turns = min(TURNS, cycles)
     settling = SETTLING_CYCLES * (turns - 1)
@@ -109,6 +113,8 @@ def measure_cells(
                     time.sleep(REST_SHARE * sum(taken_s))
                     progress('scaling', next(done), steps * len(agents_list))
                 memory_mb.setdefault(candidates, resident_mb())
+        told = read()
+        close_model(model)
         cells += [
             {
                 'agents': agents,
@@ -119,6 +125,7 @@ def measure_cells(
                 'open_s': opened_s,
                 'memory_mb': memory_mb[candidates],
                 'cycles': len(counted_s[candidates]),
+                **told,
             }
             for candidates in candidates_list
         ]

@@ -27,7 +27,6 @@ from prediction_node.domain.tensors import (
 
 THREADS = 2
 CPU, CUDA = 'cpu', 'cuda'
-DEVICES = (CPU, CUDA)
 PROVIDER = {CPU: 'CPUExecutionProvider', CUDA: 'CUDAExecutionProvider'}
 # Full precision means 32 bits: products in TF32 have ten bits of fraction.
 _PROVIDER_OPTIONS = {CPU: {}, CUDA: {'use_tf32': '0'}}
@@ -51,7 +50,7 @@ class OnnxModel:
         device: str = CPU,
     ) -> None:
         """`agents` and `map_nodes`: other sizes than the model was trained with. `plan_threads`:
-        for plans, which come many at once; None: `threads`. `device`: one of DEVICES; what the
+        for plans, which come many at once; None: `threads`. `device`: CPU or CUDA; what the
         encoder makes stays there for the decoder. Raises ModelError.
         """
         options = _options(threads)

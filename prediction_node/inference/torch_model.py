@@ -56,6 +56,8 @@ class TorchModel:
         }
         with torch.inference_mode():
             encoded: Mapping[str, Tensor] = self._encoder(batch)
+        if self._device.startswith('cuda'):
+            torch.cuda.synchronize()  # what was queued only would be timed with the decoder
         return encoded
 
     def decode(

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from torch.utils.data import DataLoader
 
@@ -17,7 +18,7 @@ from prediction_node.command_line import Progress, progress_bar
 from prediction_node.domain.errors import DataError
 from prediction_node.domain.model_folder import DESCRIPTION, ModelFolder
 from prediction_node.domain.whole_file import write_whole
-from prediction_node.learning.calibration import Judged, ask, calibrate, gather
+from prediction_node.learning.calibration import FEWEST, Judged, ask, calibrate, gather
 from prediction_node.learning.data import Example, Examples, validation_loader
 from prediction_node.learning.dataset import all_samples
 from prediction_node.learning.folds import FILE as FOLD
@@ -26,9 +27,12 @@ from prediction_node.learning.open_data import open_data
 from prediction_node.learning.parameters import TrainParameters
 from prediction_node.learning.progress import validation_line
 from prediction_node.learning.provenance import code_version
-from prediction_node.learning.ship import figures_of
+from prediction_node.learning.ship import CARD, figures_of
 from prediction_node.network import Network
 from prediction_node.network.export import load
+from prediction_node.tensors.calibration import Calibration
+
+_CALIBRATED = '- probabilities and spreads calibrated anew afterwards (`calibrate`), on'
 
 
 def calibrate_model(
@@ -41,36 +45,67 @@ def calibrate_model(
     """Write `model` to `out` with temperatures and spreads found on the validation groups of
     `parameters.data` and on all samples of the folders `unseen`.
 
-    Networks and weights stay as they are, bit for bit. A model of a fold is calibrated without
-    what it holds out. Raises DataError or ModelError naming the folder.
+    Networks and weights stay as they are, bit for bit, and so does the calibration of classes of
+    which there are too few. A model of a fold is calibrated without what it holds out. Of each,
+    `data.validation_limit` samples at most are asked. Raises DataError or ModelError naming the
+    folder.
     """
+    described = ModelFolder.read(model)
+    before = Calibration.from_dict(described.calibration)
+    held_out: frozenset[str] = frozenset()
     if (model / FOLD).is_file():
+        held_out = frozenset(read_fold(model).held_out)
         parameters = _of_fold(model, parameters)
     network = load(model)
     config, digest = network.config, hashlib.sha256()
     asked: list[Examples] = []
     if parameters.data.folders or parameters.data.kind != 'samples':
         data = open_data(parameters, config)
-        if (model / FOLD).is_file():
+        if held_out:
             _check_fold(model, data.held_out)
+        if data.digest != described.provenance.get('data'):
+            console.print(
+                f'{model} was trained on other samples than these: what validates here it may have '
+                'learned from',
+                highlight=False,
+                soft_wrap=True,
+            )
         digest.update(data.digest.encode())
         asked.append(data.validation)
     if unseen:
-        fresh = all_samples([str(folder) for folder in unseen], parameters, config.sizes)
+        folders = [str(folder) for folder in unseen]
+        fresh = all_samples(folders, parameters, config.sizes, without=held_out)
         digest.update(fresh.digest.encode())
         asked.append(fresh)
     if not asked:
         raise DataError('nothing to calibrate on: name sample folders (--data, --unseen)')
     judged = [answer for examples in asked for answer in _answers(network, examples, parameters)]
-    calibration = calibrate(gather(judged, config.sizes.step_s))
+    if not judged:
+        raise DataError('nothing to calibrate on: the folders hold no samples that may be asked')
+    answers = gather(judged, config.sizes.step_s, before)
+    of_class = np.bincount(np.concatenate([*answers.label, np.zeros(0, int)]))
+    count = int(of_class.sum())
+    if of_class.max(initial=0) < FEWEST:
+        raise DataError(
+            f'{count} agents with a whole future are too few to calibrate on: of some class there '
+            f'must be {FEWEST}'
+        )
+    calibration = calibrate(answers, before)
     figures = figures_of(judged, calibration, config.sizes)
-    console.print(f'calibrated: {validation_line(figures)}', highlight=False, soft_wrap=True)
+    console.print(
+        f'calibrated on {count} agents: {validation_line(figures)}', highlight=False, soft_wrap=True
+    )
     if out.resolve() != model.resolve():
         shutil.copytree(model, out, dirs_exist_ok=True)
     content = json.loads((out / DESCRIPTION).read_text(encoding='utf-8'))
     content['calibration'] = calibration.as_dict()
     content['provenance']['calibrated'] = {'code': code_version(), 'data': digest.hexdigest()}
     write_whole(out / DESCRIPTION, json.dumps(content, indent=1) + '\n')
+    if (out / CARD).is_file():
+        text = (out / CARD).read_text(encoding='utf-8')
+        (out / CARD).write_text(
+            with_line(text, f'{_CALIBRATED} {count:,} agents'), encoding='utf-8'
+        )
     ModelFolder.read(out)
 
 
@@ -106,3 +141,13 @@ def _check_fold(model: Path, held_out: Fold | None) -> None:
     seen = sorted(set(read_fold(model).held_out) - left_out)
     if seen:
         raise DataError(f'{model} holds out {seen[0]}, which these samples do not leave out')
+
+
+def with_line(card: str, line: str) -> str:
+    """The card with a line at the end of what it says below `## Model`."""
+    lines = [each for each in card.split('\n') if not each.startswith(_CALIBRATED)]
+    at = next((i for i, each in enumerate(lines) if each == '## Data'), len(lines))
+    kept = lines[:at]
+    while kept and not kept[-1]:
+        kept.pop()
+    return '\n'.join([*kept, line, '', *lines[at:]])

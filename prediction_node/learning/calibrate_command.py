@@ -14,7 +14,8 @@ stay as they are, bit for bit. A model of a fold is calibrated without what it h
 
 Of --data, which the model was trained on, only the validation groups are asked, as `train` deals
 them; of --unseen all samples. Of each, data.validation_limit samples at most, evenly spread.
-Recorded agents alone decide about every class of which there are enough.
+Recorded agents alone decide about every class of which there are enough; a class of fewer than 50
+agents keeps the calibration that it has.
 
 examples:
   python -m prediction_node extract bags/*.mcap --out out/fleet
@@ -61,7 +62,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='for the model')
     parser.add_argument(
-        'overrides', nargs='*', default=[], metavar='key=value', help='such as data.workers=0'
+        'overrides', nargs='*', default=[], metavar='key=value', help='such as run.batch_size=4'
     )
     parser.set_defaults(run=run)
 

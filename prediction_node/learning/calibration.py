@@ -19,7 +19,7 @@ from prediction_node.learning.losses import closest_mode, distances, instants
 from prediction_node.tensors.calibration import Calibration
 from prediction_node.tensors.decode import Same
 
-# Of fewer agents nothing is learned about a class: it takes what all classes together say.
+# Of fewer agents nothing is learned about a class.
 FEWEST = 50
 LOW, HIGH = 0.25, 4.0
 
@@ -60,8 +60,10 @@ def ask(network: nn.Module, batches: Iterable[Mapping[str, Tensor]]) -> list[Jud
     return answers
 
 
-def gather(judged: Sequence[Judged], step_s: float) -> Answers:
-    """What calibration looks at, of networks whose steps are `step_s` long."""
+def gather(judged: Sequence[Judged], step_s: float, before: Calibration | None = None) -> Answers:
+    """What calibration looks at, of networks whose steps are `step_s` long; `before` as of
+    `calibrate`.
+    """
     answers = Answers([], [], [], [], [])
     for output, batch in judged:
         picked = _whole(output, batch)
@@ -69,7 +71,7 @@ def gather(judged: Sequence[Judged], step_s: float) -> Answers:
         answers.surprise.append(_surprise(output, batch)[picked].numpy())
         answers.label.append(batch['label'][picked].numpy())
         answers.recorded.append(recorded[picked].numpy() > 0)
-    scale = torch.tensor(_spreads(answers), dtype=torch.float32)
+    scale = torch.tensor(_spreads(answers, before), dtype=torch.float32)
     for output, batch in judged:
         picked = _whole(output, batch)
         log_weight = told(output, scale[batch['label']], step_s)[picked][..., -1]
@@ -133,30 +135,43 @@ def _surprise(output: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> Tens
     return 0.5 * (square * known).sum(-1) / known.sum(-1).clamp(min=1.0)
 
 
-def calibrate(answers: Answers) -> Calibration:
+def calibrate(answers: Answers, before: Calibration | None = None) -> Calibration:
     """Temperatures that minimise the cross-entropy of the closest mode (Guo et al., On Calibration
     of Modern Neural Networks, 2017), and factors that make errors as large as the spreads say.
 
     Recorded agents alone decide about classes of which there are enough: simulated ones are easier
-    to foresee, and would make the network too sure of people.
+    to foresee, and would make the network too sure of people. Classes of fewer than FEWEST keep
+    what they have in `before`; without it they take what is found for all together.
     """
     logit = np.concatenate(answers.logit).astype(np.float64)
     closest = np.concatenate(answers.closest)
-    temperature = _by_class(answers, lambda rows: best_temperature(logit[rows], closest[rows]))
-    return Calibration(temperature, _spreads(answers))
+    temperature = _by_class(
+        answers,
+        None if before is None else before.temperature,
+        lambda rows: best_temperature(logit[rows], closest[rows]),
+    )
+    return Calibration(temperature, _spreads(answers, before))
 
 
-def _spreads(answers: Answers) -> np.ndarray:
+def _spreads(answers: Answers, before: Calibration | None) -> np.ndarray:
     """(CLASS_COUNT,) what sigmas are multiplied by."""
     surprise = np.concatenate(answers.surprise)
-    return _by_class(answers, lambda rows: spread_scale(surprise[rows]))
+    return _by_class(
+        answers,
+        None if before is None else before.sigma_scale,
+        lambda rows: spread_scale(surprise[rows]),
+    )
 
 
-def _by_class(answers: Answers, found: Callable[[np.ndarray], float]) -> np.ndarray:
-    """What is found for the rows of each class, and for those of too few for all of them."""
+def _by_class(
+    answers: Answers, before: np.ndarray | None, found: Callable[[np.ndarray], float]
+) -> np.ndarray:
+    """What is found for the rows of each class; of those of too few `before`, or what is found for
+    all of them.
+    """
     label, recorded = np.concatenate(answers.label), np.concatenate(answers.recorded)
-    values = np.ones(CLASS_COUNT)
-    if len(label):
+    values = np.ones(CLASS_COUNT) if before is None else before.copy()
+    if before is None and len(label):
         values[:] = found(_decisive(np.ones(len(label), bool), recorded))
     for kind in range(CLASS_COUNT):
         mine = label == kind

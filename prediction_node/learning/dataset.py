@@ -7,7 +7,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -213,10 +213,17 @@ def open_samples(parameters: TrainParameters, sizes: Sizes) -> TrainingData:
     )
 
 
-def all_samples(folders: Sequence[str], parameters: TrainParameters, sizes: Sizes) -> SceneExamples:
-    """All samples of folders, as they are. Raises DataError."""
+def all_samples(
+    folders: Sequence[str],
+    parameters: TrainParameters,
+    sizes: Sizes,
+    without: Collection[str] = (),
+) -> SceneExamples:
+    """All samples of folders but those of the groups `without`, as they are. Raises DataError."""
     stores = _open(folders, parameters.data)
-    return _examples(stores, np.arange(sum(map(len, stores))), sizes, parameters)
+    group = np.array([name for store in stores for name in store.group], dtype=object)
+    rows = np.flatnonzero(~np.isin(group, list(without)))
+    return _examples(stores, rows, sizes, parameters)
 
 
 def _open(folders: Sequence[str], data: DataParameters) -> list[SampleStore]:

@@ -84,7 +84,9 @@ def ship(
 def figures_of(
     judged: Sequence[Judged], calibration: Calibration, sizes: Sizes
 ) -> dict[str, float]:
-    """Figures of what is told, calibrated, and those of the kinematic proposals."""
+    """Figures of what is told, calibrated, with spreads before they are merged; and those of the
+    kinematic proposals.
+    """
     temperature = torch.tensor(calibration.temperature, dtype=torch.float32)
     scale = torch.tensor(calibration.sigma_scale, dtype=torch.float32)
     ours, theirs = Tally(sizes.weights), Tally(sizes.weights)

@@ -185,6 +185,38 @@ def test_who_stands_close_ahead_is_not_driven_into(bench: Any) -> None:
         assert sure[0] == expected
 
 
+@pytest.mark.parametrize('gap_m', [0.5, 1.0, 2.0, 8.0])
+def test_a_leader_however_near_and_fast_is_not_driven_through(bench: Any, gap_m: float) -> None:
+    """Its box is lengthened by its speed, and reaches over the robotaxi already."""
+    path = Path.of(STRAIGHT)
+    line = Line(path, np.full(len(path.arc_m), 18.0), 18.0)
+    half_m = float(bench.ego_size_m[0]) / 2.0
+    faster = dataclasses.replace(PARAMETERS, cruise_mps=18.0)
+    through = make.drive(make.FASTER, 0, line, Obstacles.none(), 12.0, half_m, faster)
+    leader = bench.futures([bench.other(half_m + gap_m + 2.4, 0.0, 0.0, 12.0)], 0.0, bench.start_ns)
+    around = Surroundings.of(leader, bench.start_ns, np.zeros(2), 80.0)
+    sure, _ = collision_costs([through], around, bench.ego_size_m, np.zeros(1, bool), faster)
+    assert sure[0] == 1.0
+
+
+@pytest.mark.parametrize('speed_mps', [4.0, 5.0, 6.0, 9.0])
+def test_who_drives_into_the_robotaxi_while_it_waits_does_not_keep_it_from_starting(
+    bench: Any, speed_mps: float
+) -> None:
+    """Predicted to drive through it from behind, as nobody will."""
+    path = Path.of(STRAIGHT)
+    line = Line(path, np.full(len(path.arc_m), 13.0), 13.0)
+    start = make.drive(make.FASTER, 0, line, Obstacles.none(), 0.0, 2.0, PARAMETERS)
+    wait = 20
+    pose = np.concatenate([np.repeat(start.pose[:1], wait, axis=0), start.pose[:-wait]])
+    speed = np.concatenate([np.zeros(wait), start.speed_mps[:-wait]])
+    later = dataclasses.replace(start, pose=pose, speed_mps=speed)
+    behind = bench.futures([bench.other(-12.0, 0.0, 0.0, speed_mps)], 0.0, bench.start_ns)
+    around = Surroundings.of(behind, bench.start_ns, np.zeros(2), 80.0)
+    sure, _ = collision_costs([later], around, bench.ego_size_m, np.zeros(1, bool), PARAMETERS)
+    assert sure[0] == 0.0
+
+
 def test_firm_stop_comes_before_brake(bench: Any) -> None:
     """Stopping softly does not do any more, stopping firmly still does."""
     planner = Planner(Route(Road(bench.lanes([STRAIGHT]))), PARAMETERS)

@@ -28,6 +28,7 @@ from prediction_node.learning.dataset import (  # noqa: E402
     open_samples,
     shown_rows,
 )
+from prediction_node.learning.folds import Fold, write_fold  # noqa: E402
 from prediction_node.learning.labels import label_arrays, reacting, somebody_reacts  # noqa: E402
 from prediction_node.learning.parameters import (  # noqa: E402
     AugmentationParameters,
@@ -42,6 +43,7 @@ from prediction_node.learning.samples.writer import SampleWriter  # noqa: E402
 from prediction_node.learning.splits import held_out_fold, split  # noqa: E402
 from prediction_node.network import Network, NetworkConfig  # noqa: E402
 from prediction_node.priority import most_at_risk  # noqa: E402
+from prediction_node.resources import share_directory  # noqa: E402
 
 N, T, H = 3, 80, 31
 SIZES = Sizes(agents=4, map_nodes=6, channels=0)
@@ -382,26 +384,84 @@ def test_examples_say_whether_people_drove(tmp_path: Path, agents_of: Any) -> No
     assert everything.digest == all_samples([str(tmp_path)], TrainParameters(), SIZES).digest
 
 
-def test_a_model_is_calibrated_on_samples_it_never_saw(
-    tmp_path: Path, agents_of: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def small_model(tmp_path: Path) -> Path:
+    """Untrained, and calibrated by hand."""
     pytest.importorskip('lightning', reason='needs requirements/training.txt')
     pytest.importorskip('onnx', reason='needs requirements/training.txt')
     from prediction_node.network.export import save_weights
 
-    store_of(tmp_path / 'fleet', agents_of, {'road-1': 'recorded', 'road-2': 'recorded'})
-    narrow = {'width': 16, 'heads': 2, 'layers': 1, 'edge_width': 8, 'knot_width': 8}
+    narrow: dict[str, Any] = {
+        'width': 16, 'heads': 2, 'layers': 1, 'edge_width': 8, 'knot_width': 8
+    }  # fmt: skip
     network = Network(NetworkConfig(sizes=SIZES, **narrow)).eval()
     model = tmp_path / 'model'
     model.mkdir()
     save_weights(network, model / 'weights.safetensors')
-    write_description(model, network.config.as_dict(), (), {})
-    words = ['calibrate', '--model', str(model), '--out', str(tmp_path / 'out')]
-    assert main([*words, '--unseen', str(tmp_path / 'fleet'), 'data.validation_limit=5']) == 0
-    assert 'calibrated: ' in capsys.readouterr().out
+    calibration = {'temperature': {'pedestrian': 7.0}, 'sigma_scale': {'car': 0.06}}
+    write_description(model, network.config.as_dict(), (), {'calibration': calibration})
+    (model / 'card.md').write_text('# small\n\n## Model\n\n- a\n\n## Data\n\n- b\n')
+    return model
+
+
+def test_a_model_is_calibrated_on_samples_it_never_saw(
+    tmp_path: Path, agents_of: Any, small_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    groups = {f'road-{k}': 'recorded' for k in range(7)}
+    store_of(tmp_path / 'fleet', agents_of, groups)  # 28 samples, in each two whole futures
+    words = ['calibrate', '--model', str(small_model), '--out', str(tmp_path / 'out')]
+    assert main([*words, '--unseen', str(tmp_path / 'fleet'), 'run.batch_size=4']) == 0
+    assert 'calibrated on 56 agents' in ' '.join(capsys.readouterr().out.split())
     found = ModelFolder.read(tmp_path / 'out')
-    # Too few for classes of their own: all take what is found for all.
-    assert len(set(found.calibration['temperature'].values())) == 1
+    # What is said of others than cars stays.
+    assert found.calibration['temperature']['pedestrian'] == 7.0
+    assert found.calibration['sigma_scale']['car'] >= 0.25
     assert len(found.provenance['calibrated']['data']) == 64
+    card = (tmp_path / 'out' / 'card.md').read_text()
+    assert card.index('## Model') < card.index('56 agents') < card.index('## Data')
     assert main([*words, '--unseen', str(tmp_path / 'nothing')]) == 2
     assert str(tmp_path / 'nothing') in capsys.readouterr().err
+
+
+def test_too_few_samples_do_not_calibrate_and_what_a_fold_holds_out_never_does(
+    tmp_path: Path, agents_of: Any, small_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    groups = {f'road-{k}': 'recorded' for k in range(5)}
+    store_of(tmp_path / 'fleet', agents_of, groups)
+    write_fold(small_model, Fold(0, 2, ('road-1', 'road-3')))
+    words = ['calibrate', '--model', str(small_model), '--out', str(tmp_path / 'out')]
+    assert main([*words, '--unseen', str(tmp_path / 'fleet')]) == 2
+    assert '24 agents with a whole future are too few' in capsys.readouterr().err
+    assert not (tmp_path / 'out').exists()
+    kept = all_samples([str(tmp_path / 'fleet')], TrainParameters(), SIZES, without=['road-1'])
+    assert {kept.sample(k).group for k in range(len(kept))} == set(groups) - {'road-1'}
+
+
+@pytest.mark.slow
+def test_the_shipped_model_is_quantised_on_samples(
+    tmp_path: Path, agents_of: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip('onnx', reason='needs requirements/tensorrt.txt')
+    shipped = share_directory() / 'models' / 'product'
+    if not (shipped / 'model.json').is_file():
+        pytest.skip(f'needs the shipped model in {shipped}')
+    store_of(tmp_path / 'fleet', agents_of, {'road-1': 'recorded', 'road-2': 'simulated'})
+    out = tmp_path / 'int8'
+    words = ['quantise', '--data', str(tmp_path / 'fleet'), '--count', '3']
+    assert main([*words, '--out', str(out)]) == 0
+    said = capsys.readouterr().out
+    assert 'encoder.onnx: 93 % of its numbers in 8 bits' in said
+    assert 'scenes, compared on' in said
+    made, model = ModelFolder.read(out), ModelFolder.read(shipped)
+    assert made.provenance['quantised']['scenes'] >= 2
+    assert made.calibration == model.calibration
+    assert set(made.files) == set(model.files)
+    assert made.files['encoder.onnx'] != model.files['encoder.onnx']
+    assert (out / 'card.md').read_bytes() == (shipped / 'card.md').read_bytes()
+    for again, reason in ((str(out), 'is quantised already'), ('', 'must be an empty folder')):
+        assert main([*words, '--out', str(out), '--model', again]) == 2
+        assert reason in capsys.readouterr().err
+    store_of(tmp_path / 'one', agents_of, {'road-1': 'recorded'})
+    words = ['quantise', '--data', str(tmp_path / 'one'), '--out', str(tmp_path / 'other')]
+    assert main(words) == 2
+    assert 'of at least two groups' in capsys.readouterr().err

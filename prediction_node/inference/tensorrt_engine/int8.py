@@ -22,7 +22,6 @@ LARGEST = 127.0
 # The few values beyond this share are cut off: they would cost all others their precision.
 SHARE_KEPT = 0.99999
 _LEAST = 1e-8
-# Where a learned weight may stand among the inputs, and along which axis of it outputs are counted.
 _PRODUCTS = frozenset({'MatMul', 'Gemm', 'Conv'})
 
 

@@ -17,7 +17,6 @@ from prediction_node.simulation.planner.waits import Waits
 
 EVERY = 2  # poses: boxes are compared every 0.2 s
 _STANDING_MPS = 0.3
-_NEARER_M = 0.05
 _VULNERABLE = class_mask(
     (ObjectClass.PEDESTRIAN, ObjectClass.ANIMAL, ObjectClass.BICYCLE, ObjectClass.MOTORCYCLE)
 )
@@ -149,10 +148,11 @@ def collision_costs(
 ) -> tuple[np.ndarray, np.ndarray]:
     """(C,) collision probabilities, and (C,) the same with later collisions fading.
 
-    A mode collides where boxes, with a margin around the other's, first overlap more than they do
-    at present while the robotaxi moves. It does not count where the other comes from behind, unless
-    `heeds_rear` (C,): who changes the lane must look back. Agents are taken as independent. See
-    `urgency` for what fades; a collision at a crawl counts less, too.
+    A mode collides where boxes, with a margin around the other's, first overlap, or where they do
+    without it: who stands within the margin already must not be driven into. It does not count
+    where the robotaxi stands by then, nor where the other comes from behind, unless `heeds_rear`
+    (C,): who changes the lane must look back. Agents are taken as independent. See `urgency` for
+    what fades; a collision at a crawl counts less, too.
     """
     c, a = len(trajectories), len(around)
     if a == 0:
@@ -169,42 +169,53 @@ def collision_costs(
     reach = radius[:, None] + parameters.time_margin_s * pace
     close = square < np.square(reach)[None, :, :, None]
     close &= (around.weight > 0.0)[None, :, :, None]
-    ci, ai, mi, ki = np.nonzero(close)
-    deep = np.zeros(close.shape)
-    if len(ci):
-        size = around.size_m[ai] + 2.0 * margin[ai, None]
-        # Their speed is what is least certain: room before and behind them grows with it.
-        size[:, 0] += 2.0 * parameters.time_margin_s * pace[ai, mi]
-        deep[ci, ai, mi, ki] = penetration_m(
-            ego[ci, ki, :2],
-            ego[ci, ki, 2],
-            ego_size_m[:2],
-            other[ai, mi, ki, :2],
-            other[ai, mi, ki, 2],
-            size,
-        )
-    # Who is within the margin already must not come nearer; that alone is no collision yet.
-    now = deep[..., :1]
-    hit = deep > np.where(now > 0.0, now + _NEARER_M, 0.0)
-    hit &= (speed > _STANDING_MPS)[:, None, None]
-    any_hit = hit.any(axis=-1)
-    first = np.argmax(hit, axis=-1)  # (C, A, M)
-    ci, ai, mi = np.nonzero(any_hit)
-    ki = first[ci, ai, mi]
-    behind = _behind(ego[ci, ki], other[ai, mi, ki, :2], ego_size_m)
-    counts = ~behind | heeds_rear[ci]
+    pairs = np.nonzero(close)
+    bare = around.size_m[pairs[1]]
+    wide = bare + 2.0 * margin[pairs[1], None]
+    # Their speed is what is least certain: room before and behind them grows with it.
+    wide[:, 0] += 2.0 * parameters.time_margin_s * pace[pairs[1], pairs[2]]
+    urgent = urgency(ego, speed, EVERY * STEP_S, parameters, heeds_rear)
     weight = np.zeros((c, a, around.weight.shape[1]))
     faded = np.zeros_like(weight)
-    share = around.weight[ai, mi] * counts
-    weight[ci, ai, mi] = share
-    urgent = urgency(ego, speed, EVERY * STEP_S, parameters, heeds_rear)[ci, ki]
-    # Who drives into a robotaxi that has all but stopped is helped little by its braking harder.
-    # Who leaves his line, though, leaves it into the way of others, however slowly.
-    severity = np.minimum(speed[ci, ki] / parameters.severe_mps, 1.0)
-    faded[ci, ai, mi] = share * urgent * np.where(heeds_rear[ci], 1.0, severity)
+    for size in (wide, bare):
+        hit = np.zeros(close.shape, bool)
+        hit[pairs] = _overlap(ego, ego_size_m, other, size, pairs)
+        first = np.argmax(hit, axis=-1)  # (C, A, M)
+        ci, ai, mi = np.nonzero(hit.any(axis=-1))
+        ki = first[ci, ai, mi]
+        counts = speed[ci, ki] > _STANDING_MPS
+        behind = _behind(ego[ci, ki], other[ai, mi, ki, :2], ego_size_m)
+        counts &= ~behind | heeds_rear[ci]
+        share = around.weight[ai, mi] * counts
+        # Who drives into a robotaxi that has all but stopped is helped little by its braking
+        # harder. Who leaves his line, though, leaves it into the way of others, however slowly.
+        severity = np.minimum(speed[ci, ki] / parameters.severe_mps, 1.0)
+        fades = share * urgent[ci, ki] * np.where(heeds_rear[ci], 1.0, severity)
+        weight[ci, ai, mi] = np.maximum(weight[ci, ai, mi], share)
+        faded[ci, ai, mi] = np.maximum(faded[ci, ai, mi], fades)
     probability = 1.0 - np.prod(1.0 - np.minimum(weight.sum(axis=2), 1.0), axis=1)
     fading = 1.0 - np.prod(1.0 - np.minimum(faded.sum(axis=2), 1.0), axis=1)
     return probability, fading
+
+
+def _overlap(
+    ego: np.ndarray,
+    ego_size_m: np.ndarray,
+    other: np.ndarray,
+    size_m: np.ndarray,
+    pairs: tuple[np.ndarray, ...],
+) -> np.ndarray:
+    """(P,) whether boxes overlap: of ego (C, K, 3) and other (A, M, K, 3) those at `pairs`, indices
+    c, a, m and k of each, the other's of size_m (P, 2).
+    """
+    ci, ai, mi, ki = pairs
+    if not len(ci):
+        return np.zeros(0, bool)
+    deep = penetration_m(
+        ego[ci, ki, :2], ego[ci, ki, 2], ego_size_m[:2],
+        other[ai, mi, ki, :2], other[ai, mi, ki, 2], size_m,
+    )  # fmt: skip
+    return np.asarray(deep > 0.0)
 
 
 def braking_of_others(around: Surroundings) -> float:

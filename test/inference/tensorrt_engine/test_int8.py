@@ -142,12 +142,12 @@ def test_the_shipped_model_in_8_bits(shipped: ModelFolder, scenes: Any, tmp_path
         check_possible(full, 'fp16', folder)
 
 
-def test_quantise_needs_samples_and_another_folder(
+def test_quantise_needs_samples_and_an_empty_folder(
     tmp_path: Path, shipped: ModelFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ['quantise', '--data', str(tmp_path / 'nothing')]
     assert main([*words, '--out', str(tmp_path / 'out')]) == 2
     assert str(tmp_path / 'nothing') in capsys.readouterr().err
     assert main([*words, '--out', str(shipped.path)]) == 2
-    assert 'another folder' in capsys.readouterr().err
+    assert 'must be an empty folder' in capsys.readouterr().err
     assert not (tmp_path / 'out').exists()
