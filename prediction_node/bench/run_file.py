@@ -47,7 +47,7 @@ class RunFile:
 
     def build_stand(self, folder: Path) -> Stand:
         """The stand again, in a folder of its own."""
-        engine = EngineParameters(arm_of(self.planner).engine, self.model)
+        engine = EngineParameters(name=arm_of(self.planner).engine, model_path=self.model)
         return stand_of(
             self.scenario, self.seed, self.duration_s, folder, self.load_settings(), engine
         )
@@ -84,7 +84,7 @@ def prepare(
     Raises DataError, ParameterError, SimulationError, MapError.
     """
     settings = load_settings(settings_path)
-    engine = EngineParameters(arm_of(planner).engine, model)
+    engine = EngineParameters(name=arm_of(planner).engine, model_path=model)
     stand = stand_of(scenario, seed, duration_s, folder, settings, engine)
     parse_faults(faults, modalities(stand.suite), duration_s)
     write_stand(stand)

@@ -25,6 +25,7 @@ _POLL_S = 0.2
 COUNTS = {
     'hard_brakes': 'hard_brakes',
     'ego_hard_brakes': 'ego_hard_brakes',
+    'caused_hard_brakes': 'caused_hard_brakes',
     'collisions': 'ego_collisions',
     'distance_m': 'ego_distance_m',
 }
@@ -164,6 +165,7 @@ def _totals(sums: dict[str, np.ndarray]) -> dict[str, float]:
         **total,
         'hard_brakes_per_km': total['hard_brakes'] / km,
         'ego_hard_brakes_per_km': total['ego_hard_brakes'] / km,
+        'caused_hard_brakes_per_km': total['caused_hard_brakes'] / km,
         'collisions_per_km': total['collisions'] / km,
     }
 
@@ -178,7 +180,7 @@ def _paired(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> dict
         return np.asarray(arm[name][rows].sum(axis=1) / np.maximum(km, 1e-9))
 
     out: dict[str, Any] = {}
-    for name in ('hard_brakes', 'ego_hard_brakes', 'collisions'):
+    for name in ('hard_brakes', 'ego_hard_brakes', 'caused_hard_brakes', 'collisions'):
         out[f'{name}_per_km'] = _interval(
             *(per_km(first, name, r) - per_km(second, name, r) for r in (whole, picks))
         )

@@ -82,6 +82,7 @@ def show_comparison(console: Console, figures: Mapping[str, Any]) -> None:
     for words, name in (
         ('hard brakes per km', 'hard_brakes_per_km'),
         ('of the robotaxi, per km', 'ego_hard_brakes_per_km'),
+        ('and of those behind it, per km', 'caused_hard_brakes_per_km'),
         ('collisions per km', 'collisions_per_km'),
     ):
         each = paired[name]

@@ -18,16 +18,16 @@ class EngineParameters:
         choices=('kinematic', 'onnx', 'tensorrt'),
         fixed_after_configure=True,
     )
+    model_path: str = parameter(
+        '',
+        'Folder of the learned model, or the name of a shipped one; empty: the shipped one.',
+        fixed_after_configure=True,
+    )
     device: str = parameter(
         'cpu',
         'Where ONNX Runtime works, also where it relieves tensorrt: cpu, or cuda with '
         'onnxruntime-gpu in place of onnxruntime.',
         choices=('cpu', 'cuda'),
-        fixed_after_configure=True,
-    )
-    model_path: str = parameter(
-        '',
-        'Folder of the learned model, or the name of a shipped one; empty: the shipped one.',
         fixed_after_configure=True,
     )
 

@@ -324,3 +324,24 @@ def test_boxes_of_four_by_two_metres(
     assert one == pytest.approx(float(other))
     if depth_m is not None:
         assert float(one) == pytest.approx(depth_m, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ('x_m', 'y_m', 'caused'), [(-15.0, 50.0, 1), (-15.0, 54.0, 0), (15.0, 50.0, 0)]
+)
+def test_who_brakes_hard_behind_the_robotaxi_is_told_apart(
+    x_m: float, y_m: float, caused: int
+) -> None:
+    """Behind it, in the next lane, ahead of it: all are near, one is of its doing."""
+
+    def other(at_s: float) -> Truth:
+        return truth(at_s, x_m, y_m, float(np.clip(10.0 - 6.0 * at_s, 0.0, 10.0)))
+
+    figures = run(others=other)
+    assert figures['others_hard_brakes'] == 1
+    assert figures['caused_hard_brakes'] == caused
+
+    def ego(at_s: float) -> tuple[float, float, float]:
+        return 0.0, 50.0, float(np.clip(10.0 - 6.0 * (at_s - 5.0), 0.0, 10.0))
+
+    assert run(others=other, ego=ego)['caused_hard_brakes'] == caused + 1

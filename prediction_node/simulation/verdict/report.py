@@ -88,6 +88,7 @@ def report(
         ],
         'ego_hard_brakes': watch.safety.ego_hard_brakes,
         'others_hard_brakes': watch.safety.others_hard_brakes,
+        'caused_hard_brakes': watch.safety.ego_hard_brakes + watch.safety.followers_hard_brakes,
         'ego_distance_m': round(watch.safety.ego_distance_m, 1),
     }
     figures['reasons'] = [

@@ -14,6 +14,8 @@ from prediction_node.simulation.verdict.parameters import VerdictParameters
 from prediction_node.simulation.verdict.truth import EgoTruth, Truth
 
 _MOTORS = class_mask(MOTOR_VEHICLES)
+# Who has the robotaxi ahead by no more to the side, and headed as it is, follows it.
+_ASIDE_M, _ALIKE_RAD = 2.0, np.pi / 4
 _KEPT_S = 2.0
 
 
@@ -71,6 +73,7 @@ class Safety:
         self._others: dict[bytes, Braking] = {}
         self.collisions: list[Collision] = []
         self.others_hard_brakes = 0
+        self.followers_hard_brakes = 0  # of those, who had the robotaxi ahead
         self.ego_distance_m = 0.0
 
     @property
@@ -111,6 +114,7 @@ class Safety:
                 self.collisions.append(self._collision(truth, int(i), pose))
         self._touching = touching
         near = np.hypot(*(truth.pose[:, :2] - pose[:2]).T) <= self._p.near_m
+        follows = _follows(truth.pose, pose)
         watched: dict[bytes, Braking] = {}
         for i in np.flatnonzero(near & _MOTORS[truth.label]):
             uuid = truth.uuid[i]
@@ -119,7 +123,9 @@ class Safety:
             )
             watched[uuid] = braking
             speed = float(np.hypot(*truth.velocity_mps[i]))
-            self.others_hard_brakes += braking.add(truth.stamp_ns, speed)
+            brakes = braking.add(truth.stamp_ns, speed)
+            self.others_hard_brakes += brakes
+            self.followers_hard_brakes += brakes and bool(follows[i])
         self._others = watched
 
     def _collision(self, truth: Truth, row: int, pose: np.ndarray) -> Collision:
@@ -147,3 +153,12 @@ class Safety:
                 return np.asarray(out)
             before = ego
         return None
+
+
+def _follows(pose: np.ndarray, ego: np.ndarray) -> np.ndarray:
+    """(N,) who of poses (N, 3) has the robotaxi, at pose (3,), ahead on its line, headed alike."""
+    dx, dy = ego[0] - pose[:, 0], ego[1] - pose[:, 1]
+    cos, sin = np.cos(pose[:, 2]), np.sin(pose[:, 2])
+    ahead, aside = cos * dx + sin * dy, cos * dy - sin * dx
+    alike = np.abs(wrap_angle(ego[2] - pose[:, 2])) < _ALIKE_RAD
+    return np.asarray((ahead > 0.0) & (np.abs(aside) < _ASIDE_M) & alike)
