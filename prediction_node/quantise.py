@@ -36,7 +36,6 @@ examples:
 exit status: 0 written; 2 bad input
 """
 SCENES, PLANS = 64, 4
-CARD, FOLD = 'card.md', 'fold.json'  # beside the files of a model, where it has them
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -134,6 +133,7 @@ def _write(folder: ModelFolder, feeds: list[Arrays], out: Path, progress: Any) -
     import onnx
 
     from prediction_node.domain.model_folder import (
+        CARD,
         DECODER,
         ENCODER,
         UNPLANNED,
@@ -147,6 +147,7 @@ def _write(folder: ModelFolder, feeds: list[Arrays], out: Path, progress: Any) -
         to_int8,
     )
     from prediction_node.inference.tensorrt_engine.request import QUANTISED
+    from prediction_node.learning.folds import FILE as FOLD
 
     out.mkdir(parents=True, exist_ok=True)
     shares = {}

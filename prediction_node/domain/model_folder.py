@@ -29,6 +29,7 @@ DECODER = 'decoder.onnx'
 # The decoder for when nothing is planned, without what a plan would change; may be missing.
 UNPLANNED = 'unplanned.onnx'
 WEIGHTS = 'weights.safetensors'
+CARD = 'card.md'  # for people; may be missing
 FORMAT = 1
 
 

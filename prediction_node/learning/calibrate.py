@@ -16,9 +16,10 @@ from torch.utils.data import DataLoader
 
 from prediction_node.command_line import Progress, progress_bar
 from prediction_node.domain.errors import DataError
-from prediction_node.domain.model_folder import DESCRIPTION, ModelFolder
+from prediction_node.domain.model_folder import CARD, DESCRIPTION, ModelFolder
 from prediction_node.domain.whole_file import write_whole
 from prediction_node.learning.calibration import FEWEST, Judged, ask, calibrate, gather
+from prediction_node.learning.card import with_lines
 from prediction_node.learning.data import Example, Examples, validation_loader
 from prediction_node.learning.dataset import all_samples
 from prediction_node.learning.folds import FILE as FOLD
@@ -27,7 +28,7 @@ from prediction_node.learning.open_data import open_data
 from prediction_node.learning.parameters import TrainParameters
 from prediction_node.learning.progress import validation_line
 from prediction_node.learning.provenance import code_version
-from prediction_node.learning.ship import CARD, figures_of
+from prediction_node.learning.ship import figures_of
 from prediction_node.network import Network
 from prediction_node.network.export import load
 from prediction_node.tensors.calibration import Calibration
@@ -104,7 +105,7 @@ def calibrate_model(
     if (out / CARD).is_file():
         text = (out / CARD).read_text(encoding='utf-8')
         (out / CARD).write_text(
-            with_line(text, f'{_CALIBRATED} {count:,} agents'), encoding='utf-8'
+            with_lines(text, {_CALIBRATED: f' {count:,} agents'}), encoding='utf-8'
         )
     ModelFolder.read(out)
 
@@ -141,13 +142,3 @@ def _check_fold(model: Path, held_out: Fold | None) -> None:
     seen = sorted(set(read_fold(model).held_out) - left_out)
     if seen:
         raise DataError(f'{model} holds out {seen[0]}, which these samples do not leave out')
-
-
-def with_line(card: str, line: str) -> str:
-    """The card with a line at the end of what it says below `## Model`."""
-    lines = [each for each in card.split('\n') if not each.startswith(_CALIBRATED)]
-    at = next((i for i, each in enumerate(lines) if each == '## Data'), len(lines))
-    kept = lines[:at]
-    while kept and not kept[-1]:
-        kept.pop()
-    return '\n'.join([*kept, line, '', *lines[at:]])

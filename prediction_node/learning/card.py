@@ -124,3 +124,15 @@ def _table(figures: Mapping[str, float]) -> list[str]:
         beside = '' if versus is None else f' ({versus:.3f})'
         lines += ['', f'Expected calibration error: {figures["all/ece"]:.3f}{beside}']
     return lines
+
+
+def with_lines(text: str, said: Mapping[str, str]) -> str:
+    """A card with lines {beginning: the rest of it} at the end of what it says below `## Model`, in
+    place of lines that begin so.
+    """
+    lines = text.split('\n')
+    at = next((i for i, line in enumerate(lines) if line == '## Data'), len(lines))
+    kept = [line for line in lines[:at] if not line.startswith(tuple(said))]
+    while kept and not kept[-1]:
+        kept.pop()
+    return '\n'.join([*kept, *(begin + rest for begin, rest in said.items()), '', *lines[at:]])

@@ -15,12 +15,12 @@ from typing import Any
 from torch import Tensor
 
 from prediction_node.domain.errors import DataError
-from prediction_node.domain.model_folder import WEIGHTS, ModelFolder
+from prediction_node.domain.model_folder import CARD, WEIGHTS, ModelFolder
 from prediction_node.inference.tensorrt_engine.request import is_quantised
 from prediction_node.learning.best import read_weights
+from prediction_node.learning.card import with_lines
 from prediction_node.learning.folds import FILE as FOLD
 from prediction_node.learning.folds import read_fold, site_of
-from prediction_node.learning.ship import CARD
 from prediction_node.network import Network, NetworkConfig
 from prediction_node.network.export import export
 
@@ -123,13 +123,10 @@ def _provenance(described: ModelFolder, taken: Mapping[str, ModelFolder]) -> dic
 
 def with_parts(card: str, taken: Mapping[str, ModelFolder]) -> str:
     """The card of the base, which says below `## Model` where the parts are from."""
-    lines = card.split('\n')
-    at = next((i for i, line in enumerate(lines) if line == '## Data'), len(lines))
-    said = [
-        f'- `{name}` from `{model.name}`: {json.dumps(dict(model.provenance))}'
-        for name, model in taken.items()
-    ]
-    kept = [line for line in lines[:at] if not any(line.startswith(f'- `{n}` from') for n in taken)]
-    while kept and not kept[-1]:
-        kept.pop()
-    return '\n'.join([*kept, *said, '', *lines[at:]])
+    return with_lines(
+        card,
+        {
+            f'- `{name}` from': f' `{model.name}`: {json.dumps(dict(model.provenance))}'
+            for name, model in taken.items()
+        },
+    )

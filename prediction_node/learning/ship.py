@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from rich.console import Console
 
+from prediction_node.domain.model_folder import CARD
 from prediction_node.domain.tensors import Sizes
 from prediction_node.domain.whole_file import write_whole
 from prediction_node.learning.calibration import Judged, ask, calibrate, gather, told
@@ -24,7 +25,6 @@ from prediction_node.tensors.calibration import Calibration
 
 MODEL = 'model'
 FIGURES = 'figures.json'
-CARD = 'card.md'
 
 
 def ship(
