@@ -18,7 +18,7 @@ SHARED = {
     'interfaces': ('*/msg/*.msg',),
 }
 # Files beside modules that are installed with them, in any package.
-IN_PACKAGES = ('*.html', '*.yaml')
+IN_PACKAGES = ('*.cu', '*.html', '*.yaml')
 root = Path(__file__).resolve().parent
 
 

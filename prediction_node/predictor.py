@@ -19,9 +19,11 @@ from prediction_node.domain.errors import DataError
 from prediction_node.domain.lane_map import LaneMap
 from prediction_node.domain.model_folder import ModelError, ModelFolder
 from prediction_node.domain.prediction import MODE_COUNT, POSE_COUNT, STEP_S, Prediction
-from prediction_node.domain.scene import History, Scene
+from prediction_node.domain.scene import Scene
+from prediction_node.domain.sketch import DrawnArrays
 from prediction_node.domain.tensors import (
     DECODER_INPUTS,
+    Arrays,
     Sizes,
     Tensor,
     encoder_inputs,
@@ -31,7 +33,7 @@ from prediction_node.inference.model import Model, RelievedModel, memory_of
 from prediction_node.inference.onnx_model import CPU, THREADS, OnnxModel
 from prediction_node.prepared_map import PreparedMap
 from prediction_node.priority import most_at_risk
-from prediction_node.raster import Raster, Rasterizer, manifest
+from prediction_node.raster import Raster, Rasterizer, SceneDrawing, manifest
 from prediction_node.raster.manifest import CELLS, CHANNELS
 from prediction_node.resources import share_directory
 from prediction_node.tensors.calibration import Calibration
@@ -95,6 +97,7 @@ class LearnedEngine:
         self._nodes = NodeMemory()
         self._encoders = [Encoder(each.sizes, self._nodes) for each in self._models]
         self._raster = Raster.blank() if model.sizes.channels else None
+        self._drawing: SceneDrawing | None = None
         self._seen: _Seen | None = None
         self._answers = self.name  # who answered last
         # Kernels let other threads run: what does not wait for each other is done side by side.
@@ -103,7 +106,9 @@ class LearnedEngine:
     @property
     def raster(self) -> Raster | None:
         """What the network saw last; None where it sees none. The next scene is drawn over it."""
-        return self._raster if self._seen is not None else None
+        if self._seen is None or self._drawing is None:
+            return None
+        return self._drawing.raster()
 
     @property
     def standing_in(self) -> str:
@@ -201,12 +206,13 @@ class LearnedEngine:
                 return i
         return len(self._models) - 1
 
-    def _draw(self, shown: Scene, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The arrays and, where the network looks at them, the rasters."""
-        if self._raster is not None:
-            raster = self._rasterizer.draw(shown, into=self._raster)
-            arrays = arrays | {'raster_near': raster.near, 'raster_far': raster.far}
-        return arrays
+    def _draw(self, shown: Scene, arrays: Arrays) -> Arrays:
+        """The arrays and, where the network looks at them, the rasters: painted once it does."""
+        if self._raster is None:
+            return arrays
+        sketch = self._rasterizer.sketch(shown)
+        self._drawing = SceneDrawing(self._rasterizer, sketch, self._raster)
+        return DrawnArrays(arrays, self._drawing)
 
     def _of_all(
         self, seen: Futures | None, rows: np.ndarray, proposals: Prediction
@@ -338,11 +344,8 @@ def _cut(scene: Scene, rows: np.ndarray) -> Scene:
     """The scene with the agents `rows` only."""
     if len(rows) == len(scene.agents):
         return scene
-    past = scene.history
-    history = History(
-        past.position_m[rows], past.yaw_rad[rows], past.velocity_mps[rows], past.valid[rows]
-    )
-    return dataclasses.replace(scene, agents=scene.agents.select(rows), history=history)
+    agents, history = scene.agents.select(rows), scene.history.select(rows)
+    return dataclasses.replace(scene, agents=agents, history=history)
 
 
 def _rows_of(prediction: Prediction, shown: Scene, rows: np.ndarray) -> Prediction:

@@ -33,6 +33,10 @@ class History:
             valid=np.arange(columns)[None] == columns - 1,
         )
 
+    def select(self, rows: np.ndarray) -> History:
+        """The pasts of some agents."""
+        return History(*(getattr(self, f.name)[rows] for f in fields(self)))
+
     @classmethod
     def joined(cls, parts: Sequence[History]) -> History:
         """The rows of all parts, one after the other."""

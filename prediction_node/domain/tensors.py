@@ -106,6 +106,7 @@ class Tensor:
 
 _F, _U8 = 'float32', 'uint8'
 _RASTER = ('cells', 'cells', 'channels')
+RASTERS = ('raster_near', 'raster_far')
 ENCODER_INPUTS: Mapping[str, Tensor] = {
     'raster_near': Tensor(_RASTER, _U8, 'cells of 0.5 m, see the raster manifest'),
     'raster_far': Tensor(_RASTER, _U8, 'cells of 1.4 m, see the raster manifest'),
@@ -145,7 +146,7 @@ def encoder_inputs(sizes: Sizes) -> Mapping[str, Tensor]:
     return {
         name: tensor
         for name, tensor in ENCODER_INPUTS.items()
-        if not (name.startswith('raster') and not sizes.channels)
+        if not (name in RASTERS and not sizes.channels)
         and not ('map' in name and not sizes.map_nodes)
     }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +15,7 @@ from prediction_node.domain.kinds import MOTOR_VEHICLES, class_mask
 from prediction_node.domain.lane_map import LaneMap
 from prediction_node.domain.prediction import STEP_S
 from prediction_node.domain.recording import Recording
-from prediction_node.domain.scene import History, Scene
+from prediction_node.domain.scene import Scene
 from prediction_node.domain.stamps import NS_PER_S
 from prediction_node.evaluation.windows import (
     HISTORY_STEPS,
@@ -60,11 +59,11 @@ def turns(recording: Recording, lane_map: LaneMap, group: str) -> Iterator[Windo
             scene = Scene(
                 stamp_ns=agents.stamp_ns,
                 agents=agents.select(others),
-                history=rows_of(history, others),
+                history=history.select(others),
                 ego=ego,
                 lane_map=lane_map,
                 lights=recording.lights[now],
-                ego_history=rows_of(history, np.array([k])),
+                ego_history=history.select(np.array([k])),
             )
             picked = others[judged]
             yield Window(
@@ -77,12 +76,6 @@ def turns(recording: Recording, lane_map: LaneMap, group: str) -> Iterator[Windo
                 group=group,
                 driven=_driven(recording, int(row[k]), now, ego, truth[k], valid[k]),
             )
-
-
-def rows_of(history: History, rows: np.ndarray) -> History:
-    """The pasts of some agents."""
-    parts = {f.name: getattr(history, f.name)[rows] for f in dataclasses.fields(history)}
-    return History(**parts)
 
 
 def _robotaxi(agents: Agents, k: int) -> Ego:

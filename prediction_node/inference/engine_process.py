@@ -17,15 +17,27 @@ from typing import Any
 import numpy as np
 
 from prediction_node.domain.errors import EngineError
+from prediction_node.domain.sketch import (
+    CHANNELS,
+    NO_CHANGES,
+    TILE_TYPE,
+    TILES,
+    Drawing,
+    DrawnArrays,
+    filled_tiles,
+    sketch_type,
+)
 from prediction_node.domain.tensors import (
     DECODER_INPUTS,
     OUTPUTS,
+    RASTERS,
     Arrays,
     Sizes,
+    Tensor,
     check_arrays,
     encoder_inputs,
 )
-from prediction_node.inference.model import Model
+from prediction_node.inference.model import DrawingModel, Model
 
 # Makes the model inside the process; importable by name. Gets the shared arrays of all that goes in
 # and out, so that it may lock them into memory and work there.
@@ -35,6 +47,9 @@ START_S = 120.0  # libraries, engine, first cycles
 DEADLINE_S = 0.03
 _END_S = 0.5
 _ALIGNMENT = 256
+# Rasters that are drawn elsewhere may differ by rounding: in so many of a million bytes by more
+# than one count.
+_OTHER_BYTES_PPM = 100.0
 
 
 class EngineProcess:
@@ -57,6 +72,9 @@ class EngineProcess:
         self._scene = 0
         self._inputs = encoder_inputs(sizes)
         self._arrays: dict[str, np.ndarray] = {}
+        self._told = NO_CHANGES  # of the textures: those that the process knows
+        self._compared = False
+        self.cannot_draw = 'not started'  # why rasters are copied; empty: they are drawn there
         self.reason = 'not started'
         self.fault = ''  # what ended it, by the name of its class, if its process told
 
@@ -80,18 +98,55 @@ class EngineProcess:
         self._process.start()
         theirs.close()
         self._connection = ours
-        self._await('open', timeout_s)
+        self.cannot_draw = self._await('open', timeout_s)
         self.reason = ''
 
     def encode(self, arrays: Arrays) -> int:
         """The number of the scene, which `decode` asks for. Raises EngineError."""
-        check_arrays(arrays, self._inputs, self.sizes)
         self._check_alive()
-        for name in self._inputs:
-            np.copyto(self._arrays[name], arrays[name])
-        self._scene += 1
+        if isinstance(arrays, DrawnArrays) and not self.cannot_draw and self._draw(arrays):
+            return self._scene
+        self._hand_over(arrays, self._inputs)
         self._ask(('encode', self._scene))
         return self._scene
+
+    def _draw(self, arrays: DrawnArrays) -> bool:
+        """Have the rasters drawn over there; whether that was possible, and they are right."""
+        if not arrays.drawing.write(self._arrays['sketch']):
+            return False
+        self._tell_tiles(arrays.drawing)
+        self._hand_over(arrays, {n: t for n, t in self._inputs.items() if n not in RASTERS})
+        self._ask(('draw', self._scene))
+        if not self._compared:
+            self._compare(arrays)
+        return not self.cannot_draw
+
+    def _tell_tiles(self, drawing: Drawing) -> None:
+        changed, newest = drawing.changed_tiles(self._told)
+        for count in filled_tiles(drawing, changed, self._arrays['tiles']):
+            self._ask(('tiles', count))
+        self._told = newest
+
+    def _compare(self, arrays: DrawnArrays) -> None:
+        """The first rasters with those that are drawn here: a kernel that draws something else is
+        not believed again.
+        """
+        self._ask(('show', self._scene))
+        for name in RASTERS:
+            gap = np.abs(self._arrays[name].astype(np.int16) - arrays[name])
+            other_ppm = 1e6 * float(np.mean(gap > 1))
+            if other_ppm > _OTHER_BYTES_PPM:
+                self.cannot_draw = (
+                    f'{other_ppm:.0f} of a million bytes of {name} come out otherwise'
+                )
+        self._compared = True
+
+    def _hand_over(self, arrays: Arrays, inputs: Mapping[str, Tensor]) -> None:
+        """A new scene into the shared memory. Raises ValueError before anything is written."""
+        check_arrays(arrays, inputs, self.sizes)
+        for name in inputs:
+            np.copyto(self._arrays[name], arrays[name])
+        self._scene += 1
 
     def decode(
         self, encoded: int, plan: np.ndarray, plan_valid: np.ndarray
@@ -124,13 +179,15 @@ class EngineProcess:
             raise EngineError(f'{words[0]}: the engine process died') from error
         self._await(str(words[0]), self._deadline_s)
 
-    def _await(self, what: str, timeout_s: float) -> None:
-        """Wait for the end of what was asked for. A process that fails once is ended."""
+    def _await(self, what: str, timeout_s: float) -> str:
+        """Wait for the end of what was asked for: what the process says of it. A process that fails
+        once is ended.
+        """
         assert self._connection is not None
         try:
             if not self._connection.poll(timeout_s):
                 raise EngineError(f'{what}: no answer within {1e3 * timeout_s:.0f} ms')
-            fault = self._connection.recv()
+            fault, said = self._connection.recv()
         except (EOFError, OSError):
             error = EngineError(f'{what}: the engine process died')
             self._end(str(error))
@@ -139,9 +196,10 @@ class EngineProcess:
             self._end(str(error))
             raise
         if fault:
-            self.fault, said = fault
-            self._end(f'{what}: {self.fault}: {said}')
+            self.fault = fault
+            self._end(f'{what}: {fault}: {said}')
             raise EngineError(self.reason)
+        return str(said)
 
     def _end(self, reason: str) -> None:
         self.reason = reason
@@ -165,16 +223,22 @@ class EngineProcess:
             self._process.join(timeout_s)
 
 
-Places = list[tuple[str, str, tuple[int, ...], int]]
+Places = list[tuple[str, np.dtype, tuple[int, ...], int]]
 
 
 def _layout(sizes: Sizes) -> tuple[Places, int]:
     """Name, type, shape and offset of every array in the shared memory, and its size."""
-    places, at = [], 0
-    for name, tensor in {**encoder_inputs(sizes), **DECODER_INPUTS, **OUTPUTS}.items():
-        shape = tensor.shape(sizes)
-        places.append((name, tensor.dtype, shape, at))
-        size = int(np.prod(shape)) * np.dtype(tensor.dtype).itemsize
+    kinds = {
+        name: (np.dtype(tensor.dtype), tensor.shape(sizes))
+        for name, tensor in {**encoder_inputs(sizes), **DECODER_INPUTS, **OUTPUTS}.items()
+    }
+    if sizes.channels == CHANNELS:
+        kinds |= {'sketch': (sketch_type(sizes.agents), (1,)), 'tiles': (TILE_TYPE, (TILES,))}
+    places: Places = []
+    at = 0
+    for name, (dtype, shape) in kinds.items():
+        places.append((name, dtype, shape, at))
+        size = int(np.prod(shape)) * dtype.itemsize
         at += -(-size // _ALIGNMENT) * _ALIGNMENT
     return places, at
 
@@ -196,21 +260,33 @@ def _serve(connection: Connection, task: tuple[Any, ...]) -> None:
     encoded: Any = None
     try:
         model = opener(argument, arrays)
-        connection.send(())
+        connection.send(('', _why_not_drawn(model)))
         while True:
             what, number = connection.recv()
             if what == 'encode':
                 encoded = model.encode(inputs)
-            else:
+            elif what == 'decode':
                 plan, valid = inputs['plan'][:number], inputs['plan_valid'][:number]
                 found = model.decode(encoded, plan, valid)
                 for output in OUTPUTS:
                     if found[output].ctypes.data != arrays[output].ctypes.data:
                         arrays[output][:number] = found[output]
-            connection.send(())
+            else:
+                assert isinstance(model, DrawingModel), what
+                if what == 'draw':
+                    encoded = model.draw(inputs)
+                elif what == 'tiles':
+                    model.take_tiles(number)
+                else:
+                    model.show()
+            connection.send(('', ''))
     except EOFError:
         return
     # Told to the node, whatever it is; then this process ends, and CUDA's state with it.
     except Exception as error:
         with contextlib.suppress(OSError):
             connection.send((type(error).__name__, f'{" ".join(str(error).split()):.300}'))
+
+
+def _why_not_drawn(model: Model) -> str:
+    return model.cannot_draw if isinstance(model, DrawingModel) else 'this model draws nothing'

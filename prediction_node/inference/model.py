@@ -36,6 +36,26 @@ class SharingModel(Model, Protocol):
         """The same object for all of them."""
 
 
+@runtime_checkable
+class DrawingModel(Model, Protocol):
+    """A network that can draw its rasters itself, from 'sketch' and 'tiles' (domain.sketch) among
+    the arrays that it was opened with.
+    """
+
+    @property
+    def cannot_draw(self) -> str:
+        """Why not; empty: it can."""
+
+    def take_tiles(self, count: int) -> None:
+        """The first so many of 'tiles' are news of the textures."""
+
+    def draw(self, arrays: Arrays) -> Any:
+        """As `encode`, with rasters drawn from 'sketch' in place of those in `arrays`."""
+
+    def show(self) -> None:
+        """Write the rasters that were drawn last to the arrays that it was opened with."""
+
+
 def memory_of(model: Model) -> object:
     """What has to be warm before `model` is; itself where it shares nothing."""
     return model.memory if isinstance(model, SharingModel) else model

@@ -18,7 +18,7 @@ from prediction_node.domain.errors import ParameterError
 from prediction_node.domain.lane_map import LaneMap
 from prediction_node.domain.map_memory import MapMemory
 from prediction_node.domain.prediction import Prediction
-from prediction_node.domain.scene import History, Scene
+from prediction_node.domain.scene import Scene
 from prediction_node.domain.tensors import Sizes
 from prediction_node.inference.kinematic import KinematicEngine, KinematicParameters
 from prediction_node.inference.kinematic.road import Road
@@ -164,9 +164,7 @@ def chosen(scene: Scene, proposals: Prediction, rows: np.ndarray) -> tuple[Scene
     """The scene with some of its agents, and their proposals."""
     if len(rows) == len(scene.agents):
         return scene, proposals
-    past = scene.history
-    history = History(**{f.name: getattr(past, f.name)[rows] for f in dataclasses.fields(past)})
-    agents = scene.agents.select(rows)
+    agents, history = scene.agents.select(rows), scene.history.select(rows)
     kept = Prediction(
         agents,
         proposals.pose[rows],

@@ -12,12 +12,6 @@ import numpy as np
 
 from prediction_node.compiled import compiled
 
-# The past is drawn in pieces of half a second and fades to nothing after this long.
-_PIECE_COLUMNS = 5
-_PIECES = 6
-_FADED_AFTER = 6.5  # pieces
-# A body that moved less than this within a piece keeps the direction it faces.
-_MIN_MOVE_M = 0.1
 # Sums of an agent's values: seven classes, then what it covers, then everything else.
 _CLASSES = 7
 # A polygon with a point this many cells away, or with one that is no number, is not drawn.
@@ -181,154 +175,73 @@ def paint_tile(
 
 @compiled
 def paint_marks(
-    points_m: np.ndarray,
+    points: np.ndarray,
     offsets: np.ndarray,
-    rows: np.ndarray,
+    channel: np.ndarray,
+    values: np.ndarray,
     value: np.ndarray,
-    channel: int,
-    origin: np.ndarray,
-    cell_m: float,
-    local: np.ndarray,
     scratch: np.ndarray,
     picture: np.ndarray,
 ) -> None:
-    """Paint polygons rows (M,) of points_m, offsets onto channels from `channel` on.
+    """Paint M polygons of points, offsets, each onto values[m] channels from channel[m].
 
     value (M, V) bytes as numbers. What polygons cover of a cell adds up, to no more than the larger
-    value: none is brighter for lying on another, and no seam shows between neighbours. origin: x,
-    y, cosine and sine of the view's pose in the frame of the points.
+    value: none is brighter for lying on another, and no seam shows between neighbours.
     """
-    half = 0.5 * picture.shape[0]
-    for m in range(len(rows)):
-        first, last = offsets[rows[m]], offsets[rows[m] + 1]
-        for k in range(last - first):
-            dx, dy = points_m[first + k, 0] - origin[0], points_m[first + k, 1] - origin[1]
-            x = origin[2] * dx + origin[3] * dy
-            y = origin[2] * dy - origin[3] * dx
-            local[k, 0], local[k, 1] = half - x / cell_m, half - y / cell_m
-        r0, r1, c0, c1 = cover(local, 0, last - first, scratch)
+    for m in range(len(channel)):
+        r0, r1, c0, c1 = cover(points, offsets[m], offsets[m + 1], scratch)
         for r in range(r0, r1):
             for c in range(c0, c1):
                 share = scratch[r, c]
-                for v in range(value.shape[1]):
-                    full, there = value[m, v], float(picture[r, c, channel + v])
-                    picture[r, c, channel + v] = np.uint8(
+                for v in range(values[m]):
+                    full, there = value[m, v], float(picture[r, c, channel[m] + v])
+                    picture[r, c, channel[m] + v] = np.uint8(
                         min(max(full, there), there + share * full) + 0.5
                     )
 
 
 @compiled
-def _box(
-    x: float, y: float, cos: float, sin: float, along: float, across: float, half: float,
-    cell_m: float, local: np.ndarray,
-) -> None:  # fmt: skip
-    """Corners of a box in cells: middle and direction in the view frame, half its sides in m."""
-    for k in range(4):
-        a = along if k in (0, 3) else -along
-        b = across if k < 2 else -across
-        local[k, 0] = half - (x + a * cos - b * sin) / cell_m
-        local[k, 1] = half - (y + a * sin + b * cos) / cell_m
-
-
-@compiled
-def paint_pasts(
-    position_m: np.ndarray,
-    yaw_rad: np.ndarray,
-    valid: np.ndarray,
-    width_m: np.ndarray,
+def paint_strips(
+    corner: np.ndarray,
     channel: np.ndarray,
-    origin: np.ndarray,
-    cell_m: float,
-    local: np.ndarray,
+    strength: np.ndarray,
     scratch: np.ndarray,
     picture: np.ndarray,
 ) -> None:
-    """Paint where N bodies were: strips as wide as they are, each half second fainter.
-
-    position_m (N, T, 2), yaw_rad and valid (N, T), the last column is the present, 0.1 s apart;
-    channel (N,), negative: not drawn. Where pasts meet, the younger one stays.
-    """
-    half = 0.5 * picture.shape[0]
-    reach_m = 2.0 * half * cell_m
-    columns = position_m.shape[1]
-    for i in range(len(position_m)):
-        if channel[i] < 0:
-            continue
-        for piece in range(_PIECES):
-            newest = columns - 1 - piece * _PIECE_COLUMNS
-            if newest < 1:
-                break
-            oldest = max(newest - _PIECE_COLUMNS, 0)
-            while newest > oldest and not valid[i, newest]:
-                newest -= 1
-            while oldest < newest and not valid[i, oldest]:
-                oldest += 1
-            if not valid[i, newest]:
-                continue
-            dx, dy = position_m[i, newest, 0] - origin[0], position_m[i, newest, 1] - origin[1]
-            if not (abs(dx) < reach_m and abs(dy) < reach_m):
-                continue
-            mx = position_m[i, newest, 0] - position_m[i, oldest, 0]
-            my = position_m[i, newest, 1] - position_m[i, oldest, 1]
-            length = math.sqrt(mx * mx + my * my)
-            if length > _MIN_MOVE_M:
-                ux, uy = mx / length, my / length
-            else:
-                ux, uy = math.cos(yaw_rad[i, newest]), math.sin(yaw_rad[i, newest])
-            dx, dy = dx - 0.5 * mx, dy - 0.5 * my
-            _box(
-                origin[2] * dx + origin[3] * dy,
-                origin[2] * dy - origin[3] * dx,
-                origin[2] * ux + origin[3] * uy,
-                origin[2] * uy - origin[3] * ux,
-                0.5 * (length + width_m[i]),
-                0.5 * width_m[i],
-                half,
-                cell_m,
-                local,
-            )
-            strength = 255.0 * (1.0 - (piece + 0.5) / _FADED_AFTER)
-            r0, r1, c0, c1 = cover(local, 0, 4, scratch)
-            for r in range(r0, r1):
-                for c in range(c0, c1):
-                    byte = np.uint8(scratch[r, c] * strength + 0.5)
-                    if byte > picture[r, c, channel[i]]:
-                        picture[r, c, channel[i]] = byte
+    """Paint pieces of pasts, corner (S, 4, 2). Where they meet, the stronger one stays."""
+    for i in range(len(corner)):
+        r0, r1, c0, c1 = cover(corner[i], 0, 4, scratch)
+        for r in range(r0, r1):
+            for c in range(c0, c1):
+                byte = np.uint8(scratch[r, c] * strength[i] + 0.5)
+                if byte > picture[r, c, channel[i]]:
+                    picture[r, c, channel[i]] = byte
 
 
 @compiled
-def paint_agents(
-    pose: np.ndarray,
-    size_m: np.ndarray,
+def paint_boxes(
+    corner: np.ndarray,
     share: np.ndarray,
     value: np.ndarray,
     class_channel: int,
     value_channel: int,
     offset: np.ndarray,
-    cell_m: float,
-    local: np.ndarray,
     scratch: np.ndarray,
     slot: np.ndarray,
     total: np.ndarray,
     picture: np.ndarray,
 ) -> None:
-    """Paint the boxes of N agents by what they cover of each cell.
+    """Paint N agents by what they cover of each cell.
 
-    pose (N, 4) x, y, cosine and sine of the heading in the view frame; size_m (N, 2). share (N, 7)
-    int32 bytes of the classes, which add up over agents; value (N, V) int32 the values in their
-    channels' units, of which a cell keeps the mean in proportion to what is covered. All sums are
-    of whole numbers: the order of the agents changes nothing. slot (S, S) int32 is -1 everywhere
-    before and after; total (cells, 8 + V) int32.
+    corner (N, 4, 2). share (N, 7) int32 bytes of the classes, which add up over agents; value
+    (N, V) int32 the values in their channels' units, of which a cell keeps the mean in proportion
+    to what is covered. All sums are of whole numbers: the order of the agents changes nothing.
+    slot (S, S) int32 is -1 everywhere before and after; total (cells, 8 + V) int32.
     """
-    half = 0.5 * picture.shape[0]
     size = picture.shape[0]
     used = 0
-    for i in range(len(pose)):
-        _box(
-            pose[i, 0], pose[i, 1], pose[i, 2], pose[i, 3], 0.5 * size_m[i, 0], 0.5 * size_m[i, 1],
-            half, cell_m, local,
-        )  # fmt: skip
-        r0, r1, c0, c1 = cover(local, 0, 4, scratch)
+    for i in range(len(corner)):
+        r0, r1, c0, c1 = cover(corner[i], 0, 4, scratch)
         for r in range(r0, r1):
             for c in range(c0, c1):
                 covered = np.int32(scratch[r, c] * 255.0 + 0.5)

@@ -6,32 +6,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prediction_node.domain.agents import Ego
 from prediction_node.domain.frames import Transform
 from prediction_node.domain.lane_map import LaneMap
 from prediction_node.domain.map_memory import MapMemory
 from prediction_node.domain.scene import Scene
+from prediction_node.domain.sketch import FAR, NEAR, Changes
 from prediction_node.raster import fill
-from prediction_node.raster.bodies import (
-    CLASS_CHANNEL,
-    CLASSES,
-    VALUE_CHANNEL,
-    VALUES,
-    Bodies,
-    as_table,
-)
-from prediction_node.raster.lamps import Lamps, Lit
-from prediction_node.raster.manifest import CELLS, CHANNELS, FAR_CELL_M, INDEX, NEAR_CELL_M
+from prediction_node.raster.bodies import CLASS_CHANNEL, CLASSES, VALUE_CHANNEL, VALUES
+from prediction_node.raster.lamps import Lamps
+from prediction_node.raster.manifest import CELLS, CHANNELS, FAR_CELL_M, NEAR_CELL_M
 from prediction_node.raster.parameters import RasterParameters
-from prediction_node.raster.shapes import MapShapes, Shapes, map_shapes
+from prediction_node.raster.shapes import MapShapes, map_shapes
+from prediction_node.raster.sketch import DIRECTION_CHANNEL, EMPTY, Sketch
 from prediction_node.raster.tiles import Texture, Tiles
 from prediction_node.raster.warp import clear, warp
 
-_EMPTY = np.array([channel.offset for channel in CHANNELS], np.uint8).view(np.uint64)
-_OFFSET = np.array([float(channel.offset) for channel in CHANNELS])
-_DIRECTION = INDEX['direction_x']
-_LIGHT = INDEX['light_red']
-_EGO, _PAST_EGO = INDEX['ego'], INDEX['past_ego']
+_EMPTY_WORDS = EMPTY.view(np.uint64)
+_OFFSET = EMPTY.astype(np.float64)
 _SUMS = CLASSES + VALUES + 2  # of a cell: classes, what is covered, the values, which cell
 
 
@@ -79,14 +70,12 @@ class Rasterizer:
     def __init__(self, parameters: RasterParameters | None = None) -> None:
         self._parameters = parameters or RasterParameters()
         self._maps: MapMemory[DrawnMap] = MapMemory(self._parameters.maps)
-        self._near = _Layer(NEAR_CELL_M)
-        self._far = _Layer(FAR_CELL_M)
-        self._local = np.empty((64, 2))
+        self._layers = (_Layer(NEAR_CELL_M), _Layer(FAR_CELL_M))
 
     def prepare(self, lane_map: LaneMap | None) -> None:
         """Make a map ready, so that the first scene on it takes no longer than others."""
         if lane_map is not None:
-            self._map(lane_map)
+            self._maps.of(lane_map, self.drawn)
 
     def draw(
         self, scene: Scene, view: Transform | None = None, into: Raster | None = None
@@ -95,37 +84,45 @@ class Rasterizer:
 
         Written to `into` where given, which is returned.
         """
-        view = scene.ego.map_from_base if view is None else view
         raster = Raster.blank() if into is None else into
-        layers = ((self._near, raster.near), (self._far, raster.far))
-        x_m, y_m = view.translation_m[:2].tolist()
-        origin = np.array([x_m, y_m, np.cos(view.yaw_rad), np.sin(view.yaw_rad)])
-        if scene.lane_map is None:
-            for _, picture in layers:
-                clear(_EMPTY, picture.view(np.uint64))
-        else:
-            self._draw_map(scene, self._map(scene.lane_map), view, raster)
-        bodies = Bodies.of(scene.agents, origin)
-        for layer, picture in layers:
-            self._draw_pasts(scene, bodies, origin, layer, picture)
-            fill.paint_agents(
-                bodies.pose,
-                bodies.size_m,
-                bodies.share,
-                bodies.value,
-                CLASS_CHANNEL,
-                VALUE_CHANNEL,
-                _OFFSET,
-                layer.cell_m,
-                self._local,
-                layer.scratch,
-                layer.slot,
-                layer.total,
-                picture,
-            )
-            if scene.ego.present:
-                self._draw_ego(scene.ego, origin, layer, picture)
+        self.paint(self.sketch(scene, view), raster)
         return raster
+
+    def sketch(self, scene: Scene, view: Transform | None = None) -> Sketch:
+        """What is to be painted, and the textures made ready for it: good until the next one."""
+        view = scene.ego.map_from_base if view is None else view
+        x_m, y_m = view.translation_m[:2].tolist()
+        pose = np.array([x_m, y_m, np.cos(view.yaw_rad), np.sin(view.yaw_rad)])
+        if scene.lane_map is None:
+            return Sketch.of(scene, pose, None, None)
+        ready = self._maps.of(scene.lane_map, self.drawn)
+        lit = ready.lamps.lit(scene.lights, scene.stamp_ns)
+        sketch = Sketch.of(scene, pose, ready.shapes, lit)
+        self._cover(scene, ready, pose)
+        return sketch
+
+    def paint(self, sketch: Sketch, raster: Raster) -> None:
+        """The newest sketch."""
+        for scale, picture in ((NEAR, raster.near), (FAR, raster.far)):
+            layer = self._layers[scale]
+            if sketch.origin is None:
+                clear(_EMPTY_WORDS, picture.view(np.uint64))
+            else:
+                warp(
+                    layer.texture.texel,
+                    sketch.origin,
+                    layer.cell_m,
+                    DIRECTION_CHANNEL,
+                    _EMPTY_WORDS,
+                    picture,
+                    picture.view(np.uint64),
+                )
+            self._paint_lists(sketch, scale, picture)
+
+    @property
+    def textures(self) -> tuple[Texture, Texture]:
+        """The map around the newest sketch, near and far."""
+        return self._layers[NEAR].texture, self._layers[FAR].texture
 
     def drawn(self, lane_map: LaneMap, place_m: np.ndarray | None = None) -> DrawnMap:
         """A map ready to draw, with the tiles that a view at `place_m` looks at, for `adopt`."""
@@ -139,7 +136,7 @@ class Rasterizer:
         )
         if place_m is not None:
             x_m, y_m = shapes.anchor.points(place_m[:2]).tolist()
-            for layer, tiles in ((self._near, drawn.near), (self._far, drawn.far)):
+            for layer, tiles in zip(self._layers, (drawn.near, drawn.far), strict=True):
                 for key in layer.texture.needed(x_m, y_m):
                     tiles.get(key)
         return drawn
@@ -147,112 +144,75 @@ class Rasterizer:
     def adopt(self, lane_map: LaneMap, drawn: DrawnMap) -> None:
         """Draw this map from what was made ready elsewhere."""
         self._maps.keep(lane_map, drawn)
-        self._make_room(drawn)
 
-    def _make_room(self, drawn: DrawnMap) -> None:
-        """For the longest line of a map as a view sees it."""
-        longest = max(drawn.shapes.lanes.longest, drawn.shapes.near.stop_lines.longest)
-        if longest > len(self._local):
-            self._local = np.empty((longest, 2))
-
-    def _map(self, lane_map: LaneMap) -> DrawnMap:
-        drawn = self._maps.of(lane_map, self.drawn)
-        self._make_room(drawn)
-        return drawn
-
-    def _draw_map(self, scene: Scene, ready: DrawnMap, view: Transform, raster: Raster) -> None:
-        """The map and its lights."""
-        shapes, ego = ready.shapes, scene.ego
-        x_m, y_m = view.translation_m[:2].tolist()
-        origin = shapes.anchor.pose(x_m, y_m, view.yaw_rad)
-        lit = ready.lamps.lit(scene.lights, scene.stamp_ns)
-        for layer, tiles, scale, picture in (
-            (self._near, ready.near, shapes.near, raster.near),
-            (self._far, ready.far, shapes.far, raster.far),
-        ):
-            layer.texture.cover(tiles, float(origin[0]), float(origin[1]))
-            warp(
-                layer.texture.texel,
-                origin,
-                layer.cell_m,
-                _DIRECTION,
-                _EMPTY,
-                picture,
-                picture.view(np.uint64),
-            )
-            self._draw_lights(lit, shapes, scale, origin, layer, picture)
+    def _cover(self, scene: Scene, ready: DrawnMap, view: np.ndarray) -> None:
+        """Have the map there, and some of what will be needed next."""
+        x_m, y_m = ready.shapes.anchor.points(view[:2]).tolist()
+        pairs = tuple(zip(self._layers, (ready.near, ready.far), strict=True))
+        for layer, tiles in pairs:
+            layer.texture.cover(tiles, x_m, y_m)
+        ego = scene.ego
         if ego.present and self._parameters.tiles_ahead:
             moved = ego.map_velocity_mps * self._parameters.ahead_s
-            x_m, y_m = shapes.anchor.points(ego.position_m + moved).tolist()
-            for layer, tiles in ((self._near, ready.near), (self._far, ready.far)):
+            x_m, y_m = ready.shapes.anchor.points(ego.position_m + moved).tolist()
+            for layer, tiles in pairs:
                 layer.texture.draw_ahead(tiles, x_m, y_m, self._parameters.tiles_ahead)
 
-    def _draw_lights(
-        self,
-        lit: Lit,
-        shapes: MapShapes,
-        scale: Shapes,
-        origin: np.ndarray,
-        layer: _Layer,
-        picture: np.ndarray,
-    ) -> None:
-        for polygons, rows, value in (
-            (shapes.lanes, lit.lanes, lit.lane_value),
-            (scale.stop_lines, lit.stop_lines, lit.stop_line_value),
-        ):
-            fill.paint_marks(
-                polygons.points_m,
-                polygons.offsets,
-                rows,
-                value,
-                _LIGHT,
-                origin,
-                layer.cell_m,
-                self._local,
-                layer.scratch,
-                picture,
-            )
-
-    def _draw_pasts(
-        self,
-        scene: Scene,
-        bodies: Bodies,
-        origin: np.ndarray,
-        layer: _Layer,
-        picture: np.ndarray,
-    ) -> None:
-        pasts = [(scene.history, bodies.size_m[:, 1].copy(), bodies.past)]
-        if scene.ego.present and scene.ego_history is not None:
-            width_m = scene.ego.size_m[1:2].astype(np.float64)
-            pasts.append((scene.ego_history, width_m, np.array([_PAST_EGO])))
-        for history, width_m, channels in pasts:
-            fill.paint_pasts(
-                as_table(history.position_m),
-                as_table(history.yaw_rad),
-                np.ascontiguousarray(history.valid),
-                width_m,
-                channels,
-                origin,
-                layer.cell_m,
-                self._local,
-                layer.scratch,
-                picture,
-            )
-
-    def _draw_ego(self, ego: Ego, origin: np.ndarray, layer: _Layer, picture: np.ndarray) -> None:
-        length_m, width_m = ego.size_m[:2].tolist()
-        ahead = ego.map_from_base.rotation_2d
-        corners = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]]) * [0.5 * length_m, 0.5 * width_m]
-        points_m = np.ascontiguousarray(ego.centre_m + corners @ ahead.T)
+    def _paint_lists(self, sketch: Sketch, scale: int, picture: np.ndarray) -> None:
+        """All but the map."""
+        layer, marks = self._layers[scale], sketch.marks[scale]
+        scratch = layer.scratch
         fill.paint_marks(
-            points_m,
-            np.array([0, 4]),
-            np.array([0]),
-            np.array([[255.0]]),
-            _EGO,
-            origin,
-            layer.cell_m,
-            self._local,
-            layer.scratch,
+            marks.points, marks.offsets, marks.channel, marks.values, marks.value, scratch, picture
+        )
+        fill.paint_strips(
+            sketch.strips.corner[scale],
+            sketch.strip_channel,
+            sketch.strip_strength,
+            scratch,
             picture,
         )
+        fill.paint_boxes(
+            sketch.boxes.corner[scale],
+            sketch.bodies.share,
+            sketch.bodies.value,
+            CLASS_CHANNEL,
+            VALUE_CHANNEL,
+            _OFFSET,
+            scratch,
+            layer.slot,
+            layer.total,
+            picture,
+        )
+
+
+class SceneDrawing:
+    """Implements domain.sketch.Drawing: the newest sketch of a rasterizer."""
+
+    def __init__(self, rasterizer: Rasterizer, sketch: Sketch, raster: Raster) -> None:
+        """To be painted on `raster`."""
+        self._rasterizer, self._sketch, self._raster = rasterizer, sketch, raster
+        self._painted = False
+
+    def raster(self) -> Raster:
+        """Painted here if it was not yet."""
+        if not self._painted:
+            self._rasterizer.paint(self._sketch, self._raster)
+            self._painted = True
+        return self._raster
+
+    def rasters(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.raster().near, self.raster().far
+
+    def write(self, sketch: np.ndarray) -> bool:
+        return self._sketch.write(sketch)
+
+    def changed_tiles(self, since: Changes) -> tuple[np.ndarray, Changes]:
+        near, far = self._rasterizer.textures
+        near_places, near_changes = near.changed(since[NEAR])
+        far_places, far_changes = far.changed(since[FAR])
+        places = [np.insert(near_places, 0, NEAR, axis=1), np.insert(far_places, 0, FAR, axis=1)]
+        return np.concatenate(places), (near_changes, far_changes)
+
+    def texture(self, scale: int) -> np.ndarray:
+        return self._rasterizer.textures[scale].texel

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from prediction_node.domain.lane_map import BorderKind, LaneKind, LaneMap, Polylines, Turn
+from prediction_node.domain.sketch import TILE_CHANNELS
 from prediction_node.raster.manifest import CHANNELS, FAR_CELL_M, INDEX, NEAR_CELL_M
 from prediction_node.raster.outlines import Polygons, pieces, strokes
 
-# Channels of a tile: those of the map, then the two sums that means are taken over.
+# Of a tile's channels the first; the last two are the sums that means are taken over.
 MAP_CHANNELS = sum(channel.group == 'map' for channel in CHANNELS)
-TILE_CHANNELS = 32
 _DIRECTED, _LIMITED = TILE_CHANNELS - 2, TILE_CHANNELS - 1
 _LINE_CELLS = 0.5  # width of a drawn line
 _SAME_POINT_M = 1e-3
@@ -53,10 +53,10 @@ class Anchor:
         dy = points_m[..., 1] - self.origin_m[1]
         return np.stack([self.cos * dx + self.sin * dy, self.cos * dy - self.sin * dx], axis=-1)
 
-    def pose(self, x_m: float, y_m: float, yaw_rad: float) -> np.ndarray:
-        """(4,) x, y, cosine and sine of a pose of the map frame in the map's own."""
-        x, y = self.points(np.array([x_m, y_m]))
-        cos, sin = np.cos(yaw_rad), np.sin(yaw_rad)
+    def pose(self, pose: np.ndarray) -> np.ndarray:
+        """(4,) x, y, cosine and sine of a pose in the map frame to the same in the map's own."""
+        x, y = self.points(pose[:2])
+        cos, sin = pose[2:].tolist()
         return np.array(
             [x, y, self.cos * cos + self.sin * sin, self.cos * sin - self.sin * cos], np.float64
         )

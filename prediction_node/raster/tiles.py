@@ -6,14 +6,11 @@ from collections import OrderedDict
 
 import numpy as np
 
+from prediction_node.domain.sketch import TEXTURE_CELLS, TILE_CELLS, TILE_CHANNELS
 from prediction_node.raster import fill
 from prediction_node.raster.manifest import CELLS
-from prediction_node.raster.shapes import TILE_CHANNELS, Shapes, tile_rules
+from prediction_node.raster.shapes import Shapes, tile_rules
 
-TILE_CELLS = 32
-# Cells of the texture's sides, a power of two. The view, however turned, and a tile on each side
-# must fit in.
-TEXTURE_CELLS = 512
 _SLOTS = TEXTURE_CELLS // TILE_CELLS
 # From the view's origin to the corner of its picture, and one cell for the interpolation.
 _REACH_CELLS = 0.5 * CELLS * np.sqrt(2.0) + 1.0
@@ -86,6 +83,8 @@ class Texture:
         self.texel = np.zeros((TEXTURE_CELLS, TEXTURE_CELLS, TILE_CHANNELS), np.uint8)
         self._tiles: Tiles | None = None
         self._held: dict[Key, Key] = {}  # slot -> tile
+        self._changes = 0
+        self._changed_at = np.zeros((_SLOTS, _SLOTS), np.int64)
         # From cycle to cycle the view mostly looks at the same tiles.
         self._covered: Span | None = None
         self._ahead: Span | None = None
@@ -106,7 +105,15 @@ class Texture:
             row, column = slot[0] * TILE_CELLS, slot[1] * TILE_CELLS
             self.texel[row : row + TILE_CELLS, column : column + TILE_CELLS] = tiles.get(key)
             self._held[slot] = key
+            self._changes += 1
+            self._changed_at[slot] = self._changes
         self._covered = span
+
+    def changed(self, since: int) -> tuple[np.ndarray, int]:
+        """(n, 2) first row and column of the tiles in `texel` that came after change number
+        `since`, and the number of the newest change.
+        """
+        return TILE_CELLS * np.argwhere(self._changed_at > since), self._changes
 
     def needed(self, x_m: float, y_m: float) -> list[Key]:
         """Tiles that a view at this place may look at."""

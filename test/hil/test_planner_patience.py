@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from prediction_node.domain.kinds import ObjectClass
 from prediction_node.domain.lights import LightStates
 from prediction_node.domain.stamps import STEP_NS
 from prediction_node.simulation.futures import Futures
@@ -48,8 +49,8 @@ def test_who_is_said_to_start_and_stands_is_believed_less_and_less(
     shares = []
     for cycle in range(80):
         futures = starter(bench, share, cycle)
-        waits.look(futures)
-        waits.look(futures)  # the same predictions again are no news
+        waits.look(futures, 0.0)
+        waits.look(futures, 0.0)  # the same predictions again are no news
         shares.append(share_that_goes(waits, futures))
     assert shares[0] == pytest.approx(share)
     assert (np.diff(shares) < 0.0).all()
@@ -58,27 +59,46 @@ def test_who_is_said_to_start_and_stands_is_believed_less_and_less(
         np.exp(-expected_starts / PARAMETERS.disbelief_starts), rel=1e-6
     )
     moved = starter(bench, share, 80, gone_m=1.2)
-    waits.look(moved)
+    waits.look(moved, 0.0)
     assert share_that_goes(waits, moved) == pytest.approx(share)
 
 
 def test_who_starts_is_believed_at_once_and_so_is_who_was_said_to_stay(bench: Any) -> None:
     waits = Waits(PARAMETERS.disbelief_starts)
     for cycle in range(300):
-        waits.look(starter(bench, 0.0, cycle))
+        waits.look(starter(bench, 0.0, cycle), 0.0)
     assert share_that_goes(waits, starter(bench, 0.9, 300)) == pytest.approx(0.9)
     for cycle in range(300, 400):
-        waits.look(starter(bench, 0.9, cycle))
+        waits.look(starter(bench, 0.9, cycle), 0.0)
     assert share_that_goes(waits, starter(bench, 0.9, 400)) < 0.1
     starts = dataclasses.replace(starter(bench, 0.9, 400), velocity_mps=np.array([[0.0, 0.8]]))
-    waits.look(starts)
+    waits.look(starts, 0.0)
     assert share_that_goes(waits, starts) == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize(
+    ('label', 'believed'), [(ObjectClass.PEDESTRIAN, True), (ObjectClass.CAR, False)]
+)
+def test_a_walker_may_well_wait_for_a_robotaxi_that_comes(
+    bench: Any, label: ObjectClass, believed: bool
+) -> None:
+    """While it comes at speed nobody's staying says much of what walkers do once it is slow."""
+    waits = Waits(PARAMETERS.disbelief_starts)
+    for cycle in range(60):
+        futures = starter(bench, 0.9, cycle)
+        futures = dataclasses.replace(futures, label=np.array([label]))
+        waits.look(futures, 8.0)
+    assert (share_that_goes(waits, futures) == pytest.approx(0.9)) == believed
+    for cycle in range(60, 120):
+        futures = dataclasses.replace(starter(bench, 0.9, cycle), label=np.array([label]))
+        waits.look(futures, 1.0)
+    assert share_that_goes(waits, futures) < 0.1
 
 
 def test_clocks_that_jump_count_as_no_long_wait(bench: Any) -> None:
     waits = Waits(PARAMETERS.disbelief_starts)
     for cycle in (10, 11, 100_000, 5):
-        waits.look(starter(bench, 0.9, cycle))
+        waits.look(starter(bench, 0.9, cycle), 0.0)
     assert share_that_goes(waits, starter(bench, 0.9, 5)) > 0.9 * np.exp(-0.2 / 0.5)
 
 

@@ -13,10 +13,11 @@ from prediction_node.benchmark import raster as benchmark
 from prediction_node.compiled import compilations
 from prediction_node.domain.errors import ParameterError
 from prediction_node.domain.scene import History
+from prediction_node.domain.sketch import TEXTURE_CELLS, TILE_CELLS
 from prediction_node.raster import Rasterizer, RasterParameters, warm_up
 from prediction_node.raster.manifest import NEAR_CELL_M
 from prediction_node.raster.shapes import map_shapes
-from prediction_node.raster.tiles import TEXTURE_CELLS, TILE_CELLS, Texture, Tiles
+from prediction_node.raster.tiles import Texture, Tiles
 
 SIDE_M = TILE_CELLS * NEAR_CELL_M
 

@@ -6,7 +6,7 @@ One thread owns the context: whoever makes a `Cuda` must be the one that uses it
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,8 +17,13 @@ from prediction_node.domain.errors import EngineError
 _RELAXED = 2
 
 
+Shape = tuple[int, int, int]
+# Queues a kernel: grid, block, and the addresses that it is given.
+Kernel = Callable[[Shape, Shape, Sequence[int]], None]
+
+
 class Gpu(Protocol):
-    """Memory, copies and one stream."""
+    """Memory, copies, kernels and one stream."""
 
     @property
     def stream(self) -> int:
@@ -35,6 +40,13 @@ class Gpu(Protocol):
 
     def to_host(self, array: np.ndarray, address: int) -> None:
         """Queue a copy."""
+
+    def kernels(
+        self, source: str, options: Sequence[str], names: Mapping[str, int]
+    ) -> dict[str, Kernel]:
+        """Compile CUDA C++ and give the kernels of these names, each with so many addresses for
+        arguments. Raises EngineError.
+        """
 
     def synchronize(self) -> None:
         """Wait until all that was queued is done. Raises for what went wrong in it."""
@@ -82,6 +94,32 @@ class Cuda:
 
     def to_host(self, array: np.ndarray, address: int) -> None:
         self._driver.memcpy_dtoh_async(array, address, self._stream)
+
+    def kernels(
+        self, source: str, options: Sequence[str], names: Mapping[str, int]
+    ) -> dict[str, Kernel]:
+        try:
+            from pycuda.compiler import SourceModule
+
+            # pycuda keeps what it compiled in the user's cache folder.
+            module = SourceModule(source, options=list(options), no_extern_c=True)
+            return {name: self._kernel(module, name, count) for name, count in names.items()}
+        # pycuda raises what nvcc, the driver and the file system raise.
+        except Exception as error:
+            said = ' '.join(str(error).split())
+            raise EngineError(
+                f'kernels cannot be compiled (is nvcc there?): {said:.300}'
+            ) from error
+
+    def _kernel(self, module: Any, name: str, count: int) -> Kernel:
+        function = module.get_function(name)
+        function.prepare('P' * count)
+        self._held.append(module)
+
+        def queue(grid: Shape, block: Shape, addresses: Sequence[int]) -> None:
+            function.prepared_async_call(grid, block, self._stream, *addresses)
+
+        return queue
 
     def synchronize(self) -> None:
         self._stream.synchronize()

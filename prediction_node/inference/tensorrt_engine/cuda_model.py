@@ -12,12 +12,14 @@ from prediction_node.domain.errors import EngineError
 from prediction_node.domain.tensors import (
     DECODER_INPUTS,
     OUTPUTS,
+    RASTERS,
     Arrays,
     Sizes,
     encoder_inputs,
 )
 from prediction_node.inference.tensorrt_engine.cuda import Gpu
 from prediction_node.inference.tensorrt_engine.flavour import Flavour, last_words
+from prediction_node.inference.tensorrt_engine.painter import Painter
 
 ONE_PLAN = 1
 
@@ -38,7 +40,8 @@ class CudaModel:
     ) -> None:
         """`plans`: serialised engines by 'encoder' and 'decoder', checked already.
         `sizes.candidates`: most plans in a batch. `host`: arrays of the contract of these sizes,
-        from and to which is copied. Raises EngineError.
+        from and to which is copied; with 'sketch' and 'tiles' among them it draws rasters itself,
+        where it can (`cannot_draw` says why not). Raises EngineError.
         """
         self.sizes = sizes
         self._gpu, self._flavour = gpu, flavour
@@ -64,6 +67,15 @@ class CudaModel:
         # What the engines capture themselves must not be captured again.
         self._captures = not flavour.is_rtx
         self._encode: Callable[[], None] = self._queue_encoder
+        self._draw: Callable[[], None] = self._queue_drawing
+        self.cannot_draw = 'no sketches come'
+        self._painter: Painter | None = None
+        if 'sketch' in host and 'raster_near' in self._address:
+            try:
+                self._painter = Painter(gpu, sizes, host)
+                self.cannot_draw = ''
+            except EngineError as error:
+                self.cannot_draw = str(error)
         self._decode: dict[int, Callable[[], None]] = {}
 
     def warm_up(self) -> None:
@@ -72,8 +84,14 @@ class CudaModel:
             array[...] = 0
         self._queue_encoder()
         self._gpu.synchronize()
+        if self._painter is not None:
+            self._painter.queue_tiles(1)
+            self._queue_drawing()
+            self._gpu.synchronize()
         if self._captures:
             self._encode = self._gpu.captured(self._queue_encoder)
+            if self._painter is not None:
+                self._draw = self._gpu.captured(self._queue_drawing)
         for count in range(ONE_PLAN, self.sizes.candidates + 1):
             self._halves['decoder'].set_plans(count)
             self._queue_decoder(count)
@@ -86,6 +104,27 @@ class CudaModel:
         for name in self._inputs:
             _copy(self._host[name], arrays[name])
         self._encode()
+
+    def take_tiles(self, count: int) -> None:
+        """The first so many of 'tiles' are news of the textures. Waits until they are there: their
+        memory is used again.
+        """
+        assert self._painter is not None
+        self._painter.queue_tiles(count)
+        self._gpu.synchronize()
+
+    def draw(self, arrays: Arrays) -> None:
+        """As `encode`, with rasters drawn here from 'sketch', which has been filled."""
+        for name in self._inputs:
+            if name not in RASTERS:
+                _copy(self._host[name], arrays[name])
+        self._draw()
+
+    def show(self) -> None:
+        """Copy the rasters that were drawn last to the host, to compare them."""
+        for name in RASTERS:
+            self._gpu.to_host(self._host[name], self._address[name])
+        self._gpu.synchronize()
 
     def decode(
         self, encoded: None, plan: np.ndarray, plan_valid: np.ndarray
@@ -110,6 +149,14 @@ class CudaModel:
     def _queue_encoder(self) -> None:
         for name in self._inputs:
             self._gpu.to_device(self._address[name], self._host[name])
+        self._halves['encoder'].queue(self._gpu.stream)
+
+    def _queue_drawing(self) -> None:
+        assert self._painter is not None
+        self._painter.queue(*(self._address[name] for name in RASTERS))
+        for name in self._inputs:
+            if name not in RASTERS:
+                self._gpu.to_device(self._address[name], self._host[name])
         self._halves['encoder'].queue(self._gpu.stream)
 
     def _queue_decoder(self, count: int) -> None:

@@ -33,6 +33,7 @@ _AHEAD_M = 120.0
 _OFF_PLAN_M = 1.0
 _SHORTEST_PLAN_M = 3.0
 _HARD_BRAKING_MPS2 = 3.5
+_LANE_M = 3.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,7 +111,7 @@ class Planner:
         if futures is None or age_s > self._parameters.patience_s:
             line = self._line(stretch, ego, 0.0, _settling_m(ego.speed_mps), lights)
             return _decided(self._stop_on(line, ego, 'no fresh predictions'), ego)
-        self._waits.look(futures)
+        self._waits.look(futures, ego.speed_mps)
         around = self._around(futures, ego)
         made = self._candidates(stretch, ego, around, lights)
         trajectories, lines, extra = zip(*made, strict=True)
@@ -184,12 +185,18 @@ class Planner:
     def _nudged(
         self, stretch: Stretch, ego: EgoState, target_m: float, lights: LightStates
     ) -> Line:
-        # What is left of the way over shall take what is left of the time: else a nudge that is
-        # planned anew every cycle would never arrive.
-        offset, _ = _relative(stretch.path, self._anchor)
-        share = np.sqrt(min(abs(target_m - offset) / self._parameters.nudge_m, 1.0))
-        length = max(4.0, float(share) * max(10.0, 2.5 * ego.speed_mps))
+        share = self._share_left(stretch, target_m, self._parameters.nudge_m)
+        length = max(4.0, share * max(10.0, 2.5 * ego.speed_mps))
         return self._line(stretch, ego, target_m, length, lights)
+
+    def _share_left(self, stretch: Stretch, target_m: float, whole_m: float) -> float:
+        """Of the length of a way over by `whole_m` what is left of it where the robotaxi is now.
+
+        What is left of the way over shall take what is left of the time: else a way over that is
+        planned anew every cycle would never arrive.
+        """
+        offset, _ = _relative(stretch.path, self._anchor)
+        return float(np.sqrt(min(abs(target_m - offset) / whole_m, 1.0)))
 
     def _change(
         self, stretch: Stretch, ego: EgoState, lights: LightStates, *, left: bool
@@ -198,10 +205,11 @@ class Planner:
         other = self._route.beside(stretch.lanes[0], left=left)
         if other is None:
             return None
-        length = max(20.0, 4.0 * ego.speed_mps)
+        whole = max(20.0, 4.0 * ego.speed_mps)
         beside = self._route.ahead(other, ego.position_m, _AHEAD_M, frozenset())
-        if beside.path.length_m < length:
+        if beside.path.length_m < whole:
             return None
+        length = max(8.0, self._share_left(beside, 0.0, _LANE_M) * whole)
         gain_m = np.clip(stretch.cost_to_go_m - beside.cost_to_go_m, -200.0, 200.0)
         cost = self._parameters.lane_change_cost - self._parameters.route_weight * float(gain_m)
         return self._line(beside, ego, 0.0, length, lights), cost

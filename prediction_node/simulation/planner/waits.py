@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from prediction_node.domain.kinds import ObjectClass, class_mask
 from prediction_node.domain.prediction import STEP_S
 from prediction_node.simulation.futures import Futures
 
 _MOVED_M, _MOVES_MPS = 1.0, 0.7  # beyond these somebody has started: positions and speeds are noisy
 _WITHIN_STEPS = 30  # a start is what has left the place by then
 _LONGEST_S = 0.5  # between two looks; after a gap nobody knows what happened meanwhile
+# Walkers who stand while the robotaxi comes faster than this may well wait for it to pass.
+_COMING_MPS = 3.0
+_WALKERS = class_mask((ObjectClass.PEDESTRIAN, ObjectClass.ANIMAL))
 
 
 @dataclass(slots=True)
@@ -31,7 +35,7 @@ class Waits:
         self._waits: dict[bytes, _Wait] = {}
         self._stamp_ns = 0
 
-    def look(self, futures: Futures) -> None:
+    def look(self, futures: Futures, ego_mps: float) -> None:
         """Take in the predictions of a cycle; the same ones again change nothing."""
         passed_s = min((futures.stamp_ns - self._stamp_ns) * 1e-9, _LONGEST_S)
         if passed_s == 0.0:
@@ -39,6 +43,8 @@ class Waits:
         self._stamp_ns = futures.stamp_ns
         moves = np.hypot(*futures.velocity_mps.T) > _MOVES_MPS
         expected = (futures.weight * _goes(futures.pose)).sum(axis=1) / (_WITHIN_STEPS * STEP_S)
+        if ego_mps > _COMING_MPS:
+            expected = np.where(_WALKERS[futures.label], 0.0, expected)
         waits: dict[bytes, _Wait] = {}
         for i, (uuid, place_m) in enumerate(zip(_uuids(futures), futures.position_m, strict=True)):
             wait = self._waits.get(uuid)

@@ -5,8 +5,10 @@ Runtime. The real ones run where there are some.
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import importlib.util
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,7 +19,8 @@ import pytest
 from prediction_node.benchmark.inference import plan_arrays, scene_arrays
 from prediction_node.domain.errors import EngineError
 from prediction_node.domain.model_folder import DECODER, ENCODER, ModelFolder
-from prediction_node.domain.tensors import DECODER_INPUTS, OUTPUTS, encoder_inputs
+from prediction_node.domain.sketch import NO_CHANGES, TILE_TYPE, TILES, filled_tiles, sketch_type
+from prediction_node.domain.tensors import DECODER_INPUTS, OUTPUTS, RASTERS, encoder_inputs
 from prediction_node.inference.onnx_model import OnnxModel
 from prediction_node.inference.tensorrt_engine.cuda import Cuda
 from prediction_node.inference.tensorrt_engine.cuda_model import CudaModel
@@ -25,12 +28,14 @@ from prediction_node.inference.tensorrt_engine.device import find_device
 from prediction_node.inference.tensorrt_engine.flavour import FULL, RTX, Flavour
 from prediction_node.inference.tensorrt_engine.opening import check_parity
 from prediction_node.inference.tensorrt_engine.parity import StoredScene
+from prediction_node.raster import Raster, Rasterizer, SceneDrawing
+from prediction_node.stored_scenes import sample_scenes
 
 AGENTS, NODES, CANDIDATES = 5, 7, 3
 
 
 class NumpyGpu:
-    """Implements cuda.Gpu: addresses are keys, the queue is worked off at once."""
+    """Implements cuda.Gpu on the processor: queues are worked off at once. It compiles nothing."""
 
     stream = 77
 
@@ -42,9 +47,9 @@ class NumpyGpu:
 
     def allocate(self, size: int) -> int:
         assert not self.ready, 'allocated in a cycle'
-        address = 1000 * (len(self.memory) + 1)
-        self.memory[address] = np.zeros(size, np.uint8)
-        return address
+        memory = np.zeros(size, np.uint8)
+        self.memory[memory.ctypes.data] = memory
+        return memory.ctypes.data
 
     def pin(self, array: np.ndarray) -> None:
         self.pinned.append(array.ctypes.data)
@@ -58,6 +63,9 @@ class NumpyGpu:
         assert array.ctypes.data in self.pinned
         data = self.memory[address][: array.nbytes].tobytes()
         array[...] = np.frombuffer(data, array.dtype).reshape(array.shape)
+
+    def kernels(self, source: str, options: Any, names: Any) -> dict[str, Callable[..., None]]:
+        raise EngineError('no nvcc here')
 
     def synchronize(self) -> None:
         pass
@@ -170,15 +178,18 @@ def reference(shipped: ModelFolder) -> OnnxModel:
     return OnnxModel(shipped, agents=AGENTS, map_nodes=NODES, threads=1)
 
 
-def make(shipped: ModelFolder, name: str) -> tuple[CudaModel, NumpyGpu]:
+def make(
+    shipped: ModelFolder, name: str, gpu: NumpyGpu | None = None, **more: np.ndarray
+) -> tuple[CudaModel, NumpyGpu]:
+    """`more`: arrays beside those of the contract."""
     sizes = shipped.with_sizes(agents=AGENTS, map_nodes=NODES, candidates=CANDIDATES)
     tensors = {**encoder_inputs(sizes), **DECODER_INPUTS, **OUTPUTS}
-    host = {each: np.zeros(t.shape(sizes), t.dtype) for each, t in tensors.items()}
+    host = {each: np.zeros(t.shape(sizes), t.dtype) for each, t in tensors.items()} | more
     plans = {
         'encoder': shipped.file(ENCODER).read_bytes(),
         'decoder': shipped.file(DECODER).read_bytes(),
     }
-    gpu = NumpyGpu()
+    gpu = gpu or NumpyGpu()
     model = CudaModel(gpu, stand_in(gpu, name), plans, sizes, host, b'earlier')
     model.warm_up()
     gpu.ready = True
@@ -201,6 +212,57 @@ def test_both_flavours_answer_like_onnx_runtime(
     # The full TensorRT's work is recorded here, that for RTX records its own.
     assert gpu.launched == (8 if name == FULL else 0)
     assert model.runtime_cache() == (b'' if name == FULL else b'compiled')
+
+
+@pytest.mark.parametrize('name', [FULL, RTX])
+def test_rasters_drawn_there_answer_like_rasters_copied_there(
+    shipped: ModelFolder, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    host_kernels = importlib.import_module('host_kernels')
+    if host_kernels.compiler() is None:
+        pytest.skip('needs a C++ compiler')
+    sizes = shipped.with_sizes(agents=AGENTS, map_nodes=NODES, candidates=CANDIDATES)
+    compiled = host_kernels.Kernels(host_kernels.build(sizes, tmp_path))
+
+    class Drawing(NumpyGpu):
+        kernels = staticmethod(compiled.queueable)
+
+    more = {'sketch': np.zeros(1, sketch_type(AGENTS)), 'tiles': np.zeros(TILES, TILE_TYPE)}
+    model, gpu = make(shipped, name, Drawing(), **more)
+    assert model.cannot_draw == ''
+    rasterizer, told = Rasterizer(), NO_CHANGES
+    for scene in sample_scenes('city', 2, every_cycles=40):
+        few = np.arange(AGENTS)
+        cut = dataclasses.replace(
+            scene, agents=scene.agents.select(few), history=scene.history.select(few)
+        )
+        drawing = SceneDrawing(rasterizer, rasterizer.sketch(cut), Raster.blank())
+        changed, told = drawing.changed_tiles(told)
+        for count in filled_tiles(drawing, changed, more['tiles']):
+            model.take_tiles(count)
+        assert drawing.write(more['sketch'])
+        arrays = scene_arrays(model.sizes) | dict(zip(RASTERS, drawing.rasters(), strict=True))
+        plans = plan_arrays(model.sizes, 2)
+        answer = model.decode(model.encode(arrays), *plans)
+        copied = {output: value.copy() for output, value in answer.items()}
+        for raster in RASTERS:
+            model._host[raster][...] = 0
+        drawn = model.decode(model.draw(arrays), *plans)
+        for output in OUTPUTS:
+            np.testing.assert_array_equal(drawn[output], copied[output])
+        model.show()
+        for raster, expected in zip(RASTERS, drawing.rasters(), strict=True):
+            np.testing.assert_array_equal(model._host[raster], expected)
+    assert gpu.launched == (8 if name == FULL else 0)
+
+
+def test_without_a_compiler_it_says_why_it_draws_nothing(shipped: ModelFolder) -> None:
+    more = {'sketch': np.zeros(1, sketch_type(AGENTS)), 'tiles': np.zeros(TILES, TILE_TYPE)}
+    model, _ = make(shipped, FULL, **more)
+    assert model.cannot_draw == 'no nvcc here'
+    model, _ = make(shipped, FULL)
+    assert model.cannot_draw == 'no sketches come'
 
 
 def test_one_scene_answers_again_and_again(shipped: ModelFolder, reference: OnnxModel) -> None:
