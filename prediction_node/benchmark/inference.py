@@ -12,11 +12,14 @@ import numpy as np
 from rich.progress import track
 
 from prediction_node.benchmark.gpu import gpu_figures
+from prediction_node.benchmark.raster import example_drawing
 from prediction_node.domain.errors import EngineError, PredictionNodeError
 from prediction_node.domain.model_folder import ModelFolder
+from prediction_node.domain.sketch import DrawnArrays
 from prediction_node.domain.tensors import (
     DECODER_INPUTS,
     MAP_RELATIONS,
+    RASTERS,
     STATE_NAMES,
     Arrays,
     Sizes,
@@ -126,9 +129,13 @@ def _open_kept(folder: ModelFolder, agents: int, candidates: int) -> Model:
 
 def measure(model: Model, candidates: int, cycles: int = CYCLES) -> dict[str, Any]:
     """Times of a full scene in ms: encoder and decoder together and apart; `first_ms` of the very
-    first cycle.
+    first cycle. A model that can draws its rasters, which are copied to others.
     """
-    arrays, plans = scene_arrays(model.sizes), plan_arrays(model.sizes, candidates)
+    arrays: Arrays = scene_arrays(model.sizes)
+    plans = plan_arrays(model.sizes, candidates)
+    cannot_draw = getattr(model, 'cannot_draw', None)
+    if cannot_draw == '':
+        arrays = DrawnArrays(_without_rasters(arrays), example_drawing(model.sizes.agents))
     total = WARM_UP_CYCLES + cycles
     both_s = [
         cycle_s(model, arrays, plans) for _ in track(range(total), 'inference', transient=True)
@@ -136,7 +143,12 @@ def measure(model: Model, candidates: int, cycles: int = CYCLES) -> dict[str, An
     return percentiles(both_s[WARM_UP_CYCLES:]) | {
         'first_ms': 1e3 * sum(both_s[0]),
         'cycles': cycles,
+        **({} if cannot_draw is None else {'rasters_copied_because': cannot_draw or None}),
     }
+
+
+def _without_rasters(arrays: Arrays) -> dict[str, np.ndarray]:
+    return {name: array for name, array in arrays.items() if name not in RASTERS}
 
 
 def cycle_s(

@@ -16,7 +16,7 @@ from prediction_node.domain.recording import Recording
 from prediction_node.domain.scene import History, Scene
 from prediction_node.extraction.causal import history_until, observed_agents
 from prediction_node.lanelet.load import load_map
-from prediction_node.raster import Raster, Rasterizer, warm_up
+from prediction_node.raster import Raster, Rasterizer, SceneDrawing, warm_up
 from prediction_node.resources import share_path
 from prediction_node.simulation.traffic import make_traffic
 
@@ -66,6 +66,13 @@ def _scene(recording: Recording, lane_map: LaneMap, now: int, angle_rad: float) 
     lights = recording.lights[now]
     history = dataclasses.replace(past, valid=valid)
     return Scene(agents.stamp_ns, agents, history, ego, lane_map, lights, own)
+
+
+def example_drawing(agents: int) -> SceneDrawing:
+    """One of the scenes, sketched."""
+    lane_map = load_map(share_path('samples', 'city', 'map.osm'))
+    rasterizer = Rasterizer()
+    return SceneDrawing(rasterizer, rasterizer.sketch(_scenes(lane_map, agents)[0]), Raster.blank())
 
 
 def run(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
