@@ -17,6 +17,7 @@ from prediction_node.inference.tensorrt_engine.request import (
     AGENT_SIZES,
     DEFAULT_CANDIDATES,
     DEFAULT_PRECISION,
+    EIGHT_BITS,
     MOST_CANDIDATES,
     PRECISIONS,
 )
@@ -37,7 +38,7 @@ is built anew. Building never happens in the node while it is active.
 
 With TensorRT for RTX (requirements/tensorrt.txt) no GPU is needed to build. fp16 keeps coordinates,
 softmax and normalisation in 32 bits and is checked against fp32 on scenes of the samples first.
-int8 needs a model that `quantise` wrote, and the full TensorRT.
+8 bits need a model that `quantise` wrote: int8 the full TensorRT, fp8 an Ada GPU or later.
 
 examples:
   python -m prediction_node prepare-engine
@@ -61,7 +62,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         '--precision',
         choices=PRECISIONS,
-        help=f'(default: int8 of a quantised model, else {DEFAULT_PRECISION})',
+        help=f'(default: that of a quantised model, else {DEFAULT_PRECISION})',
     )
     parser.add_argument(
         '--agents',
@@ -106,8 +107,8 @@ def run(args: argparse.Namespace) -> int:
     precision = args.precision or default_precision(folder)
     request = Request(precision, args.agents, map_nodes(args.agents), args.candidates)
     flavour = find_flavour(args.tensorrt)
-    check_possible(flavour, request.precision, folder)
     device = find_device()
+    check_possible(flavour, request.precision, folder, device)
     key = EngineKey.of(folder, request, flavour, device).as_dict()
     cache = EngineCache()
     print(f'{folder.name}, {request.precision}, {request.agents} agents, 1 to {request.candidates}')
@@ -236,6 +237,6 @@ def _show(report: dict[str, Any]) -> None:
             commonest,
         )
     Console().print(table)
-    if report['precision'] != 'int8':  # that one was compared when it was quantised
+    if report['precision'] not in EIGHT_BITS:  # those were compared when they were quantised
         far_cm = 100 * report['difference_m']
         print(f'{report["precision"]} is {far_cm:.2f} cm from fp32 after 8 s')

@@ -14,6 +14,7 @@ import numpy as np
 
 from prediction_node.command_line import positive, progress_bar
 from prediction_node.domain.errors import DataError
+from prediction_node.inference.tensorrt_engine.request import EIGHT_BITS
 
 if TYPE_CHECKING:
     from prediction_node.domain.model_folder import ModelFolder
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
 EPILOG = """\
 Puts quantise and dequantise nodes around the products of a model that have learned weights. Weights
 are rounded by output channel, what goes into them by the range that it has on scenes of --data
-(folders of `extract`); geometry and last layers stay in 32 bits. The result is a model folder like
-any other: `evaluate` and `benchmark inference` ask it in ONNX Runtime, `prepare-engine` builds int8
-engines of it with the full TensorRT. Whether it is worth it, figures must say: docs/tensorrt.md.
+(folders of `extract`); geometry and last layers stay in 32 bits, with fp8 convolutions too. The
+result is a model folder like any other: `evaluate` and `benchmark inference` ask it in ONNX
+Runtime, `prepare-engine` builds engines of it: int8 with the full TensorRT, fp8 with either, for
+GPUs from Ada on. Whether it is worth it, figures must say: docs/tensorrt.md.
 
 examples:
   python -m prediction_node quantise --data out/samples --out out/int8
@@ -59,6 +61,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar='N',
         help=f'scenes to calibrate on, evenly spread, and as many to compare on (default {SCENES})',
     )
+    parser.add_argument(
+        '--precision', choices=EIGHT_BITS, default=EIGHT_BITS[0], help=f'(default {EIGHT_BITS[0]})'
+    )
     parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='for the model')
     parser.set_defaults(run=run)
 
@@ -67,12 +72,12 @@ def run(args: argparse.Namespace) -> int:
     """Quantise, compare, say how far apart. Returns the exit status."""
     from prediction_node.domain.model_folder import ModelFolder
     from prediction_node.inference.onnx_model import OnnxModel
-    from prediction_node.inference.tensorrt_engine.request import is_quantised
+    from prediction_node.inference.tensorrt_engine.request import quantised_as
     from prediction_node.predictor import MAP_NODES, MAP_NODES_UP_TO, find_model
     from prediction_node.raster.manifest import digest
 
     folder = ModelFolder.read(find_model(args.model), raster_manifest=digest())
-    if is_quantised(folder):
+    if quantised_as(folder):
         raise DataError(f'{folder.path} is quantised already')
     if args.out.is_dir() and any(args.out.iterdir()):
         raise DataError(f'--out {args.out} must be an empty folder, or none yet')
@@ -88,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
         if not all(feeds):
             raise DataError(f'{args.data}: needs scenes with agents of at least two groups')
         seen, others = feeds
-        shares = _write(folder, seen, args.out, progress)
+        shares = _write(folder, args.precision, seen, args.out, progress)
     made = ModelFolder.read(args.out)
     quantised = OnnxModel(made, agents=MAP_NODES_UP_TO, map_nodes=MAP_NODES)
     apart = np.concatenate([_apart_m(model, quantised, feed) for feed in others])
@@ -128,7 +133,9 @@ def _feed(model: OnnxModel, folder: ModelFolder, scene: Scene) -> Arrays:
     return {**arrays, **made, 'plan': plan, 'plan_valid': valid}
 
 
-def _write(folder: ModelFolder, feeds: list[Arrays], out: Path, progress: Any) -> dict[str, float]:
+def _write(
+    folder: ModelFolder, precision: str, feeds: list[Arrays], out: Path, progress: Any
+) -> dict[str, float]:
     """The quantised model, and how much of each file is in 8 bits."""
     import onnx
 
@@ -140,35 +147,41 @@ def _write(folder: ModelFolder, feeds: list[Arrays], out: Path, progress: Any) -
         WEIGHTS,
         write_description,
     )
-    from prediction_node.inference.tensorrt_engine.int8 import (
-        int8_share,
+    from prediction_node.inference.tensorrt_engine.eight_bits import (
+        ROUNDINGS,
+        eight_bit_share,
         quantised_inputs,
         seen_ranges,
-        to_int8,
+        to_eight_bits,
     )
     from prediction_node.inference.tensorrt_engine.request import QUANTISED
     from prediction_node.learning.folds import FILE as FOLD
 
     out.mkdir(parents=True, exist_ok=True)
-    shares = {}
+    rounding, shares = ROUNDINGS[precision], {}
     names = [name for name in (ENCODER, DECODER, UNPLANNED) if name in folder.files]
     for done, name in enumerate(names):
         progress('quantising', done, len(names))
         model = onnx.load(folder.file(name))
         try:
-            made = to_int8(model, seen_ranges(model, quantised_inputs(model), feeds))
+            ranges = seen_ranges(model, quantised_inputs(model, rounding), feeds)
+            made = to_eight_bits(model, ranges, rounding)
         except ValueError as error:
             raise DataError(f'{folder.path / name}: {error}') from error
         onnx.save(made, out / name)
-        shares[name] = int8_share(made)
+        shares[name] = eight_bit_share(made)
     for kept in (WEIGHTS, CARD, FOLD):
         if (folder.path / kept).is_file():
             shutil.copyfile(folder.path / kept, out / kept)
+    said = {'precision': precision, 'scenes': len(feeds)}
     meta: Mapping[str, Any] = {
-        'name': f'{folder.name}_int8',
+        'name': f'{folder.name}_{precision}',
         'calibration': dict(folder.calibration),
         'raster_manifest': folder.raster_manifest,
-        'provenance': {**folder.provenance, QUANTISED: {'scenes': len(feeds)}},
+        'provenance': {
+            **folder.provenance,
+            QUANTISED: said,
+        },
     }
     write_description(out, folder.network, folder.encoded, meta)
     return shares

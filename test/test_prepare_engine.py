@@ -14,7 +14,7 @@ from prediction_node.cli import main
         (('--candidates', '65'), '--candidates: must be in 1 to 64, got 65'),
         (('--candidates', 'all'), '--candidates: must be in 1 to 64, got all'),
         (('--agents', '65'), '--agents: invalid choice: 65'),
-        (('--precision', 'fp8'), "--precision: invalid choice: 'fp8'"),
+        (('--precision', 'bf16'), "--precision: invalid choice: 'bf16'"),
     ],
 )
 def test_what_cannot_be_built_is_refused(

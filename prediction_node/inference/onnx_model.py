@@ -30,6 +30,9 @@ CPU, CUDA = 'cpu', 'cuda'
 PROVIDER = {CPU: 'CPUExecutionProvider', CUDA: 'CUDAExecutionProvider'}
 # Full precision means 32 bits: products in TF32 have ten bits of fraction.
 _PROVIDER_OPTIONS = {CPU: {}, CUDA: {'use_tf32': '0'}}
+# ONNX Runtime (1.32) drops a Relu before its output is rounded to fp8: it takes the zero point for
+# the lowest number, which it is for uint8.
+_WRONG_OPTIMIZERS = ['ReluQuantRewrite']
 
 
 class OnnxModel:
@@ -129,7 +132,12 @@ def open_bytes(data: bytes) -> Any:
     """A session of ONNX Runtime for a file in memory, on the processor: to look into, not to drive
     with. Raises what ONNX Runtime does.
     """
-    return onnxruntime.InferenceSession(data, _options(THREADS), providers=[PROVIDER[CPU]])
+    return onnxruntime.InferenceSession(
+        data,
+        _options(THREADS),
+        providers=[PROVIDER[CPU]],
+        disabled_optimizers=_WRONG_OPTIMIZERS,
+    )
 
 
 def _options(threads: int) -> Any:
@@ -153,7 +161,10 @@ def _open(folder: ModelFolder, name: str, options: Any, device: str) -> Any:
         )
     try:
         session = onnxruntime.InferenceSession(
-            str(path), options, providers=[(provider, _PROVIDER_OPTIONS[device])]
+            str(path),
+            options,
+            providers=[(provider, _PROVIDER_OPTIONS[device])],
+            disabled_optimizers=_WRONG_OPTIMIZERS,
         )
     # ONNX Runtime raises classes of its own for every kind of bad file, all of this one.
     except Exception as error:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from prediction_node.domain.errors import DataError
 from prediction_node.domain.model_folder import CARD, WEIGHTS, ModelFolder
-from prediction_node.inference.tensorrt_engine.request import is_quantised
+from prediction_node.inference.tensorrt_engine.request import quantised_as
 from prediction_node.learning.best import read_weights
 from prediction_node.learning.card import with_lines
 from prediction_node.learning.folds import FILE as FOLD
@@ -56,7 +56,7 @@ def combine(base: Path, parts: list[Part], out: Path) -> None:
     than in the base, or was not blind to what the base of a fold holds out.
     """
     described = ModelFolder.read(base)
-    if is_quantised(described):
+    if quantised_as(described):
         raise DataError(f'{base} is quantised: combine the model it is from, and quantise that')
     network = Network(NetworkConfig.from_dict(described.network))
     weights, _ = read_weights(described.file(WEIGHTS))

@@ -14,12 +14,14 @@ import numpy as np
 from prediction_node.domain.errors import EngineError
 from prediction_node.domain.model_folder import DECODER, ENCODER, ModelFolder
 from prediction_node.domain.tensors import DECODER_INPUTS, OUTPUTS, encoder_inputs
+from prediction_node.inference.tensorrt_engine.device import NO_DEVICE, Device
 from prediction_node.inference.tensorrt_engine.flavour import Flavour, last_words
-from prediction_node.inference.tensorrt_engine.request import Request, is_quantised
+from prediction_node.inference.tensorrt_engine.request import EIGHT_BITS, Request, quantised_as
 
 WORKSPACE_BYTES = 1 << 30
 THREADS = 2
 CANDIDATES = 'candidates'
+_FP8_FROM = (8, 9)  # compute capability
 
 # Tells how far a build is: what it does, and which share of it is done.
 Watcher = Callable[[str, float], None]
@@ -35,20 +37,33 @@ class Built:
     timing_cache: bytes  # empty where the flavour measures nothing
 
 
-def check_possible(flavour: Flavour, precision: str, folder: ModelFolder) -> None:
-    """Raises EngineError for a precision that no engine of this flavour and model can have."""
+def check_possible(
+    flavour: Flavour, precision: str, folder: ModelFolder, device: Device = NO_DEVICE
+) -> None:
+    """Raises EngineError for a precision that no engine of this flavour, model and GPU can have."""
+    has = quantised_as(folder)
     if precision == 'int8' and flavour.is_rtx:
         raise EngineError(
             'TensorRT for RTX does not run int8 networks: ask for fp16 or fp32, or use the full '
             'TensorRT'
         )
-    if precision == 'int8' and not is_quantised(folder):
+    if precision in EIGHT_BITS and not has:
         raise EngineError(
-            f'{folder.path}: int8 needs a model with quantise and dequantise nodes, which this one '
-            'has not: `python -m prediction_node quantise` makes one, or ask for fp16 or fp32'
+            f'{folder.path}: {precision} needs a model with quantise and dequantise nodes, which '
+            f'this one has not: `python -m prediction_node quantise --precision {precision}` makes '
+            'one, or ask for fp16 or fp32'
         )
-    if precision != 'int8' and is_quantised(folder):
-        raise EngineError(f'{folder.path} is quantised: ask for int8, or build the one it is from')
+    if has and precision != has:
+        raise EngineError(f'{folder.path} is quantised: ask for {has}, or build the one it is from')
+    if precision == 'fp8' and device.present and _number(device.compute_capability) < _FP8_FROM:
+        raise EngineError(
+            f'fp8 needs a GPU of compute capability {".".join(map(str, _FP8_FROM))} or later, and '
+            f'{device.name} has {device.compute_capability}: ask for fp16'
+        )
+
+
+def _number(compute_capability: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in compute_capability.split('.'))
 
 
 def build(
@@ -84,7 +99,7 @@ def build(
 
 
 def typed_onnx(folder: ModelFolder, file: str, precision: str) -> bytes:
-    """The file as it is (fp32, and int8, which a quantised one is), or typed for half precision."""
+    """The file as it is (fp32, and 8 bits of a quantised one), or typed for half precision."""
     path = folder.file(file)
     data = path.read_bytes()
     if precision != 'fp16':

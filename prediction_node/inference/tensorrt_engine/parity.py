@@ -15,7 +15,7 @@ from prediction_node.domain.tensors import OUTPUTS, Arrays
 from prediction_node.inference.model import Model
 
 # How far two engines may be apart 8 s ahead, m.
-BOUND_M = {'fp32': 0.01, 'fp16': 0.05, 'int8': 0.1}
+BOUND_M = {'fp32': 0.01, 'fp16': 0.05, 'int8': 0.1, 'fp8': 0.1}
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,8 @@ from prediction_node.domain.tensors import VERSION, Sizes
 from prediction_node.inference.tensorrt_engine.device import Device
 from prediction_node.inference.tensorrt_engine.flavour import Flavour
 
-PRECISIONS = ('fp16', 'fp32', 'int8')
+EIGHT_BITS = ('int8', 'fp8')  # of models that `quantise` wrote
+PRECISIONS = ('fp16', 'fp32', *EIGHT_BITS)
 AGENT_SIZES = (64, 256)  # that engines are built for
 DEFAULT_PRECISION = 'fp16'
 DEFAULT_CANDIDATES, MOST_CANDIDATES = 16, 64
@@ -24,14 +25,15 @@ RECIPE = 1
 QUANTISED = 'quantised'
 
 
-def is_quantised(folder: ModelFolder) -> bool:
-    """Whether its files say what is to be computed in 8 bits."""
-    return QUANTISED in folder.provenance
+def quantised_as(folder: ModelFolder) -> str:
+    """One of EIGHT_BITS where its files say what is to be computed so; empty: they do not."""
+    said = folder.provenance.get(QUANTISED)
+    return '' if said is None else str(said.get('precision', EIGHT_BITS[0]))
 
 
 def default_precision(folder: ModelFolder) -> str:
     """Of the engine that the node asks for."""
-    return 'int8' if is_quantised(folder) else DEFAULT_PRECISION
+    return quantised_as(folder) or DEFAULT_PRECISION
 
 
 @dataclass(frozen=True)

@@ -78,11 +78,40 @@ def test_it_computes_in_16_bits_but_not_everything(built: Any) -> None:
     assert 'normalization half' not in made.report['encoder']['types']
 
 
+def test_a_model_in_fp8_is_built_without_a_gpu(
+    rtx: Flavour, shipped: ModelFolder, tmp_path: Path
+) -> None:
+    """Ranges are made up: what is to be seen is that every product that is said to be is in fp8."""
+    onnx = pytest.importorskip('onnx', reason='needs requirements/tensorrt.txt')
+    from prediction_node.inference.tensorrt_engine.eight_bits import (
+        ROUNDINGS,
+        quantised_inputs,
+        to_eight_bits,
+    )
+
+    rounding, products = ROUNDINGS['fp8'], {}
+    for half in ('encoder', 'decoder'):
+        model = onnx.load(shipped.file(f'{half}.onnx'))
+        names = quantised_inputs(model, rounding)
+        made = to_eight_bits(model, dict.fromkeys(names, 4.0), rounding)
+        products[half] = sum(node.op_type == 'DequantizeLinear' for node in made.graph.node)
+        onnx.save(made, tmp_path / f'{half}.onnx')
+    said = {'quantised': {'precision': 'fp8', 'scenes': 0}}
+    write_description(tmp_path, shipped.network, shipped.encoded, {'provenance': said})
+    folder = ModelFolder.read(tmp_path)
+    report = build(rtx, folder, Request(precision='fp8')).report
+    for half, count in products.items():
+        assert count > 4
+        assert report[half]['types']['dequantize float'] == count
+    with pytest.raises(EngineError, match='is quantised: ask for fp8'):
+        build(rtx, folder, Request())
+
+
 def test_int8_is_refused_in_one_sentence(rtx: Flavour, shipped: ModelFolder) -> None:
     with pytest.raises(EngineError, match='TensorRT for RTX does not run int8'):
         check_possible(rtx, 'int8', shipped)
     full = Flavour('tensorrt', '10.0', None)
-    with pytest.raises(EngineError, match='`python -m prediction_node quantise` makes one'):
+    with pytest.raises(EngineError, match=r'`.* quantise --precision int8` makes one'):
         check_possible(full, 'int8', shipped)
 
 
@@ -111,7 +140,7 @@ def test_a_network_of_another_contract_is_refused(
 @pytest.mark.parametrize(
     ('changes', 'reason'),
     [
-        ({'precision': 'fp8'}, 'precision must be one of'),
+        ({'precision': 'bf16'}, 'precision must be one of'),
         ({'candidates': 0}, 'candidates must be 1 to'),
         ({'candidates': 65}, 'candidates must be 1 to'),
         ({'agents': 1}, 'agents must be at least 2'),

@@ -1,5 +1,6 @@
 """A third ONNX of the same network, with 8 bits where they are said to be: quantise and dequantise
-nodes around products with learned weights.
+nodes around products with learned weights. int8 has steps of one size, fp8 (four bits of exponent,
+three of fraction) steps of a sixteenth of what is rounded.
 
 Symmetric, as TensorRT wants it: weights by output channel from their own range, what goes in by
 tensor from what was seen on scenes. What is geometry, and the last layer before every output, stays
@@ -9,6 +10,7 @@ in full precision, as in half.py.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,17 +20,37 @@ from onnx import TensorProto, helper, numpy_helper
 from prediction_node.inference.onnx_model import open_bytes
 from prediction_node.inference.tensorrt_engine.half import Graph, last_layers
 
-LARGEST = 127.0
+
+@dataclass(frozen=True)
+class Rounding:
+    """What 8 bits are."""
+
+    kind: int  # of TensorProto
+    largest: float
+    products: frozenset[str]  # that TensorRT computes so
+    opset: int  # from which on ONNX knows it
+
+    def rounded(self, values: np.ndarray) -> np.ndarray:
+        """Numbers in units of their scale as the nearest that there are."""
+        held = np.clip(values, -self.largest, self.largest)
+        if self.kind == TensorProto.INT8:
+            held = np.rint(held)
+        return np.asarray(held.astype(helper.tensor_dtype_to_np_dtype(self.kind)))
+
+
+ROUNDINGS = {
+    'int8': Rounding(TensorProto.INT8, 127.0, frozenset({'MatMul', 'Gemm', 'Conv'}), 18),
+    'fp8': Rounding(TensorProto.FLOAT8E4M3FN, 448.0, frozenset({'MatMul', 'Gemm'}), 19),
+}
 # The few values beyond this share are cut off: they would cost all others their precision.
 SHARE_KEPT = 0.99999
 _LEAST = 1e-8
-_PRODUCTS = frozenset({'MatMul', 'Gemm', 'Conv'})
 
 
-def quantised_inputs(model: onnx.ModelProto) -> list[str]:
-    """The tensors that go into products in 8 bits, whose ranges `to_int8` must be told."""
+def quantised_inputs(model: onnx.ModelProto, rounding: Rounding) -> list[str]:
+    """The tensors that go into products in 8 bits, whose ranges `to_eight_bits` must be told."""
     graph = Graph(model)
-    return sorted({graph.nodes[i].input[1 - at] for i, at in _products(graph).items()})
+    return sorted({graph.nodes[i].input[1 - at] for i, at in _products(graph, rounding).items()})
 
 
 def seen_ranges(
@@ -59,21 +81,26 @@ def seen_ranges(
     return ranges
 
 
-def to_int8(model: onnx.ModelProto, ranges: Mapping[str, float]) -> onnx.ModelProto:
+def to_eight_bits(
+    model: onnx.ModelProto, ranges: Mapping[str, float], rounding: Rounding
+) -> onnx.ModelProto:
     """The same network; inputs and outputs keep their types. `ranges` of all `quantised_inputs`.
 
     Raises ValueError for a file whose tensors have no types, a range that is missing, or what is no
     valid ONNX afterwards.
     """
     graph = Graph(model)
-    products = _products(graph)
+    products = _products(graph, rounding)
     made = onnx.ModelProto()
     made.CopyFrom(model)
     del made.graph.node[:], made.graph.value_info[:]
+    for opset in made.opset_import:
+        if opset.domain in ('', 'ai.onnx'):
+            opset.version = max(opset.version, rounding.opset)
     rounded: dict[str, str] = {}
 
     def constant(name: str, values: np.ndarray) -> str:
-        made.graph.initializer.append(numpy_helper.from_array(values, name))
+        made.graph.initializer.append(numpy_helper.from_array(np.asarray(values), name))
         return name
 
     def around(name: str) -> str:
@@ -81,16 +108,16 @@ def to_int8(model: onnx.ModelProto, ranges: Mapping[str, float]) -> onnx.ModelPr
         if name not in rounded:
             if name not in ranges:
                 raise ValueError(f'the range of tensor {name} is not known')
-            scale = np.float32(max(ranges[name], _LEAST) / LARGEST)
+            scale = np.float32(max(ranges[name], _LEAST) / rounding.largest)
             by = [
                 constant(f'{name}/scale', np.array(scale)),
-                constant(f'{name}/zero', np.array(0, np.int8)),
+                constant(f'{name}/zero', rounding.rounded(np.zeros(()))),
             ]
             made.graph.node.extend(
                 [
-                    helper.make_node('QuantizeLinear', [name, *by], [f'{name}/int8'], f'{name}/q'),
+                    helper.make_node('QuantizeLinear', [name, *by], [f'{name}/bits'], f'{name}/q'),
                     helper.make_node(
-                        'DequantizeLinear', [f'{name}/int8', *by], [f'{name}/rounded'], f'{name}/dq'
+                        'DequantizeLinear', [f'{name}/bits', *by], [f'{name}/rounded'], f'{name}/dq'
                     ),
                 ]
             )
@@ -101,16 +128,15 @@ def to_int8(model: onnx.ModelProto, ranges: Mapping[str, float]) -> onnx.ModelPr
         if name not in rounded:
             values = numpy_helper.to_array(graph.constants[name])
             others = tuple(k for k in range(values.ndim) if k != axis)
-            scale = np.maximum(np.abs(values).max(axis=others), _LEAST) / LARGEST
+            scale = np.maximum(np.abs(values).max(axis=others), _LEAST) / rounding.largest
             shape = [-1 if k == axis else 1 for k in range(values.ndim)]
-            number = np.clip(np.rint(values / scale.reshape(shape)), -LARGEST, LARGEST)
             made.graph.node.append(
                 helper.make_node(
                     'DequantizeLinear',
                     [
-                        constant(f'{name}/int8', number.astype(np.int8)),
+                        constant(f'{name}/bits', rounding.rounded(values / scale.reshape(shape))),
                         constant(f'{name}/scale', scale.astype(np.float32)),
-                        constant(f'{name}/zero', np.zeros(len(scale), np.int8)),
+                        constant(f'{name}/zero', rounding.rounded(np.zeros(len(scale)))),
                     ],
                     [f'{name}/rounded'],
                     f'{name}/dq',
@@ -139,18 +165,19 @@ def to_int8(model: onnx.ModelProto, ranges: Mapping[str, float]) -> onnx.ModelPr
     return made
 
 
-def int8_share(model: onnx.ModelProto) -> float:
+def eight_bit_share(model: onnx.ModelProto) -> float:
     """How much of the constants of a model is in 8 bits, by number."""
+    kinds = {rounding.kind for rounding in ROUNDINGS.values()}
     sizes = [(each.data_type, int(np.prod(each.dims))) for each in model.graph.initializer]
-    numbers = sum(size for kind, size in sizes if kind in (TensorProto.FLOAT, TensorProto.INT8))
-    return sum(size for kind, size in sizes if kind == TensorProto.INT8) / max(numbers, 1)
+    numbers = sum(size for kind, size in sizes if kind in kinds | {TensorProto.FLOAT})
+    return sum(size for kind, size in sizes if kind in kinds) / max(numbers, 1)
 
 
-def _products(graph: Graph) -> dict[int, int]:
+def _products(graph: Graph, rounding: Rounding) -> dict[int, int]:
     """Nodes that are computed in 8 bits, and which of their inputs is the weight."""
     found = {}
     for i, node in enumerate(graph.nodes):
-        if node.op_type not in _PRODUCTS or graph.is_geometry(node):
+        if node.op_type not in rounding.products or graph.is_geometry(node):
             continue
         at = [k for k, name in enumerate(node.input[:2]) if name in graph.constants]
         if len(at) == 1 and len(graph.constants[node.input[at[0]]].dims) > 1:
