@@ -26,14 +26,20 @@ def accelerated(folder: ModelFolder, second: Model, candidates: int) -> Relieved
 
     The engine's process ends with the returned model.
     """
-    sizes = second.sizes
-    precision = default_precision(folder)
-    request = Request(precision, sizes.agents, sizes.map_nodes, candidates)
-    sizes = dataclasses.replace(sizes, candidates=candidates)
-    armed = Armed(sizes, Maker(Wanted(folder.path, request, cache_folder()), sizes))
+    wanted, sizes = wanted_engine(folder, second.sizes.agents, second.sizes.map_nodes, candidates)
+    armed = Armed(sizes, Maker(wanted, sizes))
     model = Relieved(armed, second, 'tensorrt', 'onnx')
     weakref.finalize(model, armed.close)
     return model
+
+
+def wanted_engine(
+    folder: ModelFolder, agents: int, map_nodes: int, candidates: int
+) -> tuple[Wanted, Sizes]:
+    """The kept engine of a model and sizes, and the sizes of what goes in and out of it."""
+    request = Request(default_precision(folder), agents, map_nodes, candidates)
+    sizes = dataclasses.replace(request.sizes(folder), candidates=candidates)
+    return Wanted(folder.path, request, cache_folder()), sizes
 
 
 class Maker:

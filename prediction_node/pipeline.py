@@ -349,6 +349,11 @@ class Pipeline:
             timings_ms=timings,
         )
 
+    @property
+    def draws_elsewhere(self) -> bool:
+        """Whether the newest raster was drawn on the network's device, not by the processor."""
+        return self._learned is not None and self._learned.drawn_elsewhere
+
     def answer_candidates(self) -> Answers | None:
         """Answer the request of the planner that waits, on the scene of the newest release; None
         if none waits, or one was answered on this scene already.

@@ -98,6 +98,7 @@ class LearnedEngine:
         self._encoders = [Encoder(each.sizes, self._nodes) for each in self._models]
         self._raster = Raster.blank() if model.sizes.channels else None
         self._drawing: SceneDrawing | None = None
+        self.drawn_elsewhere = False  # the newest raster, on the device of the network
         self._seen: _Seen | None = None
         self._answers = self.name  # who answered last
         # Kernels let other threads run: what does not wait for each other is done side by side.
@@ -149,7 +150,8 @@ class LearnedEngine:
 
     def predict(self, scene: Scene) -> Prediction:
         """Futures of `scene.agents`, same order. Raises ValueError for an answer that is none."""
-        self._seen = None
+        self._seen = self._drawing = None
+        self.drawn_elsewhere = False
         rows = _in_sight(scene)
         size = self._size_for(len(rows))
         model = self._models[size]
@@ -159,8 +161,10 @@ class LearnedEngine:
         proposals = self._kinematic.predict(scene)
         if len(rows):
             arrays = self._encoders[size].encode(shown, _rows_of(proposals, shown, rows))
-            encoded = model.encode(self._draw(shown, arrays))
+            drawn = self._draw(shown, arrays)
+            encoded = model.encode(drawn)
             outputs = model.decode(encoded, *no_plan(model.sizes))
+            self.drawn_elsewhere = isinstance(drawn, DrawnArrays) and not drawn.drawing.painted
         self._answers = model.answers if isinstance(model, RelievedModel) else self.name
         bodies = Bodies.of(shown.agents, self._calibration)
         answer, same = None, None

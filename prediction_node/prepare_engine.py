@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from prediction_node.inference.tensorrt_engine.build import Watcher
     from prediction_node.inference.tensorrt_engine.cache import EngineCache
     from prediction_node.inference.tensorrt_engine.flavour import Flavour
-    from prediction_node.inference.tensorrt_engine.parity import StoredScene
+    from prediction_node.inference.tensorrt_engine.parity import StoredDrawing, StoredScene
     from prediction_node.inference.tensorrt_engine.request import Request
 
 EPILOG = """\
@@ -155,7 +155,7 @@ def _build(
 
     begin = time.perf_counter()
     with progress_bar() as watcher:
-        scene, difference_m = _stored_scene(folder, request, watcher)
+        scene, drawing, difference_m = _stored_scene(folder, request, watcher)
         bound_m = BOUND_M[request.precision]
         if difference_m > bound_m:
             raise EngineError(
@@ -173,6 +173,7 @@ def _build(
         'encoder': built.encoder,
         'decoder': built.decoder,
         'scene': scene.to_bytes(),
+        'drawing': drawing.to_bytes(),
         'report': json.dumps(report).encode(),
     }
     return parts, built.timing_cache
@@ -180,14 +181,19 @@ def _build(
 
 def _stored_scene(
     folder: ModelFolder, request: Request, watcher: Watcher
-) -> tuple[StoredScene, float]:
-    """A scene of the samples with its answer in full precision, and how far the typed files are
-    from it, both in ONNX Runtime.
+) -> tuple[StoredScene, StoredDrawing, float]:
+    """A scene of the samples with its answer in full precision, its raster, and how far the typed
+    files are from it, both in ONNX Runtime.
     """
     from prediction_node.inference.onnx_model import OnnxModel
-    from prediction_node.inference.tensorrt_engine.parity import StoredScene
+    from prediction_node.inference.tensorrt_engine.parity import StoredDrawing, StoredScene
     from prediction_node.inference.tensorrt_engine.typed_model import typed_model
-    from prediction_node.stored_scenes import encoded_plans, encoded_scenes, sample_scenes
+    from prediction_node.stored_scenes import (
+        encoded_plans,
+        encoded_scenes,
+        sample_scenes,
+        scene_drawing,
+    )
 
     watcher('a scene of the samples', 0.0)
     agents, nodes = request.agents, request.map_nodes
@@ -196,13 +202,14 @@ def _stored_scene(
     (arrays,) = encoded_scenes([shown], model.sizes)
     plans = encoded_plans(shown, model.sizes, request.candidates)
     scene = StoredScene.of(model, arrays, *plans)
+    drawing = StoredDrawing.of(scene_drawing(shown, agents), agents)
     watcher('a scene of the samples', 0.5)
     with tempfile.TemporaryDirectory() as into:
         files = typed_model(folder, request.precision, Path(into))
         typed = OnnxModel(files, agents=agents, map_nodes=nodes)
         difference_m = scene.difference_m(typed)
     watcher('a scene of the samples', 1.0)
-    return scene, difference_m
+    return scene, drawing, difference_m
 
 
 def _timing_key(key: dict[str, Any]) -> dict[str, Any]:

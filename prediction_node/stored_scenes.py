@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from prediction_node.inference.kinematic.engine import KinematicEngine
 from prediction_node.lanelet.load import load_map
 from prediction_node.pipeline import Pipeline, inputs
 from prediction_node.predictor import LearnedEngine
-from prediction_node.raster import Rasterizer
+from prediction_node.raster import Raster, Rasterizer, SceneDrawing
 from prediction_node.resources import share_path
 from prediction_node.tensors.calibration import Calibration
 from prediction_node.tensors.plans import encode_plans, no_plan
@@ -71,6 +72,16 @@ def encoded_plans(scene: Scene, sizes: Sizes, count: int) -> tuple[np.ndarray, n
     ego = scene.ego
     speeds = np.linspace(0.0, _FASTEST_MPS, count).tolist()
     return encode_plans(straight_plans(ego.position_m, ego.yaw_rad, speeds), ego, sizes)
+
+
+def scene_drawing(scene: Scene, agents: int) -> SceneDrawing:
+    """The scene as whoever draws it is handed it, with at most so many of its agents."""
+    rasterizer = Rasterizer()
+    rows = np.arange(min(len(scene.agents), agents))
+    shown = dataclasses.replace(
+        scene, agents=scene.agents.select(rows), history=scene.history.select(rows)
+    )
+    return SceneDrawing(rasterizer, rasterizer.sketch(shown), Raster.blank())
 
 
 class _Heard(Exception):

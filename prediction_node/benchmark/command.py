@@ -8,6 +8,7 @@ import importlib
 from pathlib import Path
 from typing import Any
 
+from prediction_node.benchmark.engines import ENGINES
 from prediction_node.command_line import positive, write_json
 
 BENCHMARKS = {
@@ -122,7 +123,7 @@ def add_parser(subparsers: Any) -> None:
 def _add_engine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--engine',
-        choices=('onnx', 'onnx-cuda', 'torch', 'torch-cuda', 'tensorrt'),
+        choices=tuple(ENGINES),
         default='onnx',
         help='what runs it; tensorrt: what prepare-engine kept (default onnx)',
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -27,15 +26,8 @@ from prediction_node.domain.tensors import (
 )
 from prediction_node.inference.model import Model
 from prediction_node.predictor import find_model, map_nodes
+from prediction_node.raster import SceneDrawing
 
-# What runs the network, and the library whose release matters.
-ENGINES = {
-    'onnx': 'onnxruntime',
-    'onnx-cuda': 'onnxruntime',
-    'torch': 'torch',
-    'torch-cuda': 'torch',
-    'tensorrt': 'tensorrt',
-}
 # A benchmark tells how late an answer is, and does not give it up as the node would.
 _DEADLINE_S = 5.0
 CYCLES, WARM_UP_CYCLES = 300, 20
@@ -100,23 +92,17 @@ def close_model(model: Model) -> None:
 
 def _open_kept(folder: ModelFolder, agents: int, candidates: int) -> Model:
     """The engine that `prepare-engine` kept, as the node opens it: in a process of its own."""
+    from prediction_node.accelerated import wanted_engine
     from prediction_node.inference.engine_process import EngineProcess
-    from prediction_node.inference.tensorrt_engine.cache import NotKept, cache_folder
-    from prediction_node.inference.tensorrt_engine.opening import Wanted, open_engine
-    from prediction_node.inference.tensorrt_engine.request import (
-        AGENT_SIZES,
-        DEFAULT_CANDIDATES,
-        Request,
-        default_precision,
-    )
+    from prediction_node.inference.tensorrt_engine.cache import NotKept
+    from prediction_node.inference.tensorrt_engine.opening import open_engine
+    from prediction_node.inference.tensorrt_engine.request import AGENT_SIZES, DEFAULT_CANDIDATES
 
     if agents not in AGENT_SIZES:
         sizes = ' or '.join(map(str, AGENT_SIZES))
         raise PredictionNodeError(f'engines of TensorRT are of {sizes} agents, got {agents}')
     most = max(candidates, DEFAULT_CANDIDATES)
-    request = Request(default_precision(folder), agents, map_nodes(agents), most)
-    sizes_of = dataclasses.replace(request.sizes(folder), candidates=request.candidates)
-    wanted = Wanted(folder.path, request, cache_folder())
+    wanted, sizes_of = wanted_engine(folder, agents, map_nodes(agents), most)
     process = EngineProcess(sizes_of, open_engine, wanted, _DEADLINE_S)
     try:
         process.start()
@@ -133,9 +119,10 @@ def measure(model: Model, candidates: int, cycles: int = CYCLES) -> dict[str, An
     """
     arrays: Arrays = scene_arrays(model.sizes)
     plans = plan_arrays(model.sizes, candidates)
-    cannot_draw = getattr(model, 'cannot_draw', None)
+    cannot_draw, drawing = getattr(model, 'cannot_draw', None), None
     if cannot_draw == '':
-        arrays = DrawnArrays(_without_rasters(arrays), example_drawing(model.sizes.agents))
+        drawing = example_drawing(model.sizes.agents)
+        arrays = DrawnArrays(_without_rasters(arrays), drawing)
     total = WARM_UP_CYCLES + cycles
     both_s = [
         cycle_s(model, arrays, plans) for _ in track(range(total), 'inference', transient=True)
@@ -143,8 +130,17 @@ def measure(model: Model, candidates: int, cycles: int = CYCLES) -> dict[str, An
     return percentiles(both_s[WARM_UP_CYCLES:]) | {
         'first_ms': 1e3 * sum(both_s[0]),
         'cycles': cycles,
-        **({} if cannot_draw is None else {'rasters_copied_because': cannot_draw or None}),
+        **_raster_figures(cannot_draw, drawing),
     }
+
+
+def _raster_figures(cannot_draw: str | None, drawing: SceneDrawing | None) -> dict[str, Any]:
+    """Who drew rasters, of a model that might: nothing of others."""
+    if cannot_draw is None:
+        return {}
+    if drawing is not None and drawing.painted:
+        cannot_draw = 'the scene does not fit into a sketch'
+    return {'rasters_copied_because': cannot_draw or None}
 
 
 def _without_rasters(arrays: Arrays) -> dict[str, np.ndarray]:

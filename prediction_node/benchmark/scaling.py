@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from prediction_node.benchmark.engines import ENGINES
 from prediction_node.benchmark.gpu import gpu_figures
 from prediction_node.benchmark.inference import (
-    ENGINES,
     WARM_UP_CYCLES,
     close_model,
     cycle_s,

@@ -72,6 +72,7 @@ TILE_TYPE = np.dtype(
         ('scale', 'i4'),
         ('row', 'i4'),
         ('column', 'i4'),
+        ('unused', 'i4'),  # so that bytes begin where sixteen can be read at once
         ('texel', 'u1', (TILE_CELLS, TILE_CELLS, TILE_CHANNELS)),
     ],
     align=True,
@@ -85,6 +86,10 @@ NO_CHANGES: Changes = (0, 0)
 
 class Drawing(Protocol):
     """One scene, ready to be painted here or elsewhere. Good until the next scene is begun."""
+
+    @property
+    def painted(self) -> bool:
+        """Whether it was painted here."""
 
     def rasters(self) -> tuple[np.ndarray, np.ndarray]:
         """Near and far, painted here if they were not yet."""

@@ -52,9 +52,6 @@ class DrawingModel(Model, Protocol):
     def draw(self, arrays: Arrays) -> Any:
         """As `encode`, with rasters drawn from 'sketch' in place of those in `arrays`."""
 
-    def show(self) -> None:
-        """Write the rasters that were drawn last to the arrays that it was opened with."""
-
 
 def memory_of(model: Model) -> object:
     """What has to be warm before `model` is; itself where it shares nothing."""

@@ -71,6 +71,7 @@ class Rasterizer:
         self._parameters = parameters or RasterParameters()
         self._maps: MapMemory[DrawnMap] = MapMemory(self._parameters.maps)
         self._layers = (_Layer(NEAR_CELL_M), _Layer(FAR_CELL_M))
+        self._newest: Sketch | None = None
 
     def prepare(self, lane_map: LaneMap | None) -> None:
         """Make a map ready, so that the first scene on it takes no longer than others."""
@@ -94,15 +95,18 @@ class Rasterizer:
         x_m, y_m = view.translation_m[:2].tolist()
         pose = np.array([x_m, y_m, np.cos(view.yaw_rad), np.sin(view.yaw_rad)])
         if scene.lane_map is None:
-            return Sketch.of(scene, pose, None, None)
-        ready = self._maps.of(scene.lane_map, self.drawn)
-        lit = ready.lamps.lit(scene.lights, scene.stamp_ns)
-        sketch = Sketch.of(scene, pose, ready.shapes, lit)
-        self._cover(scene, ready, pose)
-        return sketch
+            self._newest = Sketch.of(scene, pose, None, None)
+        else:
+            ready = self._maps.of(scene.lane_map, self.drawn)
+            lit = ready.lamps.lit(scene.lights, scene.stamp_ns)
+            self._newest = Sketch.of(scene, pose, ready.shapes, lit)
+            self._cover(scene, ready, pose)
+        return self._newest
 
     def paint(self, sketch: Sketch, raster: Raster) -> None:
-        """The newest sketch."""
+        """The newest sketch: the textures are ready for it alone. Raises ValueError for another."""
+        if sketch is not self._newest:
+            raise ValueError('the sketch must be the newest one')
         for scale, picture in ((NEAR, raster.near), (FAR, raster.far)):
             layer = self._layers[scale]
             if sketch.origin is None:
@@ -192,13 +196,13 @@ class SceneDrawing:
     def __init__(self, rasterizer: Rasterizer, sketch: Sketch, raster: Raster) -> None:
         """To be painted on `raster`."""
         self._rasterizer, self._sketch, self._raster = rasterizer, sketch, raster
-        self._painted = False
+        self.painted = False
 
     def raster(self) -> Raster:
         """Painted here if it was not yet."""
-        if not self._painted:
+        if not self.painted:
             self._rasterizer.paint(self._sketch, self._raster)
-            self._painted = True
+            self.painted = True
         return self._raster
 
     def rasters(self) -> tuple[np.ndarray, np.ndarray]:

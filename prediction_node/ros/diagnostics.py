@@ -85,6 +85,8 @@ def _cycle(
         'agent_limit': pipeline.agent_limit,
         'engine_faults': pipeline.engine.faults,
     }
+    if pipeline.draws_elsewhere:
+        values['raster'] = 'drawn on the GPU'
     values |= {f'{part}_ms': f'{ms:.1f}' for part, ms in release.timings_ms.items()}
     values |= {f'callback_errors.{name}': n for name, n in sorted(boundary.errors.items())}
     reasons = list(release.reasons)

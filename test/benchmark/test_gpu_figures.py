@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from prediction_node.benchmark.engines import ENGINES
 from prediction_node.benchmark.gpu import gpu_figures
-from prediction_node.benchmark.inference import ENGINES
 from prediction_node.cli import main
 
 

@@ -202,7 +202,8 @@ def test_turning_and_moving_the_world_turns_and_moves_the_drive(bench: Any) -> N
 def test_candidates_are_of_all_kinds_finite_and_begin_at_the_robotaxi(bench: Any) -> None:
     lanes = bench.lanes([STRAIGHT, STRAIGHT + LEFT, STRAIGHT - LEFT], left={0: 1, 2: 0})
     plan = bench.drive(lanes, (50.0, 0.4, 0.02, 8.0), 0.1).plans[0]
-    assert set(make.NAMES) == {t.name for t in plan.candidates}
+    # Nobody is there to pass before.
+    assert {*make.NAMES} - {make.PASS} == {t.name for t in plan.candidates}
     for trajectory in plan.candidates:
         assert trajectory.pose.shape == (POSE_COUNT, 3)
         assert np.isfinite(trajectory.pose).all()

@@ -264,3 +264,32 @@ def test_who_cuts_in_is_followed_without_braking_harder_than_needed(
     assert gaps_m.min() > PARAMETERS.standing_gap_m - 0.5
     if ahead_mps:
         assert gaps_m[-1] > 10.0  # the gap is opened in the end
+
+
+@pytest.mark.parametrize(
+    ('ahead_m', 'aside_m', 'passes'),
+    [(10.0, 4.5, True), (16.0, 5.5, True), (12.0, 2.6, False), (30.0, 5.5, False)],
+)
+def test_it_passes_before_walkers_who_come_later_and_not_before_others(
+    bench: Any, ahead_m: float, aside_m: float, passes: bool
+) -> None:
+    """At 8 m/s: to brake for somebody who is a second late would be to meet him."""
+    planner = Planner(Route(Road(bench.lanes([STRAIGHT]))), PARAMETERS)
+    ego = EgoState(bench.start_ns, np.array([5.0, 0.0]), 0.0, 8.0, bench.ego_size_m)
+    walker = bench.other(5.0 + ahead_m, aside_m, -np.pi / 2, 1.5, ObjectClass.PEDESTRIAN)
+    futures = bench.futures([walker], 0.0, bench.start_ns)
+    plan = planner.step(ego, futures, LightStates.none())
+    assert make.PASS in {each.name for each in plan.candidates}
+    hardest = float(plan.trajectory.acceleration_mps2[:20].min())
+    assert (plan.trajectory.name == make.PASS) == passes
+    assert (hardest > -0.5) == passes
+
+
+def test_nobody_on_the_path_already_is_passed_before(bench: Any) -> None:
+    path = Path.of(STRAIGHT)
+    for aside_m, expected in ((0.5, True), (4.0, False)):
+        walker = bench.other(15.0, aside_m, -np.pi / 2, 1.5, ObjectClass.PEDESTRIAN)
+        futures = bench.futures([walker], 0.0, bench.start_ns)
+        around = Surroundings.of(futures, bench.start_ns, np.zeros(2), 80.0)
+        found = obstacles_on(path, around, bench.ego_size_m, 80.0, PARAMETERS, passes=True)
+        assert np.isfinite(found.rear_m).any() == expected

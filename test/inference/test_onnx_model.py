@@ -214,9 +214,9 @@ def test_a_gpu_that_is_not_there_is_said_before_a_cycle(
     class Fallen(onnxruntime.InferenceSession):  # type: ignore[misc]
         """What onnxruntime-gpu makes where CUDA does not load."""
 
-        def __init__(self, path: str, options: Any, providers: Any) -> None:
+        def __init__(self, path: str, options: Any, providers: Any, **more: Any) -> None:
             assert [name for name, _ in providers] == ['CUDAExecutionProvider']
-            super().__init__(path, options, providers=['CPUExecutionProvider'])
+            super().__init__(path, options, providers=['CPUExecutionProvider'], **more)
 
     monkeypatch.setattr(
         onnxruntime, 'get_available_providers', lambda: ['CUDAExecutionProvider', *there]

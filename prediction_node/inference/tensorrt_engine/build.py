@@ -54,11 +54,11 @@ def check_possible(
             'one, or ask for fp16 or fp32'
         )
     if has and precision != has:
-        raise EngineError(f'{folder.path} is quantised: ask for {has}, or build the one it is from')
+        raise EngineError(f'{folder.path} is in {has}: for {precision} build the model it is from')
     if precision == 'fp8' and device.present and _number(device.compute_capability) < _FP8_FROM:
         raise EngineError(
             f'fp8 needs a GPU of compute capability {".".join(map(str, _FP8_FROM))} or later, and '
-            f'{device.name} has {device.compute_capability}: ask for fp16'
+            f'{device.name} has {device.compute_capability}: build the model that it is from'
         )
 
 

@@ -6,7 +6,8 @@ One thread owns the context: whoever makes a `Cuda` must be the one that uses it
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Mapping, Sequence
+import mmap
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -30,10 +31,10 @@ class Gpu(Protocol):
         """Its handle, as TensorRT wants it."""
 
     def allocate(self, size: int) -> int:
-        """Address of so many bytes on the device, for good."""
+        """Address of so many bytes on the device, for good. Raises EngineError."""
 
-    def pin(self, array: np.ndarray) -> None:
-        """Lock a host array into memory, so that copies need not wait for it."""
+    def pin(self, arrays: Iterable[np.ndarray]) -> None:
+        """Lock host arrays into memory: copies need not wait for them. Raises EngineError."""
 
     def to_device(self, address: int, array: np.ndarray) -> None:
         """Queue a copy."""
@@ -83,11 +84,17 @@ class Cuda:
         return int(self._stream.handle)
 
     def allocate(self, size: int) -> int:
-        self._held.append(self._driver.mem_alloc(max(size, 1)))
+        try:
+            self._held.append(self._driver.mem_alloc(max(size, 1)))
+        except Exception as error:
+            raise EngineError(f'{size} bytes on the GPU: {error}') from error
         return int(self._held[-1])
 
-    def pin(self, array: np.ndarray) -> None:
-        self._held.append(self._driver.register_host_memory(array))
+    def pin(self, arrays: Iterable[np.ndarray]) -> None:
+        # Not by pycuda, whose call for it fails with numpy 2.
+        for begin, end in _pages(arrays):
+            size = ctypes.c_size_t(end - begin)
+            self._call('cuMemHostRegister_v2', ctypes.c_void_p(begin), size, ctypes.c_uint(0))
 
     def to_device(self, address: int, array: np.ndarray) -> None:
         self._driver.memcpy_htod_async(address, array, self._stream)
@@ -101,8 +108,8 @@ class Cuda:
         try:
             from pycuda.compiler import SourceModule
 
-            # pycuda keeps what it compiled in the user's cache folder.
-            module = SourceModule(source, options=list(options), no_extern_c=True)
+            # Not kept: pycuda writes what it keeps in place, and believes half a file for ever.
+            module = SourceModule(source, options=list(options), no_extern_c=True, cache_dir=False)
             return {name: self._kernel(module, name, count) for name, count in names.items()}
         # pycuda raises what nvcc, the driver and the file system raise.
         except Exception as error:
@@ -146,3 +153,19 @@ class Cuda:
         number = getattr(self._library, name)(*arguments)
         if number != 0:
             raise EngineError(f'{name}: CUDA error {number}')
+
+
+def _pages(arrays: Iterable[np.ndarray]) -> Iterator[tuple[int, int]]:
+    """The memory of arrays as whole pages, from and to: those of one block together, for no page
+    can be locked twice.
+    """
+    page = mmap.PAGESIZE
+    spans = sorted(
+        (array.ctypes.data // page * page, -(-(array.ctypes.data + array.nbytes) // page) * page)
+        for array in arrays
+    )
+    while spans:
+        begin, end = spans.pop(0)
+        while spans and spans[0][0] <= end:
+            end = max(end, spans.pop(0)[1])
+        yield begin, end

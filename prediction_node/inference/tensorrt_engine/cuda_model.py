@@ -20,6 +20,7 @@ from prediction_node.domain.tensors import (
 from prediction_node.inference.tensorrt_engine.cuda import Gpu
 from prediction_node.inference.tensorrt_engine.flavour import Flavour, last_words
 from prediction_node.inference.tensorrt_engine.painter import Painter
+from prediction_node.inference.tensorrt_engine.parity import StoredDrawing
 
 ONE_PLAN = 1
 
@@ -56,9 +57,8 @@ class CudaModel:
         self._runtime = runtime
         self._address: dict[str, int] = {}
         for name in (*self._inputs, *DECODER_INPUTS, *OUTPUTS):
-            array = self._host[name]
-            self._address[name] = gpu.allocate(array.nbytes)
-            gpu.pin(array)
+            self._address[name] = gpu.allocate(self._host[name].nbytes)
+        gpu.pin(self._host.values())
         encoder, decoder = self._halves['encoder'], self._halves['decoder']
         for name, size in encoder.sizes_of_outputs().items():
             self._address[name] = gpu.allocate(size)
@@ -100,7 +100,10 @@ class CudaModel:
                 self._decode[count] = self._gpu.captured(partial(self._queue_decoder, count))
 
     def encode(self, arrays: Arrays) -> None:
-        """Queued only: `decode` waits for it. There is one scene on the device, the newest."""
+        """Queued only: `decode` waits for it, and has to come before the next scene, whose arrays
+        would be written over those of this one while they are read. There is one scene on the
+        device, the newest.
+        """
         for name in self._inputs:
             _copy(self._host[name], arrays[name])
         self._encode()
@@ -120,11 +123,21 @@ class CudaModel:
                 _copy(self._host[name], arrays[name])
         self._draw()
 
-    def show(self) -> None:
-        """Copy the rasters that were drawn last to the host, to compare them."""
+    def check_drawing(self, stored: StoredDrawing) -> None:
+        """Draw what was stored; where something else comes out, `cannot_draw` says so for good."""
+        if self.cannot_draw:
+            return
+        tiles = self._host['tiles']
+        for start in range(0, len(stored.tiles), len(tiles)):
+            some = stored.tiles[start : start + len(tiles)]
+            tiles[: len(some)] = some
+            self.take_tiles(len(some))
+        self._host['sketch'][:] = stored.sketch
+        self._draw()
         for name in RASTERS:
             self._gpu.to_host(self._host[name], self._address[name])
         self._gpu.synchronize()
+        self.cannot_draw = stored.difference(*(self._host[name] for name in RASTERS))
 
     def decode(
         self, encoded: None, plan: np.ndarray, plan_valid: np.ndarray

@@ -1,6 +1,6 @@
 """A third ONNX of the same network, with 8 bits where they are said to be: quantise and dequantise
 nodes around products with learned weights. int8 has steps of one size, fp8 (four bits of exponent,
-three of fraction) steps of a sixteenth of what is rounded.
+three of fraction) moves a number by up to a sixteenth of itself.
 
 Symmetric, as TensorRT wants it: weights by output channel from their own range, what goes in by
 tensor from what was seen on scenes. What is geometry, and the last layer before every output, stays

@@ -17,7 +17,7 @@ from prediction_node.inference.tensorrt_engine.cuda import Cuda
 from prediction_node.inference.tensorrt_engine.cuda_model import CudaModel
 from prediction_node.inference.tensorrt_engine.device import find_device
 from prediction_node.inference.tensorrt_engine.flavour import find_flavour
-from prediction_node.inference.tensorrt_engine.parity import BOUND_M, StoredScene
+from prediction_node.inference.tensorrt_engine.parity import BOUND_M, StoredDrawing, StoredScene
 from prediction_node.inference.tensorrt_engine.request import EngineKey, Request
 
 
@@ -51,6 +51,7 @@ def open_engine(wanted: Wanted, host: Mapping[str, np.ndarray]) -> CudaModel:
     model = CudaModel(Cuda(wanted.device), flavour, plans, sizes, host, compiled)
     model.warm_up()
     check_parity(model, parts['scene'], wanted.request.precision)
+    model.check_drawing(StoredDrawing.from_bytes(parts['drawing'], sizes.agents))
     fresh = model.runtime_cache()
     if fresh and fresh != compiled:
         # The next start is faster with it; nothing is lost without.

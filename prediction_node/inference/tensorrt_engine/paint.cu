@@ -1,8 +1,8 @@
 // The raster, drawn by one thread for each cell from a sketch and two textures.
 //
 // What a polygon covers of a cell is a sum over its edges, so a thread needs nothing of its
-// neighbours. Numbers are those of raster/fill.py and raster/warp.py in the same order of operations:
-// build without contracting products and sums, and bytes differ from theirs by rounding alone.
+// neighbours. Bytes are those of raster/fill.py and raster/warp.py as long as products and sums are not
+// contracted; what a cell is covered by is summed in another order, so that rounding may differ.
 //
 // As C++ without CUDA it builds too: the same functions then run in a loop (paint_all, place_all).
 //
@@ -52,9 +52,19 @@ struct Tile {
     int scale;
     int row;
     int column;
+    int unused;
     Byte texel[TILE_CELLS][TILE_CELLS][TILE_CHANNELS];
 };
 static_assert(sizeof(Tile) == TILE_BYTES, "a tile is laid out as Python lays it out");
+
+// Sixteen bytes at once, from and to where sixteen may be.
+struct alignas(16) Chunk {
+    Byte byte[16];
+};
+
+WORKS void copy(Byte *to, const Byte *from, int count) {
+    for (int k = 0; k < count; k += 16) *(Chunk *)(to + k) = *(const Chunk *)(from + k);
+}
 
 // Where agents cover less than 16/255 of a cell, their values fade out.
 const int FULL_VALUE = 16;
@@ -121,10 +131,11 @@ WORKS void warp(const Sketch &sketch, const Byte *texture, int scale, int row, i
     const long long last = TEXTURE_CELLS - 1;
     const long long i0 = (long long)u_cell & last, j0 = (long long)v_cell & last;
     const long long i1 = (i0 + 1) & last, j1 = (j0 + 1) & last;
-    const Byte *a = texture + (i0 * TEXTURE_CELLS + j0) * TILE_CHANNELS;
-    const Byte *b = texture + (i1 * TEXTURE_CELLS + j0) * TILE_CHANNELS;
-    const Byte *e = texture + (i0 * TEXTURE_CELLS + j1) * TILE_CHANNELS;
-    const Byte *f = texture + (i1 * TEXTURE_CELLS + j1) * TILE_CHANNELS;
+    alignas(16) Byte a[TILE_CHANNELS], b[TILE_CHANNELS], e[TILE_CHANNELS], f[TILE_CHANNELS];
+    copy(a, texture + (i0 * TEXTURE_CELLS + j0) * TILE_CHANNELS, TILE_CHANNELS);
+    copy(b, texture + (i1 * TEXTURE_CELLS + j0) * TILE_CHANNELS, TILE_CHANNELS);
+    copy(e, texture + (i0 * TEXTURE_CELLS + j1) * TILE_CHANNELS, TILE_CHANNELS);
+    copy(f, texture + (i1 * TEXTURE_CELLS + j1) * TILE_CHANNELS, TILE_CHANNELS);
     // The last channel is not 0 where anything is there.
     const int there = TILE_CHANNELS - 1;
     if (!(a[there] | b[there] | e[there] | f[there])) return;
@@ -198,14 +209,13 @@ WORKS void paint_boxes(const Sketch &sketch, int scale, int row, int column, Byt
 WORKS void paint_cell(
     const Sketch &sketch, const Byte *texture, int scale, int row, int column, Byte *picture
 ) {
-    Byte cell[CHANNELS];
+    alignas(16) Byte cell[CHANNELS];
     for (int q = 0; q < CHANNELS; ++q) cell[q] = sketch.empty[q];
     if (sketch.has_map) warp(sketch, texture, scale, row, column, cell);
     paint_marks(sketch, scale, row, column, cell);
     paint_strips(sketch, scale, row, column, cell);
     paint_boxes(sketch, scale, row, column, cell);
-    Byte *to = picture + ((long long)row * CELLS + column) * CHANNELS;
-    for (int q = 0; q < CHANNELS; ++q) to[q] = cell[q];
+    copy(picture + ((long long)row * CELLS + column) * CHANNELS, cell, CHANNELS);
 }
 
 WORKS void place_texel(const Tile *tiles, int tile, int row, int column, Byte *near, Byte *far) {
@@ -213,7 +223,7 @@ WORKS void place_texel(const Tile *tiles, int tile, int row, int column, Byte *n
     Byte *texture = from.scale == 0 ? near : far;
     Byte *to = texture
         + ((long long)(from.row + row) * TEXTURE_CELLS + from.column + column) * TILE_CHANNELS;
-    for (int q = 0; q < TILE_CHANNELS; ++q) to[q] = from.texel[row][column][q];
+    copy(to, from.texel[row][column], TILE_CHANNELS);
 }
 
 #ifdef __CUDACC__

@@ -71,8 +71,6 @@ class Painter:
         self._tiles_at = gpu.allocate(self._tiles.nbytes)
         side = TEXTURE_CELLS * TEXTURE_CELLS * TILE_CHANNELS
         self._texture = {NEAR: gpu.allocate(side), FAR: gpu.allocate(side)}
-        for array in (self._sketch, self._tiles):
-            gpu.pin(array)
 
     def queue_tiles(self, count: int) -> None:
         """The first so many of 'tiles' into the textures."""

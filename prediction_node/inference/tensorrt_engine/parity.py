@@ -11,9 +11,19 @@ from typing import Any
 import numpy as np
 
 from prediction_node.domain.errors import EngineError
-from prediction_node.domain.tensors import OUTPUTS, Arrays
+from prediction_node.domain.sketch import (
+    NO_CHANGES,
+    TILE_TYPE,
+    Drawing,
+    filled_tiles,
+    sketch_type,
+)
+from prediction_node.domain.tensors import OUTPUTS, RASTERS, Arrays
 from prediction_node.inference.model import Model
 
+# Of a raster so many bytes may differ by more than one count: rounding seldom tips a cell over that
+# somebody hardly covers. Who is left out costs more than that in any cell.
+_OTHER_BYTES = 3
 # How far two engines may be apart 8 s ahead, m.
 BOUND_M = {'fp32': 0.01, 'fp16': 0.05, 'int8': 0.1, 'fp8': 0.1}
 
@@ -61,6 +71,58 @@ class StoredScene:
         """
         found = model.decode(model.encode(self.arrays), self.plan, self.plan_valid)
         return apart_m(found, self.expected, self.arrays['actor_valid'][1:] > 0.5)
+
+
+@dataclass(frozen=True, eq=False)
+class StoredDrawing:
+    """A sketch, the squares of texture that it wants, and the rasters that the processor draws."""
+
+    sketch: np.ndarray  # (1,) of sketch_type
+    tiles: np.ndarray  # (n,) of TILE_TYPE
+    rasters: tuple[np.ndarray, np.ndarray]  # near, far
+
+    @classmethod
+    def of(cls, drawing: Drawing, agents: int) -> StoredDrawing:
+        """For engines of so many agents. Raises ValueError for a scene that does not fit in."""
+        sketch = np.zeros(1, sketch_type(agents))
+        if not drawing.write(sketch):
+            raise ValueError(f'the scene does not fit into a sketch of {agents} agents')
+        places, _ = drawing.changed_tiles(NO_CHANGES)
+        tiles = np.zeros(len(places), TILE_TYPE)
+        for _ in filled_tiles(drawing, places, tiles):
+            pass
+        near, far = drawing.rasters()
+        return cls(sketch, tiles, (near.copy(), far.copy()))
+
+    def to_bytes(self) -> bytes:
+        """As a compressed .npz without pickles."""
+        file = io.BytesIO()
+        near, far = self.rasters
+        sketch, tiles = self.sketch.view(np.uint8), self.tiles.view(np.uint8)
+        np.savez_compressed(file, near=near, far=far, sketch=sketch, tiles=tiles)
+        return file.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes, agents: int) -> StoredDrawing:
+        """Raises EngineError where it is no such drawing."""
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as file:
+                return cls(
+                    file['sketch'].view(sketch_type(agents)),
+                    file['tiles'].view(TILE_TYPE),
+                    (file['near'], file['far']),
+                )
+        except (KeyError, OSError, ValueError, zipfile.BadZipFile) as error:
+            raise EngineError(f'the stored drawing cannot be read: {error}') from error
+
+    def difference(self, near: np.ndarray, far: np.ndarray) -> str:
+        """What is wrong with these rasters; empty: nothing."""
+        for name, found, expected in zip(RASTERS, (near, far), self.rasters, strict=True):
+            gap = np.abs(found.astype(np.int16) - expected)
+            others = int(np.sum(gap > 1))
+            if others > _OTHER_BYTES:
+                return f'{others} bytes of {name} come out otherwise, up to {gap.max()} counts'
+        return ''
 
 
 def apart_m(found: Mapping[str, np.ndarray], expected: Arrays, there: np.ndarray) -> float:

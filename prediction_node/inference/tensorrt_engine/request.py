@@ -17,8 +17,9 @@ PRECISIONS = ('fp16', 'fp32', *EIGHT_BITS)
 AGENT_SIZES = (64, 256)  # that engines are built for
 DEFAULT_PRECISION = 'fp16'
 DEFAULT_CANDIDATES, MOST_CANDIDATES = 16, 64
-# To be raised when build.py or half.py make another engine from the same request.
-RECIPE = 1
+# To be raised when build.py or half.py make another engine from the same request, or something
+# else is kept beside it.
+RECIPE = 2
 
 
 # In the provenance of a model that `quantise` wrote.

@@ -13,10 +13,11 @@ from prediction_node.simulation.planner.path import Path
 
 KEEP, FASTER, SLOWER = 'keep', 'faster', 'slower'
 STOP, FIRM_STOP, BRAKE = 'stop', 'firm_stop', 'brake'
+PASS = 'pass'  # before walkers who will come
 NUDGE_LEFT, NUDGE_RIGHT = 'nudge_left', 'nudge_right'
 CHANGE_LEFT, CHANGE_RIGHT = 'lane_change_left', 'lane_change_right'
 ALONG = (KEEP, FASTER, SLOWER, STOP, FIRM_STOP, BRAKE)  # on the line of the lane
-NAMES = (*ALONG, NUDGE_LEFT, NUDGE_RIGHT, CHANGE_LEFT, CHANGE_RIGHT)
+NAMES = (*ALONG, PASS, NUDGE_LEFT, NUDGE_RIGHT, CHANGE_LEFT, CHANGE_RIGHT)
 
 _STEEPEST = 0.5  # slope of a line that leaves the present heading
 

@@ -34,6 +34,8 @@ _OFF_PLAN_M = 1.0
 _SHORTEST_PLAN_M = 3.0
 _HARD_BRAKING_MPS2 = 3.5
 _LANE_M = 3.5
+# Who passes before walkers does not wait and see: it must be clear of them as far as one can tell.
+_SURE_TO_PASS = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,6 +169,9 @@ class Planner:
         followed = self._obstacles(middle, around, ego)
         for name in make.ALONG:
             out.append((self._drive(name, middle, followed, ego), middle, 0.0))
+        passed = self._obstacles(middle, around, ego, passes=True)
+        if not np.array_equal(passed.rear_m, followed.rear_m):
+            out.append((self._drive(make.FASTER, middle, passed, ego, make.PASS), middle, 0.0))
         waits = self._waiting_line(stretch, ego, middle)
         if waits is not None:
             out.append((self._drive(make.FASTER, waits, followed, ego, make.STOP), waits, 0.0))
@@ -205,11 +210,11 @@ class Planner:
         other = self._route.beside(stretch.lanes[0], left=left)
         if other is None:
             return None
-        whole = max(20.0, 4.0 * ego.speed_mps)
         beside = self._route.ahead(other, ego.position_m, _AHEAD_M, frozenset())
-        if beside.path.length_m < whole:
+        share = self._share_left(beside, 0.0, _LANE_M)
+        length = max(8.0, share * max(20.0, 4.0 * ego.speed_mps))
+        if beside.path.length_m < length:
             return None
-        length = max(8.0, self._share_left(beside, 0.0, _LANE_M) * whole)
         gain_m = np.clip(stretch.cost_to_go_m - beside.cost_to_go_m, -200.0, 200.0)
         cost = self._parameters.lane_change_cost - self._parameters.route_weight * float(gain_m)
         return self._line(beside, ego, 0.0, length, lights), cost
@@ -245,10 +250,11 @@ class Planner:
         bound = make.envelope(line.path, limit, [reachable[0]], front, self._parameters)
         return Line(line.path, bound, line.reference_mps)
 
-    def _obstacles(self, line: Line, around: Surroundings, ego: EgoState) -> Obstacles:
-        return obstacles_on(
-            line.path, around, ego.size_m, self._parameters.reach_m, self._parameters
-        )
+    def _obstacles(
+        self, line: Line, around: Surroundings, ego: EgoState, *, passes: bool = False
+    ) -> Obstacles:
+        p = self._parameters
+        return obstacles_on(line.path, around, ego.size_m, p.reach_m, p, passes=passes)
 
     def _drive(
         self, law: str, line: Line, obstacles: Obstacles, ego: EgoState, name: str = ''
@@ -282,6 +288,8 @@ class Planner:
             cost[row] += proposal.extra[row]
             if trajectory.name != self._last:
                 cost[row] += p.switching_cost
+            if trajectory.name == make.PASS and collision[row] > _SURE_TO_PASS:
+                cost[row] = np.inf
         chosen = int(np.argmin(cost))
         self._last, self._plan = trajectories[chosen].name, trajectories[chosen]
         return Plan(trajectories, cost, collision, chosen, '')

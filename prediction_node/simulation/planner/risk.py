@@ -80,12 +80,14 @@ def obstacles_on(
     ego_size_m: np.ndarray,
     horizon_m: float,
     parameters: PlannerParameters,
+    *,
+    passes: bool = False,
 ) -> Obstacles:
     """Whom the robotaxi follows or stops for on a path: those likely on it, by all their modes
     together, no farther ahead than where they likely are.
 
-    Walkers and animals count from some time before they step onto the path. Who is behind the
-    robotaxi now, or beyond `horizon_m`, does not.
+    Walkers and animals count from some time before they step onto the path; if it `passes`, only
+    who is on it now. Who is behind the robotaxi now, or beyond `horizon_m`, does not.
     """
     agent, mode = np.nonzero(around.weight >= _POSSIBLE)
     if not len(agent):
@@ -108,6 +110,8 @@ def obstacles_on(
     sideways = np.gradient(offset, EVERY * STEP_S, axis=1)
     # Who crosses on wheels is no leader: passing before or behind is a matter of the risk.
     on &= early[:, None] | (np.abs(sideways) < np.maximum(1.0, 0.7 * np.abs(speed)))
+    if passes:
+        on &= ~early[:, None] | (np.abs(offset[:, :1]) < across[:, :1] + room)
     steps = round(parameters.anticipation_s / (EVERY * STEP_S))
     rear = np.where(on, arc - along, np.inf)
     for _ in range(steps if early.any() else 0):

@@ -7,7 +7,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,7 +27,7 @@ from prediction_node.inference.tensorrt_engine.cuda_model import CudaModel
 from prediction_node.inference.tensorrt_engine.device import find_device
 from prediction_node.inference.tensorrt_engine.flavour import FULL, RTX, Flavour
 from prediction_node.inference.tensorrt_engine.opening import check_parity
-from prediction_node.inference.tensorrt_engine.parity import StoredScene
+from prediction_node.inference.tensorrt_engine.parity import StoredDrawing, StoredScene
 from prediction_node.raster import Raster, Rasterizer, SceneDrawing
 from prediction_node.stored_scenes import sample_scenes
 
@@ -51,8 +51,8 @@ class NumpyGpu:
         self.memory[memory.ctypes.data] = memory
         return memory.ctypes.data
 
-    def pin(self, array: np.ndarray) -> None:
-        self.pinned.append(array.ctypes.data)
+    def pin(self, arrays: Iterable[np.ndarray]) -> None:
+        self.pinned += [array.ctypes.data for array in arrays]
 
     def to_device(self, address: int, array: np.ndarray) -> None:
         assert array.ctypes.data in self.pinned
@@ -251,10 +251,18 @@ def test_rasters_drawn_there_answer_like_rasters_copied_there(
         drawn = model.decode(model.draw(arrays), *plans)
         for output in OUTPUTS:
             np.testing.assert_array_equal(drawn[output], copied[output])
-        model.show()
-        for raster, expected in zip(RASTERS, drawing.rasters(), strict=True):
-            np.testing.assert_array_equal(model._host[raster], expected)
-    assert gpu.launched == (8 if name == FULL else 0)
+        stored = StoredDrawing.from_bytes(StoredDrawing.of(drawing, AGENTS).to_bytes(), AGENTS)
+        model.check_drawing(stored)
+        assert model.cannot_draw == ''
+    assert gpu.launched == (10 if name == FULL else 0)
+    # Of somebody who is left out in the wide picture a few bytes are missing.
+    near, far = stored.rasters
+    few = far.copy()
+    few[80, 80, :4] += 2
+    model.check_drawing(dataclasses.replace(stored, rasters=(near, few)))
+    assert '4 bytes of raster_far come out otherwise, up to 2 counts' in model.cannot_draw
+    with pytest.raises(EngineError, match='stored drawing cannot be read'):
+        StoredDrawing.from_bytes(b'no drawing', AGENTS)
 
 
 def test_without_a_compiler_it_says_why_it_draws_nothing(shipped: ModelFolder) -> None:
