@@ -17,7 +17,12 @@ from prediction_node.inference.tensorrt_engine.cuda import Cuda
 from prediction_node.inference.tensorrt_engine.cuda_model import CudaModel
 from prediction_node.inference.tensorrt_engine.device import find_device
 from prediction_node.inference.tensorrt_engine.flavour import find_flavour
-from prediction_node.inference.tensorrt_engine.parity import BOUND_M, StoredDrawing, StoredScene
+from prediction_node.inference.tensorrt_engine.parity import (
+    BOUND_M,
+    BOUND_SHARE,
+    StoredDrawing,
+    StoredScene,
+)
 from prediction_node.inference.tensorrt_engine.request import EngineKey, Request
 
 
@@ -62,7 +67,7 @@ def open_engine(wanted: Wanted, host: Mapping[str, np.ndarray]) -> CudaModel:
 
 def check_parity(model: CudaModel, scene: bytes, precision: str) -> None:
     """Raises EngineError for an engine that answers other than the network does."""
-    apart_m = StoredScene.from_bytes(scene).difference_m(model)
+    apart_m = StoredScene.from_bytes(scene).difference_m(model, BOUND_SHARE[precision])
     if not apart_m <= BOUND_M[precision]:
         raise EngineError(
             f'the engine must be within {BOUND_M[precision]} m of the network after 8 s, got '
