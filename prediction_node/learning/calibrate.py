@@ -6,21 +6,18 @@ import dataclasses
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rich.console import Console
-from torch.utils.data import DataLoader
 
-from prediction_node.command_line import Progress, progress_bar
 from prediction_node.domain.errors import DataError
 from prediction_node.domain.model_folder import CARD, DESCRIPTION, ModelFolder
 from prediction_node.domain.whole_file import write_whole
-from prediction_node.learning.calibration import FEWEST, Judged, ask, calibrate, gather
+from prediction_node.learning.calibration import FEWEST, calibrate, gather
 from prediction_node.learning.card import with_lines
-from prediction_node.learning.data import Example, Examples, validation_loader
+from prediction_node.learning.data import Examples
 from prediction_node.learning.dataset import all_samples
 from prediction_node.learning.folds import FILE as FOLD
 from prediction_node.learning.folds import Fold, read_fold
@@ -28,8 +25,7 @@ from prediction_node.learning.open_data import open_data
 from prediction_node.learning.parameters import TrainParameters
 from prediction_node.learning.progress import validation_line
 from prediction_node.learning.provenance import code_version
-from prediction_node.learning.ship import figures_of
-from prediction_node.network import Network
+from prediction_node.learning.ship import ask_all, figures_of
 from prediction_node.network.export import load
 from prediction_node.tensors.calibration import Calibration
 
@@ -80,7 +76,7 @@ def calibrate_model(
         asked.append(fresh)
     if not asked:
         raise DataError('nothing to calibrate on: name sample folders (--data, --unseen)')
-    judged = [answer for examples in asked for answer in _answers(network, examples, parameters)]
+    judged = [answer for examples in asked for answer in ask_all(network, examples, parameters)]
     if not judged:
         raise DataError('nothing to calibrate on: the folders hold no samples that may be asked')
     answers = gather(judged, config.sizes.step_s, before)
@@ -108,26 +104,6 @@ def calibrate_model(
             with_lines(text, {_CALIBRATED: f' {count:,} agents'}), encoding='utf-8'
         )
     ModelFolder.read(out)
-
-
-def _answers(network: Network, examples: Examples, parameters: TrainParameters) -> list[Judged]:
-    batches = validation_loader(
-        examples,
-        batch_size=parameters.run.batch_size,
-        limit=parameters.data.validation_limit,
-        rank=0,
-        processes=1,
-        workers=0,
-    )
-    with progress_bar() as progress:
-        answers: list[Judged] = ask(network, _watched(batches, progress))
-    return answers
-
-
-def _watched(batches: DataLoader[Example], progress: Progress) -> Iterator[Any]:
-    for done, batch in enumerate(batches):
-        progress('asking', done, len(batches))
-        yield batch
 
 
 def _of_fold(model: Path, parameters: TrainParameters) -> TrainParameters:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from rich.console import Console
+from torch import nn
+from torch.utils.data import DataLoader
 
+from prediction_node.command_line import Progress, progress_bar
 from prediction_node.domain.model_folder import CARD
 from prediction_node.domain.tensors import Sizes
 from prediction_node.domain.whole_file import write_whole
 from prediction_node.learning.calibration import Judged, ask, calibrate, gather, told
 from prediction_node.learning.card import card
-from prediction_node.learning.data import validation_loader
+from prediction_node.learning.data import Example, Examples, validation_loader
 from prediction_node.learning.folds import write_fold
 from prediction_node.learning.parameters import TrainParameters
 from prediction_node.learning.progress import validation_line
@@ -32,15 +35,7 @@ def ship(
 ) -> None:
     """Write figures and (`export`) the model folder. Prints what came out."""
     console.print('validating and calibrating the best weights', highlight=False, soft_wrap=True)
-    batches = validation_loader(
-        trained.data.validation,
-        batch_size=parameters.run.batch_size,
-        limit=parameters.data.validation_limit,
-        rank=0,
-        processes=1,
-        workers=0,
-    )
-    judged = ask(trained.network, batches)
+    judged = ask_all(trained.network, trained.data.validation, parameters)
     calibration = calibrate(gather(judged, trained.data.sizes.step_s))
     figures = figures_of(judged, calibration, trained.data.sizes)
     console.print(
@@ -110,3 +105,24 @@ def _manifest(trained: Trained) -> dict[str, Any]:
     from prediction_node.raster.manifest import digest
 
     return {'raster_manifest': digest()}
+
+
+def ask_all(network: nn.Module, examples: Examples, parameters: TrainParameters) -> list[Judged]:
+    """What the network says of them, of `data.validation_limit` at most."""
+    batches = validation_loader(
+        examples,
+        batch_size=parameters.run.batch_size,
+        limit=parameters.data.validation_limit,
+        rank=0,
+        processes=1,
+        workers=0,
+    )
+    with progress_bar() as progress:
+        answers: list[Judged] = ask(network, _watched(batches, progress))
+    return answers
+
+
+def _watched(batches: DataLoader[Example], progress: Progress) -> Iterator[Any]:
+    for done, batch in enumerate(batches):
+        progress('asking', done, len(batches))
+        yield batch
