@@ -348,8 +348,7 @@ def _cut(scene: Scene, rows: np.ndarray) -> Scene:
     """The scene with the agents `rows` only."""
     if len(rows) == len(scene.agents):
         return scene
-    agents, history = scene.agents.select(rows), scene.history.select(rows)
-    return dataclasses.replace(scene, agents=agents, history=history)
+    return scene.select(rows)
 
 
 def _rows_of(prediction: Prediction, shown: Scene, rows: np.ndarray) -> Prediction:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
@@ -77,10 +76,7 @@ def encoded_plans(scene: Scene, sizes: Sizes, count: int) -> tuple[np.ndarray, n
 def scene_drawing(scene: Scene, agents: int) -> SceneDrawing:
     """The scene as whoever draws it is handed it, with at most so many of its agents."""
     rasterizer = Rasterizer()
-    rows = np.arange(min(len(scene.agents), agents))
-    shown = dataclasses.replace(
-        scene, agents=scene.agents.select(rows), history=scene.history.select(rows)
-    )
+    shown = scene.select(np.arange(min(len(scene.agents), agents)))
     return SceneDrawing(rasterizer, rasterizer.sketch(shown), Raster.blank())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -57,3 +57,7 @@ class Scene:
     lane_map: LaneMap | None
     lights: LightStates
     ego_history: History | None = None  # of its box centre, one row; None where unknown
+
+    def select(self, rows: np.ndarray) -> Scene:
+        """The scene with some of its agents."""
+        return replace(self, agents=self.agents.select(rows), history=self.history.select(rows))

@@ -4,7 +4,6 @@ by the same code as in the vehicle.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -164,15 +163,15 @@ def chosen(scene: Scene, proposals: Prediction, rows: np.ndarray) -> tuple[Scene
     """The scene with some of its agents, and their proposals."""
     if len(rows) == len(scene.agents):
         return scene, proposals
-    agents, history = scene.agents.select(rows), scene.history.select(rows)
+    shown = scene.select(rows)
     kept = Prediction(
-        agents,
+        shown.agents,
         proposals.pose[rows],
         proposals.sigma[rows],
         proposals.probability[rows],
         proposals.engine,
     )
-    return dataclasses.replace(scene, agents=agents, history=history), kept
+    return shown, kept
 
 
 def open_samples(parameters: TrainParameters, sizes: Sizes) -> TrainingData:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from prediction_node.domain.kinds import (
 from prediction_node.domain.lane_map import LaneKind, LaneMap, Polylines, Relation, Turn
 from prediction_node.domain.lights import LightStates
 from prediction_node.domain.scene import History, Scene
+from prediction_node.inference.engine_process import EngineProcess
 
 STAMP_NS = 1_700_000_000_000_000_000
 
@@ -182,3 +183,19 @@ def build() -> Any:
         lights = staticmethod(make_lights)
 
     return Builders
+
+
+@pytest.fixture
+def started() -> Iterator[Callable[..., EngineProcess]]:
+    """Starts engine processes of the given arguments; they end with the test."""
+    made: list[EngineProcess] = []
+
+    def begin(*arguments: Any) -> EngineProcess:
+        made.append(EngineProcess(*arguments))
+        made[-1].start()
+        return made[-1]
+
+    yield begin
+    for each in made:
+        each.close()
+        each.join(10.0)

@@ -36,19 +36,14 @@ def stand_in() -> Iterator[Any]:
 
 
 @pytest.fixture
-def start(stand_in: Any) -> Iterator[Callable[..., EngineProcess]]:
+def start(stand_in: Any, started: Any) -> Callable[..., EngineProcess]:
     """A started process that fails as told; ended with the test."""
-    made: list[EngineProcess] = []
 
     def begin(how: str, deadline_s: float = 30.0) -> EngineProcess:
-        made.append(EngineProcess(stand_in.SIZES, stand_in.open_failing, how, deadline_s))
-        made[-1].start()
-        return made[-1]
+        process: EngineProcess = started(stand_in.SIZES, stand_in.open_failing, how, deadline_s)
+        return process
 
-    yield begin
-    for each in made:
-        each.close()
-        each.join(10.0)
+    return begin
 
 
 def arrays_of(sizes: Any, value: float = 0.5) -> dict[str, np.ndarray]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,17 +58,13 @@ class StoredScene:
     @classmethod
     def from_bytes(cls, data: bytes) -> StoredScene:
         """Raises EngineError where it is no such scene."""
-        try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as file:
-                found = {name: file[name] for name in file.files}
+        with _stored(data, 'scene') as found:
             return cls(
                 arrays={n[3:]: a for n, a in found.items() if n.startswith('in/')},
                 plan=found['plan'],
                 plan_valid=found['plan_valid'],
                 expected={name: found[f'out/{name}'] for name in OUTPUTS},
             )
-        except (KeyError, OSError, ValueError, zipfile.BadZipFile) as error:
-            raise EngineError(f'the stored scene cannot be read: {error}') from error
 
     def difference_m(self, model: Model, share: float = 1.0) -> float:
         """How far at most means of `model` lie from the expected ones at the last step, m, for this
@@ -110,15 +107,10 @@ class StoredDrawing:
     @classmethod
     def from_bytes(cls, data: bytes, agents: int) -> StoredDrawing:
         """Raises EngineError where it is no such drawing."""
-        try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as file:
-                return cls(
-                    file['sketch'].view(sketch_type(agents)),
-                    file['tiles'].view(TILE_TYPE),
-                    (file['near'], file['far']),
-                )
-        except (KeyError, OSError, ValueError, zipfile.BadZipFile) as error:
-            raise EngineError(f'the stored drawing cannot be read: {error}') from error
+        with _stored(data, 'drawing') as found:
+            sketch = found['sketch'].view(sketch_type(agents))
+            tiles = found['tiles'].view(TILE_TYPE)
+            return cls(sketch, tiles, (found['near'], found['far']))
 
     def difference(self, near: np.ndarray, far: np.ndarray) -> str:
         """What is wrong with these rasters; empty: nothing."""
@@ -128,6 +120,16 @@ class StoredDrawing:
             if others > _OTHER_BYTES:
                 return f'{others} bytes of {name} come out otherwise, up to {gap.max()} counts'
         return ''
+
+
+@contextmanager
+def _stored(data: bytes, what: str) -> Iterator[dict[str, np.ndarray]]:
+    """The arrays of an .npz. Raises EngineError where it is none, or is not what is made of it."""
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            yield {name: file[name] for name in file.files}
+    except (KeyError, OSError, ValueError, zipfile.BadZipFile) as error:
+        raise EngineError(f'the stored {what} cannot be read: {error}') from error
 
 
 def apart_m(

@@ -233,10 +233,7 @@ def test_rasters_drawn_there_answer_like_rasters_copied_there(
     assert model.cannot_draw == ''
     rasterizer, told = Rasterizer(), NO_CHANGES
     for scene in sample_scenes('city', 2, every_cycles=40):
-        few = np.arange(AGENTS)
-        cut = dataclasses.replace(
-            scene, agents=scene.agents.select(few), history=scene.history.select(few)
-        )
+        cut = scene.select(np.arange(AGENTS))
         drawing = SceneDrawing(rasterizer, rasterizer.sketch(cut), Raster.blank())
         changed, told = drawing.changed_tiles(told)
         for count in filled_tiles(drawing, changed, more['tiles']):

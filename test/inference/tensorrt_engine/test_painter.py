@@ -6,7 +6,7 @@ import dataclasses
 import importlib
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -150,19 +150,13 @@ def test_it_compiles_for_gpus(host: Any, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def start(host: Any, library: Path) -> Iterator[Any]:
-    made: list[EngineProcess] = []
-
+def start(host: Any, library: Path, started: Any) -> Callable[..., EngineProcess]:
     def begin(how: str = '') -> EngineProcess:
         argument = f'{how} {library}' if how else str(library)
-        made.append(EngineProcess(host.SIZES, host.open_drawing, argument, 30.0))
-        made[-1].start()
-        return made[-1]
+        process: EngineProcess = started(host.SIZES, host.open_drawing, argument, 30.0)
+        return process
 
-    yield begin
-    for each in made:
-        each.close()
-        each.join(10.0)
+    return begin
 
 
 def answer(process: EngineProcess, arrays: Any) -> tuple[list[float], float]:
@@ -225,9 +219,7 @@ def test_a_map_that_comes_goes_and_changes_is_drawn(
 def test_a_scene_that_does_not_fit_is_copied(host: Any, start: Any, scenes: list[Scene]) -> None:
     process, rasterizer = start(), Rasterizer()
     crowd = np.arange(host.SIZES.agents + 1) % len(scenes[0].agents)
-    agents, history = scenes[0].agents.select(crowd), scenes[0].history.select(crowd)
-    full = dataclasses.replace(scenes[0], agents=agents, history=history)
-    drawing = drawing_of(rasterizer, full)
+    drawing = drawing_of(rasterizer, scenes[0].select(crowd))
     found, drawn = answer(process, DrawnArrays(others(host), drawing))
     assert drawn == 0
     assert found == [host.checksum(raster) for raster in drawing.rasters()]
