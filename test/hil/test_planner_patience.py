@@ -205,6 +205,31 @@ def test_who_stands_close_ahead_is_not_driven_into(bench: Any) -> None:
         assert sure[0] == expected
 
 
+def test_braking_still_helps_against_who_is_within_the_margin(bench: Any) -> None:
+    """A dog half a metre beside the bumper trots into the way: rolling on collides, braking does
+    not, though the margin around the dog is broken either way.
+    """
+    path = Path.of(STRAIGHT)
+    line = Line(path, np.full(len(path.arc_m), 13.0), 13.0)
+    half_m = 0.5 * bench.ego_size_m
+    rolls, brakes = (
+        make.drive(name, 0, line, Obstacles.none(), 1.0, 2.0, PARAMETERS)
+        for name in (make.FASTER, make.BRAKE)
+    )
+    dog = bench.other(half_m[0] + 0.8, half_m[1] + 0.5, -np.pi / 2, 1.0)
+    futures = bench.futures([dog], 0.0, bench.start_ns)
+    walking = dataclasses.replace(
+        futures,
+        label=np.array([ObjectClass.ANIMAL]),
+        size_m=np.array([[0.8, 0.3, 0.6]]),
+    )
+    around = Surroundings.of(walking, bench.start_ns, np.zeros(2), 80.0)
+    sure, _ = collision_costs(
+        [rolls, brakes], around, bench.ego_size_m, np.zeros(2, bool), PARAMETERS
+    )
+    np.testing.assert_array_equal(sure, [1.0, 0.0])
+
+
 @pytest.mark.parametrize('gap_m', [0.5, 1.0, 2.0, 8.0])
 def test_a_leader_however_near_and_fast_is_not_driven_through(bench: Any, gap_m: float) -> None:
     """Its box is lengthened by its speed, and reaches over the robotaxi already."""

@@ -152,11 +152,11 @@ def collision_costs(
 ) -> tuple[np.ndarray, np.ndarray]:
     """(C,) collision probabilities, and (C,) the same with later collisions fading.
 
-    A mode collides where boxes, with a margin around the other's, first overlap, or where they do
-    without it: who stands within the margin already must not be driven into. It does not count
-    where the robotaxi stands by then, nor where the other comes from behind, unless `heeds_rear`
-    (C,): who changes the lane must look back. Agents are taken as independent. See `urgency` for
-    what fades; a collision at a crawl counts less, too.
+    A mode collides where boxes, with a margin around the other's, first overlap. Who is within the
+    margin already is so with every candidate: of him the bare box counts, against which braking
+    still helps. It does not count where the robotaxi stands by then, nor where the other comes from
+    behind, unless `heeds_rear` (C,): who changes the lane must look back. Agents are taken as
+    independent. See `urgency` for what fades; a collision at a crawl counts less, too.
     """
     c, a = len(trajectories), len(around)
     if a == 0:
@@ -184,6 +184,8 @@ def collision_costs(
     for size in (wide, bare):
         hit = np.zeros(close.shape, bool)
         hit[pairs] = _overlap(ego, ego_size_m, other, size, pairs)
+        if size is wide:
+            hit &= ~hit[..., :1]
         first = np.argmax(hit, axis=-1)  # (C, A, M)
         ci, ai, mi = np.nonzero(hit.any(axis=-1))
         ki = first[ci, ai, mi]
