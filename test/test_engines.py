@@ -64,9 +64,9 @@ def test_a_model_whose_file_was_changed_is_refused(shipped: Path, tmp_path: Path
     for file in shipped.iterdir():
         if file.is_file():
             (tmp_path / file.name).write_bytes(file.read_bytes())
-    data = bytearray((tmp_path / 'encoder.onnx').read_bytes())
+    data = bytearray((tmp_path / 'encoder_cpu.onnx').read_bytes())
     data[len(data) // 2] ^= 1
-    (tmp_path / 'encoder.onnx').write_bytes(data)
+    (tmp_path / 'encoder_cpu.onnx').write_bytes(data)
     with pytest.raises(PredictionNodeError, match='encoder'):
         Pipeline(with_engine('onnx', str(tmp_path)), None).prepare()
 

@@ -20,11 +20,8 @@ from prediction_node.domain.whole_file import write_whole
 
 DESCRIPTION = 'model.json'
 ENCODER = 'encoder.onnx'
-# The encoder again, in parts that can run side by side: what depends on the rasters alone, what
-# does not depend on them, and the rest; may be missing.
-LOOKED = 'encoder_looked.onnx'
-BESIDE = 'encoder_beside.onnx'
-JOINED = 'encoder_joined.onnx'
+# The same encoder for processors, with whole numbers in its first layer; may be missing.
+ENCODER_CPU = 'encoder_cpu.onnx'
 DECODER = 'decoder.onnx'
 # The decoder for when nothing is planned, without what a plan would change; may be missing.
 UNPLANNED = 'unplanned.onnx'

@@ -12,6 +12,7 @@ import onnxruntime
 from prediction_node.domain.model_folder import (
     DECODER,
     ENCODER,
+    ENCODER_CPU,
     UNPLANNED,
     ModelError,
     ModelFolder,
@@ -58,7 +59,8 @@ class OnnxModel:
         """
         options = _options(threads)
         self._device = device
-        self._encoder = _open(folder, ENCODER, options, device)
+        whole = device == CPU and ENCODER_CPU in folder.files
+        self._encoder = _open(folder, ENCODER_CPU if whole else ENCODER, options, device)
         self._decoder = _open(folder, DECODER, _options(plan_threads or threads), device)
         self._unplanned = (
             _open(folder, UNPLANNED, options, device) if UNPLANNED in folder.files else None

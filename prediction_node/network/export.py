@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx.compose
 import safetensors
 import safetensors.torch
 import torch
@@ -24,15 +25,25 @@ from torch.export import Dim
 from prediction_node.domain.model_folder import (
     DECODER,
     ENCODER,
+    ENCODER_CPU,
     UNPLANNED,
     WEIGHTS,
     ModelError,
     ModelFolder,
     write_description,
 )
-from prediction_node.domain.tensors import DECODER_INPUTS, OUTPUTS, VERSION, Sizes, encoder_inputs
+from prediction_node.domain.tensors import (
+    DECODER_INPUTS,
+    OUTPUTS,
+    RASTERS,
+    VERSION,
+    Sizes,
+    encoder_inputs,
+)
+from prediction_node.network.byte_stem import byte_stem
 from prediction_node.network.config import NetworkConfig
 from prediction_node.network.model import Decoder, Encoder, Network
+from prediction_node.network.raster import FINE, PATCH
 
 OPSET = 18  # ONNX Runtime 1.14 and TensorRT 10 and later know all of it
 # Of the example that is traced: no two alike, none one, so that no axis passes for another.
@@ -41,7 +52,8 @@ TRACED = {'agents': 5, 'map_nodes': 7, 'candidates': 3}
 
 def export(network: Network, folder: Path, meta: Mapping[str, Any]) -> None:
     """Write encoder.onnx, decoder.onnx, weights.safetensors, model.json and, of a network that
-    reads plans, unplanned.onnx. `meta` as in `domain.model_folder.write_description`.
+    reads plans, unplanned.onnx, of one that reads rasters, encoder_cpu.onnx. `meta` as in
+    `domain.model_folder.write_description`.
     """
     config = network.config
     folder.mkdir(parents=True, exist_ok=True)
@@ -50,6 +62,8 @@ def export(network: Network, folder: Path, meta: Mapping[str, Any]) -> None:
     try:
         with torch.no_grad():
             encoded = _export_encoder(network.encoder, config, folder / ENCODER)
+            if config.sizes.channels:
+                _export_cpu_encoder(network.encoder, config, folder / ENCODER_CPU)
             if config.use_plan:
                 _export_decoder(network.decoder, config, encoded, folder / DECODER)
                 plain = {name: encoded[name] for name in PLAIN}
@@ -59,8 +73,8 @@ def export(network: Network, folder: Path, meta: Mapping[str, Any]) -> None:
     finally:
         for module, training in modes.items():
             module.training = training
-    for name in (ENCODER, DECODER, *([UNPLANNED] if config.use_plan else [])):
-        _label(folder / name, meta)
+    for path in sorted(folder.glob('*.onnx')):
+        _label(path, meta)
     save_weights(network, folder / WEIGHTS)
     write_description(folder, config.as_dict(), tuple(encoded), meta)
 
@@ -87,7 +101,7 @@ def load(folder: Path) -> Network:
 
 
 class _EncoderFile(nn.Module):
-    """Arrays of the contract, without a leading axis, to a tuple."""
+    """Arrays of the contract, without a leading axis, or FINE, which has one, to a tuple."""
 
     def __init__(self, encoder: Encoder, names: Sequence[str]) -> None:
         super().__init__()
@@ -99,7 +113,7 @@ class _EncoderFile(nn.Module):
             if array.dtype == torch.uint8:
                 # TensorRT takes bytes, and wants them cast before anything else.
                 array = array.to(torch.float32 if name.startswith('raster') else torch.int32)
-            batch[name] = array[None]
+            batch[name] = array if name == FINE else array[None]
         return tuple(self.encoder(batch).values())
 
 
@@ -116,16 +130,26 @@ class _DecoderFile(nn.Module):
         return tuple(self.decoder(encoded, plan, plan_valid).values())
 
 
-def _export_encoder(encoder: Encoder, config: NetworkConfig, path: Path) -> dict[str, Tensor]:
-    """Writes the file; returns what it makes of the example."""
+def _export_encoder(
+    encoder: Encoder, config: NetworkConfig, path: Path, fine: Tensor | None = None
+) -> dict[str, Tensor]:
+    """Writes the file; returns what it makes of the example. With `fine`, the encoder that reads
+    that in place of the rasters.
+    """
     free = {axis: size for axis, size in TRACED.items() if getattr(config.sizes, axis)}
     sizes = Sizes(**{**config.as_dict()['sizes'], **free})
     agents = Dim('agents', min=2, max=4096)
     axes = {'agents': agents, 'actors': agents + 1, 'map_nodes': Dim('map_nodes', min=2, max=65536)}
-    arrays, dynamic = [], []
-    names = encoder.inputs
-    for name in names:
+    names: list[str] = []
+    arrays: list[Tensor] = []
+    dynamic: list[dict[int, Any]] = []
+    if fine is not None:
+        names, arrays, dynamic = [FINE], [fine], [{}]
+    for name in encoder.inputs:
+        if fine is not None and name in RASTERS:
+            continue
         tensor = encoder_inputs(sizes)[name]
+        names.append(name)
         arrays.append(torch.from_numpy(np.zeros(tensor.shape(sizes), tensor.dtype)))
         dynamic.append(
             {
@@ -134,11 +158,25 @@ def _export_encoder(encoder: Encoder, config: NetworkConfig, path: Path) -> dict
                 if isinstance(axis, str) and axis in axes
             }
         )
-    batch = {name: array[None] for name, array in zip(names, arrays, strict=True)}
-    encoded: dict[str, Tensor] = encoder(batch)
     module = _EncoderFile(encoder, names)
+    batch = {
+        name: array if name == FINE else array[None]
+        for name, array in zip(names, arrays, strict=True)
+    }
+    encoded: dict[str, Tensor] = encoder(batch)
     _export(module, arrays, dynamic, names, list(encoded), path)
     return encoded
+
+
+def _export_cpu_encoder(encoder: Encoder, config: NetworkConfig, path: Path) -> None:
+    """The same encoder with the first layer of `byte_stem`."""
+    assert encoder.raster is not None
+    side = config.sizes.cells // PATCH
+    fine = torch.zeros(2, config.raster_widths[0], side, side)
+    _export_encoder(encoder, config, path, fine)
+    rest = onnx.load(path)
+    stem = byte_stem(encoder.raster, config, OPSET, rest.ir_version)
+    onnx.save(onnx.compose.merge_models(stem, rest, io_map=[(FINE, FINE)]), path)
 
 
 def _export_decoder(

@@ -42,17 +42,18 @@ class Edges(nn.Module):
         """
         geometry = relative_geometry(pose, pose, self.scale_m)
         motion = relative_motion(geometry, velocity, self.scale_m)
-        edges = self._narrow(self.of_actors(torch.cat([geometry, motion], dim=1)))
+        edges = self._narrow(self.of_actors, [geometry, motion])
         if self.of_map is not None and map_pose is not None and kind is not None:
             geometry = relative_geometry(pose, map_pose, self.scale_m)
             relation = (kind[:, None].to(torch.int32) == self.kinds).to(geometry.dtype)
-            of_map = self.of_map(torch.cat([geometry, relation], dim=1))
             # Narrow first: what is joined is copied.
-            edges = torch.cat([edges, self._narrow(of_map)], dim=3)
+            edges = torch.cat([edges, self._narrow(self.of_map, [geometry, relation])], dim=3)
         return edges
 
-    def _narrow(self, edges: Tensor) -> Tensor:
-        return torch.relu(self.second(torch.relu(edges)))
+    def _narrow(self, first: ChannelLinear, features: list[Tensor]) -> Tensor:
+        one = torch.ones_like(features[0][:, :1])
+        wide = torch.relu(first.of_one(torch.cat([*features, one], dim=1), keeps_one=True))
+        return torch.relu(self.second.of_one(wide))
 
 
 def relative_geometry(viewer: Tensor, seen: Tensor, scale_m: float) -> Tensor:
@@ -63,18 +64,15 @@ def relative_geometry(viewer: Tensor, seen: Tensor, scale_m: float) -> Tensor:
     heading = turned(cos_s, sin_s, cos, -sin)
     distance = torch.sqrt(dx * dx + dy * dy + 1e-4)
     inverse = 1.0 / (distance + scale_m)
-    return torch.stack(
-        [
-            asinh(dx / scale_m),
-            asinh(dy / scale_m),
-            dx * inverse,
-            dy * inverse,
-            *heading,
-            scale_m * inverse,
-            torch.exp(distance * (-0.2 / scale_m)),
-            torch.clamp(distance * (0.05 / scale_m), max=2.0),
-        ],
-        dim=1,
+    place = torch.stack([dx, dy], dim=1)
+    others = [
+        *heading,
+        scale_m * inverse,
+        torch.exp(distance * (-0.2 / scale_m)),
+        torch.clamp(distance * (0.05 / scale_m), max=2.0),
+    ]
+    return torch.cat(
+        [asinh(place / scale_m), place * inverse[:, None], torch.stack(others, dim=1)], dim=1
     )
 
 
@@ -87,7 +85,7 @@ def relative_motion(geometry: Tensor, velocity: Tensor, scale_m: float) -> Tenso
     vx, vy = turned(seen_x, seen_y, geometry[:, 4], geometry[:, 5])
     vx, vy = (vx - own_x) / scale_m, (vy - own_y) / scale_m
     closing = -(geometry[:, 2] * vx + geometry[:, 3] * vy)
-    return torch.stack([asinh(vx), asinh(vy), asinh(closing)], dim=1)
+    return asinh(torch.stack([vx, vy, closing], dim=1))
 
 
 class Attention(nn.Module):
@@ -116,7 +114,9 @@ class Attention(nn.Module):
         query = self._split(self.query(x))
         key, value = self.key_value(seen).chunk(2, dim=-1)
         score = torch.matmul(query, self._split(key).transpose(2, 3)) * self._scale
-        weight = torch.softmax(score + self.score_of_edge(edges) + mask, dim=-1)
+        of_edge, bias = self.score_of_edge.apart(edges)
+        score = score + of_edge + (mask + bias[:, None])
+        weight = torch.softmax(score, dim=-1)
         of_tokens = torch.matmul(weight, self._split(value)).transpose(1, 2).flatten(2)
         of_edges = torch.matmul(weight.transpose(1, 2), by_row).flatten(2)
         heeded = self.out(of_tokens + self.value_of_edge(of_edges))
@@ -168,5 +168,6 @@ class Graph(nn.Module):
         count = actors.shape[1]
         query, key = self.heed(actors).unflatten(2, (2, self.heads, 16)).permute(2, 0, 3, 1, 4)
         score = 0.25 * torch.matmul(query, key.transpose(2, 3))
-        score = score + self.heed_of_edge(edges[..., :count]) + mask[..., :count]
+        of_edge, bias = self.heed_of_edge.apart(edges[..., :count])
+        score = score + of_edge + (mask[..., :count] + bias[:, None])
         return actors, torch.softmax(score, dim=-1)

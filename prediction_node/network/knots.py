@@ -69,12 +69,14 @@ class Curves(nn.Module):
         yy = sin2 * along + 2.0 * both * shared + cos2 * across
         xy = both * (along - across) + (cos2 - sin2) * shared
         start = torch.clamp(now, min=low * low)[:, :, None, :, None]
-        first_xx, first_yy = (start[:, i].expand_as(xx[..., :1]) for i in range(2))
-        ends = torch.cat([first_xx, xx, first_yy, yy, torch.zeros_like(first_xx), xy], dim=-1)
-        steps = exact_product(ends.transpose(1, 2), self.line).unflatten(3, (3, self.steps))
-        variance, covariance = steps[..., :2, :], steps[..., 2, :]
-        sigma_xy = torch.sqrt(variance)
-        sigma_x, sigma_y = sigma_xy[..., 0, :], sigma_xy[..., 1, :]
+        begins = (start[:, 0], start[:, 1], start[:, 0] * 0.0)
+        variance_x, variance_y, covariance = (
+            exact_product(
+                torch.cat([first.expand_as(ends[..., :1]), ends], dim=-1).transpose(1, 2), self.line
+            )
+            for first, ends in zip(begins, (xx, yy, xy), strict=True)
+        )
+        sigma_x, sigma_y = torch.sqrt(variance_x), torch.sqrt(variance_y)
         # A long thin ellipse comes so near to one that rounding would leave no density at all.
         rho = torch.clamp(covariance / (sigma_x * sigma_y), -0.999, 0.999)
         return torch.stack([sigma_x, sigma_y, rho], dim=-1)
@@ -117,7 +119,7 @@ def hermite(blocks: int, per_block: int, step_s: float) -> tuple[Tensor, Tensor]
 
 
 def line(blocks: int, per_block: int) -> Tensor:
-    """(3 (K + 1), 3 T) from three values now and at the ends of blocks to three at every step."""
+    """(K + 1, T) from values now and at the ends of blocks to values at every step."""
     steps = blocks * per_block
     one = torch.zeros(blocks + 1, steps)
     for step in range(steps):
@@ -125,4 +127,4 @@ def line(blocks: int, per_block: int) -> Tensor:
         u = (step % per_block + 1) / per_block
         one[block, step] = 1.0 - u
         one[block + 1, step] = u
-    return torch.block_diag(one, one, one)
+    return one

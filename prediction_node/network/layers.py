@@ -6,6 +6,7 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 class Mlp(nn.Module):
@@ -39,6 +40,22 @@ class ChannelLinear(nn.Module):
             y = y + self.bias
         return y.unflatten(2, x.shape[2:])
 
+    def apart(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The product and the bias (out, 1): for whom it can be added to something smaller."""
+        assert self.bias is not None
+        return torch.matmul(self.weight, x.flatten(2)).unflatten(2, x.shape[2:]), self.bias
+
+    def of_one(self, x: Tensor, *, keeps_one: bool = False) -> Tensor:
+        """Of (B, wide + 1, ...) whose last feature is one: the bias is part of the product then, in
+        place of a pass over what it makes. With `keeps_one`, the answer ends with a one as well.
+        """
+        assert self.bias is not None
+        weight = torch.cat([self.weight, self.bias], dim=1)
+        if keeps_one:
+            one = functional.pad(torch.ones_like(self.bias[:1]), (self.weight.shape[1], 0))
+            weight = torch.cat([weight, one])
+        return torch.matmul(weight, x.flatten(2)).unflatten(2, x.shape[2:])
+
 
 class FeedForward(nn.Module):
     """Residual, normalised first."""
@@ -61,3 +78,11 @@ def asinh(x: Tensor) -> Tensor:
 def turned(x: Tensor, y: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor]:
     """The vector (x, y) turned by an angle."""
     return cos * x - sin * y, sin * x + cos * y
+
+
+def by_rows(linear: nn.Linear, x: Tensor) -> Tensor:
+    """`linear` of (..., wide) as one product of rows: that takes its bias along, one of more axes
+    adds it in another pass.
+    """
+    y: Tensor = linear(x.flatten(0, -2))
+    return y.unflatten(0, x.shape[:-1])

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from prediction_node.domain.tensors import STATE_NAMES, encoder_inputs
+from prediction_node.domain.tensors import RASTERS, STATE_NAMES, encoder_inputs
 from prediction_node.network.config import REACTION_HEADS, NetworkConfig
 from prediction_node.network.graph import Graph
 from prediction_node.network.knots import Curves
 from prediction_node.network.layers import turned
 from prediction_node.network.modes import Base, ModeTokens, base_of_proposals, base_of_velocity
-from prediction_node.network.raster import Looks, RasterPyramid
+from prediction_node.network.raster import FINE, Looks, RasterPyramid
 from prediction_node.network.reaction import Reaction
 from prediction_node.network.tokens import SLIP, SPEED, ActorTokens, MapTokens
 
@@ -51,12 +51,15 @@ class Encoder(nn.Module):
             )
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """ENCODER_INPUTS -> names of `ENCODED`, all with the leading axis."""
+        """ENCODER_INPUTS, or FINE in place of the rasters -> names of `ENCODED`, all with the
+        leading axis.
+        """
         state, pose = batch['actor_state'], batch['actor_pose']
         tokens = self.actors(batch['actor_history'], batch['actor_history_valid'], state)
         maps = None
         if self.raster is not None:
-            maps = self.raster(batch['raster_near'], batch['raster_far'])
+            fine = batch[FINE] if FINE in batch else self.raster.fine(*(batch[r] for r in RASTERS))
+            maps = self.raster.maps(fine)
             tokens = tokens + self._crop(maps, pose)
         map_tokens, map_pose, kind, valid = None, None, None, batch['actor_valid']
         if self.map is not None:

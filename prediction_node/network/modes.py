@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from prediction_node.domain.tensors import Sizes
 from prediction_node.network.config import NetworkConfig
-from prediction_node.network.layers import FeedForward, asinh, turned
+from prediction_node.network.layers import FeedForward, asinh, by_rows, turned
 from prediction_node.network.raster import Looks
 from prediction_node.network.tokens import SLIP, SPEED
 
@@ -38,8 +38,10 @@ def base_of_proposals(proposal: Tensor, log_weight: Tensor, per_block: int) -> B
     """Kinematic futures (B, A, M, T, 3). What it left unused starts as a copy of its likeliest."""
     used = (log_weight > UNUSED_LOG_WEIGHT).to(proposal.dtype)
     likeliest = torch.softmax(1e4 * torch.clamp(log_weight, min=-50.0), dim=-1)
-    best = torch.einsum('bam,bamtd->batd', likeliest, proposal)[:, :, None]
-    filled = best + used[..., None, None] * (proposal - best)
+    # Which proposal stands behind each mode: its own, or the likeliest; as one product.
+    own = torch.eye(used.shape[-1], dtype=used.dtype, device=used.device) * used[..., None]
+    taken = own + (1.0 - used)[..., None] * likeliest[:, :, None]
+    filled = torch.matmul(taken, proposal.flatten(3)).unflatten(3, proposal.shape[3:])
     weight = torch.where(used > 0.5, log_weight, torch.full_like(log_weight, SPARE_LOG_WEIGHT))
     path, ends = filled[..., :2], filled[:, :, :, per_block - 1 :: per_block].transpose(1, 2)
     return Base(path, ends[..., :2], ends[..., 2], weight, 1.0 - used.transpose(1, 2))
@@ -117,8 +119,8 @@ class ModeTokens(nn.Module):
         others = torch.cat([x.amax(dim=1, keepdim=True), x.mean(dim=1, keepdim=True)], dim=-1)
         x = self.feed_forward(x + actors[:, None] + self.of_others(others))
         x = self.norm(x)
-        hidden = self.to_knots(x).unflatten(3, (self.blocks, -1)) + self.knot_of_path(knots)
-        hidden = torch.relu(hidden)
+        hidden = by_rows(self.to_knots, x).unflatten(3, (self.blocks, -1))
+        hidden = torch.relu(hidden + by_rows(self.knot_of_path, knots))
         raw = features_first(self.to_raw, hidden)
         along = raw[:, :2] + self.spare_anchor * base.spare[:, None, :, :, None]
         raw = torch.cat([along, raw[:, 2:]], dim=1)

@@ -12,6 +12,7 @@ from torch.nn import functional
 from prediction_node.network.config import NetworkConfig
 
 PATCH = 4  # cells of a raster to one cell of the finest feature map
+FINE = 'fine'  # what the first layer makes of both rasters, where a file begins or ends with it
 
 
 class Stem(nn.Module):
@@ -30,12 +31,15 @@ class Stem(nn.Module):
         self.register_buffer('scale', scale.repeat(PATCH * PATCH), persistent=False)
         self.linear = nn.Linear(PATCH * PATCH * len(offsets), width)
 
+    def weight(self) -> Tensor:
+        """(width, 16 C), of bytes: normalising is part of it, and costs nothing by the cell."""
+        return self.linear.weight * self.scale
+
     def forward(self, raster: Tensor) -> Tensor:
         batch, cells, _, channels = raster.shape
         side = cells // PATCH
         rows = raster.reshape(batch, side, PATCH, side, PATCH * channels)
-        # Normalising is part of the weights, so that it costs nothing by the cell.
-        weight = self.linear.weight * self.scale
+        weight = self.weight()
         bias = self.linear.bias - torch.mv(weight, self.offset)
         # Bytes are exact in bfloat16, and half as much to move; the vehicle computes in float32.
         kind = torch.bfloat16 if self.training else weight.dtype
@@ -61,9 +65,7 @@ class Residual(nn.Module):
 
 
 class RasterPyramid(nn.Module):
-    """Both scales through the same convolutions: (B, S, S, C) twice -> (2 B, look_width, S/4, S/4),
-    near before far.
-    """
+    """Both scales through the same convolutions, near before far: `maps` of `fine`."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -78,9 +80,13 @@ class RasterPyramid(nn.Module):
         self.from_middle = nn.Conv2d(middle, config.look_width, 1)
         self.from_fine = nn.Conv2d(fine, config.look_width, 1)
 
-    def forward(self, near: Tensor, far: Tensor) -> Tensor:
+    def fine(self, near: Tensor, far: Tensor) -> Tensor:
+        """The first layer: bytes (B, S, S, C) twice -> (2 B, width, S / 4, S / 4)."""
         stem = torch.stack([self.stem(near), self.stem(far)]) + self.scale_embedding
-        fine = torch.relu(stem.flatten(0, 1))
+        return torch.relu(stem.flatten(0, 1))
+
+    def maps(self, fine: Tensor) -> Tensor:
+        """The layers after it -> (2 B, look_width, S / 4, S / 4)."""
         middle = self.middle(torch.relu(self.down(fine)))
         coarse = self.coarse(torch.relu(self.down_again(middle)))
         middle = torch.relu(middle + doubled(self.from_coarse(coarse)))

@@ -14,7 +14,7 @@ from prediction_node.benchmark.inference import measure, plan_arrays, scene_arra
 from prediction_node.domain.model_folder import (
     DECODER,
     DESCRIPTION,
-    ENCODER,
+    ENCODER_CPU,
     ModelError,
     ModelFolder,
 )
@@ -91,6 +91,23 @@ def test_onnx_runtime_answers_like_torch(
         np.testing.assert_allclose(found[name], value, rtol=0, atol=PARITY_M)
 
 
+def test_a_folder_without_an_encoder_for_processors_answers_the_same(
+    city: Path, copy: Path
+) -> None:
+    """With floats in the first layer, as GPUs have it."""
+    content = json.loads((copy / DESCRIPTION).read_text())
+    del content['files'][ENCODER_CPU]
+    (copy / DESCRIPTION).write_text(json.dumps(content))
+    (copy / ENCODER_CPU).unlink()
+    whole, floats = (OnnxModel(ModelFolder.read(each), threads=1) for each in (city, copy))
+    arrays, plans = scene_arrays(whole.sizes), plan_arrays(whole.sizes, 2)
+    expected = floats.decode(floats.encode(arrays), *plans)
+    found = whole.decode(whole.encode(arrays), *plans)
+    assert not np.array_equal(found['mean'], expected['mean'])
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, rtol=0, atol=PARITY_M)
+
+
 def test_a_network_without_plans_answers_once(crowd: Path) -> None:
     network = load(crowd)
     model = OnnxModel(ModelFolder.read(crowd), agents=9, threads=1)
@@ -157,7 +174,7 @@ def test_another_contract_is_refused(copy: Path) -> None:
         ModelFolder.read(copy)
 
 
-@pytest.mark.parametrize('name', [ENCODER, DECODER])
+@pytest.mark.parametrize('name', [ENCODER_CPU, DECODER])
 def test_a_damaged_file_is_refused(copy: Path, name: str) -> None:
     data = bytearray((copy / name).read_bytes())
     data[len(data) // 2] ^= 1
@@ -170,9 +187,9 @@ def test_a_file_that_is_no_network_is_refused(copy: Path) -> None:
     """Even with the right hash."""
     from prediction_node.domain.model_folder import digest
 
-    (copy / ENCODER).write_bytes(b'no network')
+    (copy / ENCODER_CPU).write_bytes(b'no network')
     content = json.loads((copy / DESCRIPTION).read_text())
-    content['files'][ENCODER] = digest(copy / ENCODER)
+    content['files'][ENCODER_CPU] = digest(copy / ENCODER_CPU)
     (copy / DESCRIPTION).write_text(json.dumps(content))
     with pytest.raises(ModelError, match='ONNX Runtime refuses it'):
         OnnxModel(ModelFolder.read(copy))

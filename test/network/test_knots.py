@@ -33,10 +33,8 @@ def test_a_cubic_comes_back_as_it_is() -> None:
 def test_lines_pass_through_the_ends() -> None:
     blocks, per_block = 3, 4
     ends = torch.tensor([1.0, 3.0, 2.0, 6.0])
-    values = torch.cat([ends, 10 * ends, -ends])
-    found = (values @ line(blocks, per_block)).reshape(3, -1)
     expected = torch.tensor([1.5, 2.0, 2.5, 3.0, 2.75, 2.5, 2.25, 2.0, 3.0, 4.0, 5.0, 6.0])
-    torch.testing.assert_close(found, torch.stack([expected, 10 * expected, -expected]))
+    torch.testing.assert_close(ends @ line(blocks, per_block), expected)
 
 
 def test_a_spread_along_the_path_turns_with_it() -> None:

@@ -291,7 +291,7 @@ def test_an_engine_that_answers_otherwise_is_refused(
     moved = {name: value + 0.02 for name, value in scene.expected.items()}
     other = dataclasses.replace(scene, expected=moved)
     check_parity(model, other.to_bytes(), 'fp16')
-    with pytest.raises(EngineError, match=r'within 0\.01 m .* got 0\.028 m'):
+    with pytest.raises(EngineError, match=r'within 0\.01 m .* got 0\.02[789] m'):
         check_parity(model, other.to_bytes(), 'fp32')
     # In 8 bits single futures may be metres away, if most are not.
     far = {name: value.copy() for name, value in scene.expected.items()}
