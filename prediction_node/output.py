@@ -18,9 +18,14 @@ BOUNDING_BOX, CYLINDER = 0, 1  # autoware_perception_msgs/Shape
 _STATIONARY_MPS = 0.2
 
 
+def by_likelihood(probability: np.ndarray) -> np.ndarray:
+    """The order (N, K) of modes (N, K) in falling probability, unused modes last."""
+    return np.argsort(-probability, axis=1, kind='stable')
+
+
 def most_likely_first(prediction: Prediction) -> Prediction:
     """The same prediction with each agent's modes in falling probability, unused modes last."""
-    order = np.argsort(-prediction.probability, axis=1, kind='stable')
+    order = by_likelihood(prediction.probability)
     if np.array_equal(order, np.broadcast_to(np.arange(order.shape[1]), order.shape)):
         return prediction
     rows = np.arange(len(order))[:, None]

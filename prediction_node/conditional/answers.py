@@ -40,14 +40,23 @@ class Answers:
         """autoware_perception_msgs/PredictedObjects of each answered candidate."""
         if self.ego is None:
             return ()
-        every = self.parameters.every
+        every, robotaxi = self.parameters.every, self.ego.as_agent()
         out = []
-        for index, plan, answer in zip(self.index, self.plans, self.conditioned, strict=True):
-            near = near_plan(answer.prediction.agents, plan, self.parameters.radius_m)
-            name = candidate_id(self.request, int(index))
-            shown = _with_ego(answer.prediction, near, self.ego, plan, name)
+        for row, plan in enumerate(self.plans):
+            name = candidate_id(self.request, int(self.index[row]))
+            first = dataclasses.replace(robotaxi, uuid=np.frombuffer(name, np.uint8)[None])
+            pose = _centres(plan, self.ego.centre_offset_m)
+            shown = _behind(first, pose, self.conditioned[row].prediction, self.near[row])
             out.append(cdr.write_predicted_objects(output.predicted_objects(shown, every)))
         return tuple(out)
+
+    @cached_property
+    def near(self) -> tuple[np.ndarray, ...]:
+        """Of each answered candidate the rows of the agents that it comes near."""
+        return tuple(
+            _near_plan(answer.prediction.agents, plan, self.parameters.radius_m)
+            for plan, answer in zip(self.plans, self.conditioned, strict=True)
+        )
 
     @cached_property
     def score(self) -> np.ndarray:
@@ -71,33 +80,36 @@ def candidate_id(request: CandidateTrajectoriesArrays, index: int) -> bytes:
     return uuid.uuid5(generator, f'{sec}.{nanosec:09d}/{index}').bytes
 
 
-def near_plan(agents: Agents, plan: EgoPlan, radius_m: float) -> np.ndarray:
+def _near_plan(agents: Agents, plan: EgoPlan, radius_m: float) -> np.ndarray:
     """Rows of the agents that are now within `radius_m` of a place of the plan from now on."""
     pose, _, _ = plan.at(_AHEAD_S[::5])
-    square = np.full(len(agents), np.inf)
-    for x_m, y_m, _ in pose:
-        dx, dy = agents.position_m[:, 0] - x_m, agents.position_m[:, 1] - y_m
-        np.minimum(square, dx * dx + dy * dy, out=square)
-    return np.flatnonzero(square <= radius_m**2)
+    away = agents.position_m[:, None, :2] - pose[:, :2]
+    return np.flatnonzero((np.square(away).sum(axis=2) <= radius_m**2).any(axis=1))
 
 
-def _with_ego(
-    prediction: Prediction, rows: np.ndarray, ego: Ego, plan: EgoPlan, name: bytes
-) -> Prediction:
-    """The agents `rows` behind the robotaxi, whose one future is the plan; box centres.
-
-    Beyond its end a plan says nothing: its last pose stands there.
+def _centres(plan: EgoPlan, offset_m: float) -> np.ndarray:
+    """(POSE_COUNT, 3) of the box, `offset_m` ahead of base_link. Beyond its end a plan says
+    nothing: its last pose stands there.
     """
     pose, _, _ = plan.at(_AHEAD_S)
     heading = np.column_stack([np.cos(pose[:, 2]), np.sin(pose[:, 2])])
-    pose[:, :2] += ego.centre_offset_m * heading
+    pose[:, :2] += offset_m * heading
+    return pose
+
+
+def _behind(
+    robotaxi: Agents, plan: np.ndarray, prediction: Prediction, rows: np.ndarray
+) -> Prediction:
+    """The agents `rows` behind the robotaxi, whose one future is the plan (POSE_COUNT, 3). Likelier
+    modes come first; spreads are left out, for messages have none.
+    """
     n = len(rows)
-    poses = np.zeros((n + 1, MODE_COUNT, POSE_COUNT, 3))
-    sigma = np.zeros_like(poses)
     probability = np.zeros((n + 1, MODE_COUNT))
-    poses[0, :], probability[0, 0] = pose, 1.0
-    poses[1:], sigma[1:] = prediction.pose[rows], prediction.sigma[rows]
-    probability[1:] = prediction.probability[rows]
-    robotaxi = dataclasses.replace(ego.as_agent(), uuid=np.frombuffer(name, np.uint8)[None])
+    pose = np.zeros((n + 1, MODE_COUNT, POSE_COUNT, 3))
+    pose[0], probability[0, 0] = plan, 1.0
+    order = output.by_likelihood(prediction.probability[rows])
+    probability[1:] = prediction.probability[rows[:, None], order]
+    pose[1:] = prediction.pose[rows[:, None], order]
     agents = Agents.joined([robotaxi, prediction.agents.select(rows)])
-    return Prediction(agents, poses, sigma, probability, prediction.engine)
+    sigma = np.broadcast_to(0.0, pose.shape)
+    return Prediction(agents, pose, sigma, probability, prediction.engine)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections import Counter
 
 import numpy as np
 
-from prediction_node import cdr, output
+from prediction_node import cdr
 from prediction_node.conditional.answers import Answers
 from prediction_node.conditional.parameters import ConditionedParameters
 from prediction_node.conditional.request import Reason, Refusal, Request, judge
@@ -104,10 +103,7 @@ class Desk:
             ego=scene.ego,
             index=index,
             plans=plans,
-            conditioned=tuple(
-                dataclasses.replace(each, prediction=output.most_likely_first(each.prediction))
-                for each in conditioned
-            ),
+            conditioned=conditioned,
             refusals=refusals,
             engine=conditioned[0].prediction.engine if conditioned else '',
             parameters=self._parameters,

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from prediction_node.conditional.answers import Answers, near_plan
+from prediction_node.conditional.answers import Answers
 from prediction_node.domain.agents import Agents, Ego
 from prediction_node.domain.conditional import EgoPlan
 from prediction_node.domain.kinds import CLASS_NAMES
@@ -216,11 +216,11 @@ class Scorecard:
         """What was answered on the newest release, whose prediction was `unconditional`."""
         if not answers.plans or answers.stamp_ns != self._last_ns:
             return
-        kept = []
-        for plan, answer in zip(answers.plans, answers.conditioned, strict=True):
-            near = near_plan(answer.prediction.agents, plan, answers.parameters.radius_m)
-            kept.append(_waiting(answer.prediction, near, unconditional))
-        self._asked.append(_Asked(answers.stamp_ns, answers.plans, tuple(kept)))
+        kept = tuple(
+            _waiting(answer.prediction, near, unconditional)
+            for answer, near in zip(answers.conditioned, answers.near, strict=True)
+        )
+        self._asked.append(_Asked(answers.stamp_ns, answers.plans, kept))
 
     def figures(self) -> dict[str, Any]:
         """All running figures, for JSON."""
