@@ -146,30 +146,37 @@ def follow_freely(
     """
     x, y, yaw, ux, uy = 0.0, 0.0, 0.0, 1.0, 0.0
     before_x, before_y = 0.0, 0.0
-    top = limit[SPEED]
+    top, rate = limit[SPEED], 1.0 / dt_s
     catch_up_m = 2.0 * CATCH_UP * limit[ACCELERATION] * dt_s * dt_s
     speed = math.sqrt(vx_mps * vx_mps + vy_mps * vy_mps)
     share = min(top / max(speed, 1e-9), 1.0)
     vx, vy = vx_mps * share, vy_mps * share
     for k in range(len(mean)):
+        # Roots and quotients take most of the time: only where a bound is met.
         error_x, error_y = before_x - x, before_y - y
-        lost = math.sqrt(error_x * error_x + error_y * error_y)
-        share = caught_up(lost, catch_up_m) / lost if lost > catch_up_m else 1.0
-        wanted_x = (mean[k, 0] - before_x + share * error_x) / dt_s
-        wanted_y = (mean[k, 1] - before_y + share * error_y) / dt_s
+        lost = error_x * error_x + error_y * error_y
+        if lost > catch_up_m * catch_up_m:
+            lost = math.sqrt(lost)
+            share = caught_up(lost, catch_up_m) / lost
+            error_x, error_y = share * error_x, share * error_y
+        wanted_x = (mean[k, 0] - before_x + error_x) * rate
+        wanted_y = (mean[k, 1] - before_y + error_y) * rate
         before_x, before_y = mean[k, 0], mean[k, 1]
         change_x, change_y = wanted_x - vx, wanted_y - vy
-        change = math.sqrt(change_x * change_x + change_y * change_y)
+        change = change_x * change_x + change_y * change_y
         most = limit[ACCELERATION] * dt_s + (free_speed_mps if k == 0 else 0.0)
-        share = min(most / max(change, 1e-9), 1.0)
-        vx, vy = vx + share * change_x, vy + share * change_y
+        if change > most * most:
+            share = most / math.sqrt(change)
+            change_x, change_y = share * change_x, share * change_y
+        vx, vy = vx + change_x, vy + change_y
         speed = math.sqrt(vx * vx + vy * vy)
-        share = min(top / max(speed, 1e-9), 1.0)
-        vx, vy, speed = vx * share, vy * share, speed * share
+        if speed > top:
+            share = top / speed
+            vx, vy, speed = vx * share, vy * share, top
         x, y = x + vx * dt_s, y + vy * dt_s
         ahead = ux * vx + uy * vy
         if speed > 1e-6 and (ahead > 0.0 or speed > BACKING_MPS):
-            most = limit[TURN] * dt_s * min(speed / FACING_MPS, 1.0)
+            most = limit[TURN] * dt_s * min(speed * (1.0 / FACING_MPS), 1.0)
             bound = sine(min(most, MOST_TURN_RAD))
             turn = (ux * vy - uy * vx) / speed
             if ahead < 0.0:
