@@ -11,6 +11,7 @@ _SIDE_M = 0.6  # room wanted beside a vehicle
 _CLEAR_S = 1.0  # a vehicle that far away in time is let be
 _IN_THE_WAY_M = 0.8  # who is this close to a vehicle's strip, or in it, walks on
 _SLOW_MPS = 0.5
+_TOUCH_S, _TOUCH_M = 0.4, 0.3  # way of who walks on which no body may be, however it moves
 _SAMPLE_M = 0.3
 
 
@@ -34,19 +35,24 @@ def may_walk(
 ) -> bool:
     """Is the rest of a path (K, 2), walked at `speed_mps`, safe from N vehicles that keep straight
     on (box centres (N, 2), sizes (N, 3))? A vehicle is no danger where it passes well before or
-    after, or can still stop once somebody is in its strip. Nobody walks through one that stands.
+    after, or can still stop once somebody is in its strip. Nobody walks through one that stands,
+    nor into one that is right there.
     """
+    half_m = 0.5 * size_m[:, :2]
+    touch_m = _TOUCH_M + _TOUCH_S * speed_mps
+    if len(position_m) and _blocked(path_m, position_m, yaw_rad, half_m, touch_m):
+        return False
     moving = vehicle_mps > _SLOW_MPS
     standing = ~moving
     if standing.any() and _blocked(
-        path_m, position_m[standing], yaw_rad[standing], 0.5 * size_m[standing, :2]
+        path_m, position_m[standing], yaw_rad[standing], half_m[standing]
     ):
         return False
     if not moving.any():
         return True
     position, speed = position_m[moving], vehicle_mps[moving]
     ahead = np.stack([np.cos(yaw_rad[moving]), np.sin(yaw_rad[moving])], axis=-1)
-    half_m = 0.5 * size_m[moving]
+    half_m = half_m[moving]
     legs = np.diff(path_m, axis=0)
     length = np.hypot(*legs.T)
     before_m = np.concatenate([[0.0], np.cumsum(length)[:-1]])
@@ -76,12 +82,16 @@ def may_walk(
 
 
 def _blocked(
-    path_m: np.ndarray, position_m: np.ndarray, yaw_rad: np.ndarray, half_m: np.ndarray
+    path_m: np.ndarray,
+    position_m: np.ndarray,
+    yaw_rad: np.ndarray,
+    half_m: np.ndarray,
+    first_m: float = np.inf,
 ) -> bool:
-    """Does the path lead through boxes grown by a body, other than out of them?"""
+    """Do the `first_m` of the path lead through boxes grown by a body, other than out of them?"""
     length = np.hypot(*np.diff(path_m, axis=0).T)
     along = np.concatenate([[0.0], np.cumsum(length)])
-    samples = np.arange(0.0, along[-1] + 1e-9, _SAMPLE_M)
+    samples = np.arange(0.0, min(along[-1], first_m) + 1e-9, _SAMPLE_M)
     points = np.stack([np.interp(samples, along, path_m[:, k]) for k in (0, 1)], axis=-1)
     rel = points[:, None] - position_m[None]
     cos, sin = np.cos(yaw_rad), np.sin(yaw_rad)

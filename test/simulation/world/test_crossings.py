@@ -123,6 +123,21 @@ def test_nobody_walks_through_a_standing_car_but_past_it():
     assert _may(-8.0, 0.0)
 
 
+@pytest.mark.parametrize('car_mps', [4.0, 9.0])
+def test_nobody_walks_into_a_car_because_it_should_soon_be_gone(car_mps):
+    """Its rear is still there: it may brake. From farther away it counts on the car to move on."""
+
+    def may(from_m):
+        path_m = np.array([(0.0, from_m), (0.0, -6.0)])
+        place_m, moves = np.array([(2.0, 0.0)]), np.array([car_mps])
+        return may_walk(
+            path_m, 4.0, _NERVE, place_m, np.zeros(1), moves, np.array([(4.5, 1.8, 1.5)])
+        )
+
+    assert not may(2.2)
+    assert may(4.5)
+
+
 def test_it_is_safe_where_nobody_drives():
     none = np.zeros(0)
     path = np.array([(0.0, 4.0), (0.0, -4.0)])
