@@ -37,6 +37,6 @@ def guarded(engine: Engine | None, kinematic: KinematicEngine) -> Guarded:
 
 def _answering(engine: Engine) -> AnsweringEngine:
     """The engine itself if it answers questions."""
-    if hasattr(engine, 'condition'):
+    if hasattr(engine, 'asking'):
         return cast('AnsweringEngine', engine)
     return Unconditional(engine)

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from prediction_node.raster import Raster
 
 _MAP_MARKER_PERIOD = 10  # cycles
+_PLANS_TOGETHER = 4  # between two looks at the clock: 25 ms on a small processor
 
 NOMINAL, DEGRADED, LOST = 'nominal', 'degraded', 'lost'
 
@@ -155,7 +156,7 @@ class Pipeline:
         self._own_engine = engine
         self._learned: LearnedEngine | None = None
         self._guarded: Guarded | None = None
-        self.desk = Desk(config.conditioned)
+        self.desk = Desk(config.conditioned, _together(config))
         self._scene: Scene | None = None  # that the engine has predicted
         self._lane_map = lane_map
         self._readers = self._make_readers(config)
@@ -354,11 +355,11 @@ class Pipeline:
         """Whether the newest raster was drawn on the network's device, not by the processor."""
         return self._learned is not None and self._learned.drawn_elsewhere
 
-    def answer_candidates(self) -> Answers | None:
+    def answer_candidates(self, *, part: bool = False) -> Answers | None:
         """Answer the request of the planner that waits, on the scene of the newest release; None
-        if none waits, or one was answered on this scene already.
+        if none waits, or one was answered on this scene already. A `part` of it: as `Desk.answer`.
         """
-        return self.desk.answer(self.engine, self._scene)
+        return self.desk.answer(self.engine, self._scene, part=part)
 
     def _degradations(
         self, scene: Scene, health: ObservationHealth, coasting_s: float
@@ -391,6 +392,14 @@ class Pipeline:
             shed=0,
             timings_ms=dict(perception.timings_ms),
         )
+
+
+def _together(config: Config) -> int | None:
+    """Plans of a request that are answered in one part. A GPU holds one scene, the newest, and
+    answers all of them at once.
+    """
+    on_gpu = config.engine.name == 'tensorrt' or config.engine.device != 'cpu'
+    return None if on_gpu else _PLANS_TOGETHER
 
 
 @contextmanager

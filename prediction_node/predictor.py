@@ -8,13 +8,14 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from prediction_node.config import Config
-from prediction_node.domain.conditional import Conditioned, EgoPlan
+from prediction_node.domain.conditional import Asking, Conditioned, EgoPlan
 from prediction_node.domain.errors import DataError
 from prediction_node.domain.lane_map import LaneMap
 from prediction_node.domain.model_folder import ModelError, ModelFolder
@@ -171,18 +172,28 @@ class LearnedEngine:
         if outputs is not None:
             answer = bodies.decode(outputs, self._answers, threads=self._threads)
             same = answer.same
-        prediction, _ = self._of_all(answer, rows, proposals)
+        prediction, _ = self._of_all(answer, rows, proposals, self._answers)
         self._seen = _Seen(scene, proposals, rows, bodies, model, encoded, same, prediction)
         return prediction
 
-    def condition(self, plans: tuple[EgoPlan, ...]) -> tuple[Conditioned, ...]:
-        """One answer per plan, in order, on the scene that `predict` saw last.
+    def asking(self) -> Asking:
+        """What answers plans on the scene that `predict` saw last; where the network is on a
+        processor, also once there are newer ones.
 
-        Raises RuntimeError before the first `predict`, ValueError for a plan that is not finite.
+        Raises RuntimeError before the first `predict`, what it returns ValueError for a plan that
+        is not finite.
         """
-        seen = self._seen
-        if seen is None:
+        if self._seen is None:
             raise RuntimeError(f'{self.name} has predicted no scene yet')
+        return partial(self._condition, self._seen, self._answers)
+
+    def condition(self, plans: tuple[EgoPlan, ...]) -> tuple[Conditioned, ...]:
+        """What `asking` answers, at once."""
+        return self.asking()(plans)
+
+    def _condition(
+        self, seen: _Seen, engine: str, plans: tuple[EgoPlan, ...]
+    ) -> tuple[Conditioned, ...]:
         if not plans:
             return ()
         outputs = None
@@ -193,8 +204,8 @@ class LearnedEngine:
         def answer(row: int) -> Conditioned:
             futures = None
             if outputs is not None:
-                futures = seen.bodies.decode(outputs, self._answers, row, same=seen.same)
-            prediction, weight = self._of_all(futures, seen.rows, seen.proposals)
+                futures = seen.bodies.decode(outputs, engine, row, same=seen.same)
+            prediction, weight = self._of_all(futures, seen.rows, seen.proposals, engine)
             return Conditioned(
                 prediction=prediction,
                 collision=collision(plans[row], seen.scene.ego, prediction, weight),
@@ -219,14 +230,14 @@ class LearnedEngine:
         return DrawnArrays(arrays, self._drawing)
 
     def _of_all(
-        self, seen: Futures | None, rows: np.ndarray, proposals: Prediction
+        self, seen: Futures | None, rows: np.ndarray, proposals: Prediction, engine: str
     ) -> tuple[Prediction, np.ndarray]:
         """Of all agents, with the weights (N, M, W) on the way: those that the network did not see
         keep their proposals. `seen` is of the agents `rows`, None if of nobody.
         """
         n = len(proposals.agents)
         if seen is None:
-            unseen = dataclasses.replace(proposals, engine=self._answers)
+            unseen = dataclasses.replace(proposals, engine=engine)
             return unseen, proposals.probability[:, :, None]
         if len(rows) == n:
             return seen.prediction, seen.weight
@@ -236,7 +247,7 @@ class LearnedEngine:
         pose[rows], sigma[rows] = seen.prediction.pose, seen.prediction.sigma
         weight[rows] = seen.weight
         probability = np.ascontiguousarray(weight[:, :, -1])
-        return Prediction(proposals.agents, pose, sigma, probability, self._answers), weight
+        return Prediction(proposals.agents, pose, sigma, probability, engine), weight
 
 
 def load_engine(

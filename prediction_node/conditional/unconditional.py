@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from prediction_node.domain.conditional import Conditioned, EgoPlan
+from prediction_node.domain.conditional import Asking, Conditioned, EgoPlan
 from prediction_node.domain.prediction import Prediction
 from prediction_node.domain.scene import Scene
 from prediction_node.inference.guard import Engine
@@ -26,15 +26,24 @@ class Unconditional:
         self._scene, self._prediction = scene, prediction
         return prediction
 
-    def condition(self, plans: tuple[EgoPlan, ...]) -> tuple[Conditioned, ...]:
-        """Collision probabilities of the plans with the newest prediction.
+    def asking(self) -> Asking:
+        """Collision probabilities of plans with the newest prediction.
 
         Raises RuntimeError before the first `predict`.
         """
-        if self._scene is None or self._prediction is None:
+        scene, prediction = self._scene, self._prediction
+        if scene is None or prediction is None:
             raise RuntimeError(f'{self.name} has predicted no scene yet')
-        still = np.zeros(len(self._prediction.agents))
-        return tuple(
-            Conditioned(self._prediction, collision(plan, self._scene.ego, self._prediction), still)
-            for plan in plans
-        )
+        still = np.zeros(len(prediction.agents))
+
+        def ask(plans: tuple[EgoPlan, ...]) -> tuple[Conditioned, ...]:
+            return tuple(
+                Conditioned(prediction, collision(plan, scene.ego, prediction), still)
+                for plan in plans
+            )
+
+        return ask
+
+    def condition(self, plans: tuple[EgoPlan, ...]) -> tuple[Conditioned, ...]:
+        """What `asking` answers, at once."""
+        return self.asking()(plans)

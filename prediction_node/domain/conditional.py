@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -63,11 +64,16 @@ class Conditioned:
             raise ValueError(f'Conditioned.reaction_m must be ({n},), got {self.reaction_m.shape}')
 
 
+# One answer per plan, in order, on one scene.
+Asking = Callable[[tuple[EgoPlan, ...]], tuple[Conditioned, ...]]
+
+
 class Conditional(Protocol):
     """An engine that can be asked what would be if."""
 
-    def condition(self, plans: tuple[EgoPlan, ...]) -> tuple[Conditioned, ...]:
-        """One answer per plan, in order, on the scene that `predict` saw last.
+    def asking(self) -> Asking:
+        """What answers plans on the scene that `predict` saw last. Networks on a processor go on
+        answering on that scene when newer ones have been predicted.
 
         Raises RuntimeError before the first `predict`.
         """

@@ -4,11 +4,12 @@ not.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 
-from prediction_node.domain.conditional import Conditional, Conditioned, EgoPlan
+from prediction_node.domain.conditional import Asking, Conditional, Conditioned, EgoPlan
 from prediction_node.domain.prediction import Prediction
 from prediction_node.domain.scene import Scene
 
@@ -95,26 +96,43 @@ class Guarded:
         """Who answered for the engine inside it, and why; empty where nobody had to."""
         return str(getattr(self._engine, 'standing_in', ''))
 
-    def condition(self, plans: tuple[EgoPlan, ...]) -> tuple[Conditioned, ...]:
-        """One answer per plan, in order, on the scene that `predict` saw last.
+    def asking(self) -> Asking:
+        """What answers plans on the scene that `predict` saw last.
 
-        Raises RuntimeError before the first `predict`.
+        Raises RuntimeError before the first `predict`; what it returns does so where the engine
+        fails on a scene that is no longer the newest: the fallback goes on from scene to scene.
         """
         scene = self._scene
         if scene is None:
             raise RuntimeError(f'{self.name} has predicted no scene yet')
         if self.failing:
-            return self._fallback.condition(plans)
+            return self._fallback.asking()
         try:
-            answers = self._engine.condition(plans)
+            return partial(self._answer, scene, self._engine.asking())
+        except Exception as error:
+            return self._instead(scene, f'{type(error).__name__}: {error}')
+
+    def condition(self, plans: tuple[EgoPlan, ...]) -> tuple[Conditioned, ...]:
+        """What `asking` answers, at once."""
+        return self.asking()(plans)
+
+    def _answer(
+        self, scene: Scene, ask: Asking, plans: tuple[EgoPlan, ...]
+    ) -> tuple[Conditioned, ...]:
+        try:
+            answers = ask(plans)
             fault = fault_of_answers(answers, plans, scene)
         except Exception as error:
             answers, fault = (), f'{type(error).__name__}: {error}'
-        if fault is None:
-            return answers
+        return answers if fault is None else self._instead(scene, fault)(plans)
+
+    def _instead(self, scene: Scene, fault: str) -> Asking:
+        """The fallback's answers."""
         self._count(fault)
+        if scene is not self._scene:
+            raise RuntimeError(f'{self.last_fault}, and there is a newer scene')
         self._fallback.predict(scene)  # it has not seen this scene yet
-        return self._fallback.condition(plans)
+        return self._fallback.asking()
 
     def _count(self, fault: str) -> None:
         self.faults += 1

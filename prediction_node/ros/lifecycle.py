@@ -284,16 +284,16 @@ class PredictionNode(LifecycleNode):
             self._answer_candidates()
 
     def _answer_candidates(self, *, waited: bool = False) -> None:
-        """At once, on the scene of the newest release; after the next one if it is nearly due.
-        Who has waited for that one is answered however long it takes.
+        """At once, on the scene of the newest release; what will not be done before the next one
+        comes after it. Who has waited for that one gets a part however long it takes.
         """
         pipeline, outputs, schedule = self._pipeline, self._outputs, self._schedule
         if not self._active or pipeline is None or outputs is None or not pipeline.desk.ready:
             return
         next_ns = None
-        if self._simulated is None and schedule is not None and not waited:
+        if self._simulated is None and schedule is not None:
             next_ns = schedule.next_ns
-        answers = answer_in_time(pipeline, outputs, next_ns)
+        answers = answer_in_time(pipeline, outputs, next_ns, owed=waited)
         if answers is not None and self._assessment is not None:
             self._assessment.see_answers(answers)
 

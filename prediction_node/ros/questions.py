@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 from rclpy.node import Node
@@ -11,7 +12,7 @@ from prediction_node.pipeline import Pipeline
 from prediction_node.ros import quality
 from prediction_node.ros.outputs import Outputs
 
-_LONGEST_MS = 80.0  # an answer that takes longer is given all the same, and told in diagnostics
+_LONGEST_MS = 80.0  # a part that takes longer is answered all the same, and told in diagnostics
 
 
 def questions_understood(node: Node, pipeline: Pipeline) -> bool:
@@ -24,17 +25,24 @@ def questions_understood(node: Node, pipeline: Pipeline) -> bool:
     return True
 
 
-def answer_in_time(pipeline: Pipeline, outputs: Outputs, next_ns: int | None) -> Answers | None:
-    """Answer the request that waits, if that will be done before the release at `next_ns` (steady
-    clock; None: whenever); else it waits for that release.
+def answer_in_time(
+    pipeline: Pipeline, outputs: Outputs, next_ns: int | None, *, owed: bool
+) -> Answers | None:
+    """Answer the request that waits, or goes on, in parts, each if it will be done before the
+    release at `next_ns` (steady clock; None: whenever); the rest waits for that release. One part
+    is given however long it takes where it is `owed`.
     """
-    start_ns = time.monotonic_ns()
-    expected_ms = min(pipeline.desk.took_ms, _LONGEST_MS)
-    if next_ns is not None and (next_ns - start_ns) / 1e6 < expected_ms:
-        return None
-    answers = pipeline.answer_candidates()
-    if answers is not None:
-        outputs.publish_answers(answers)
-        pipeline.desk.took_ms = (time.monotonic_ns() - start_ns) / 1e6
-        outputs.publish_answer_time(answers.stamp_ns, pipeline.desk.took_ms)
-    return answers
+    desk = pipeline.desk
+    while desk.ready:
+        left_ms = math.inf if next_ns is None else (next_ns - time.monotonic_ns()) / 1e6
+        if not owed and left_ms < min(desk.part_ms, _LONGEST_MS):
+            return None
+        owed = False
+        answers = pipeline.answer_candidates(part=True)
+        if answers is not None:
+            start_ns = time.monotonic_ns()
+            outputs.publish_answers(answers)
+            desk.took_ms += (time.monotonic_ns() - start_ns) / 1e6
+            outputs.publish_answer_time(answers.stamp_ns, desk.took_ms)
+            return answers
+    return None

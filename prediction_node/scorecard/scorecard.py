@@ -213,8 +213,8 @@ class Scorecard:
         self._forecasts.append(_Forecast(now_ns, release_ns, prediction.engine, waiting))
 
     def add_answers(self, answers: Answers, unconditional: Prediction) -> None:
-        """What was answered on the newest release, whose prediction was `unconditional`."""
-        if not answers.plans or answers.stamp_ns != self._last_ns:
+        """What was answered on a release that was added, whose prediction was `unconditional`."""
+        if not answers.plans or answers.stamp_ns not in self._way_ns:
             return
         kept = tuple(
             _waiting(answer.prediction, near, unconditional)

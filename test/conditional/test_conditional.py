@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
 from prediction_node import cdr
+from prediction_node.conditional.request import Reason
 from prediction_node.config import Config, from_flat
-from prediction_node.domain.conditional import Conditioned, EgoPlan
+from prediction_node.domain.conditional import Asking, Conditioned, EgoPlan
 from prediction_node.domain.errors import ParameterError
 from prediction_node.domain.prediction import POSE_COUNT
 from prediction_node.pipeline import CANDIDATES
@@ -198,12 +200,15 @@ class Learned:
         self._prediction = dataclasses.replace(made, engine=self.name)
         return self._prediction
 
-    def condition(self, plans: tuple[EgoPlan, ...]) -> tuple[Conditioned, ...]:
+    def asking(self) -> Asking:
+        return partial(self._condition, self._prediction)
+
+    def _condition(self, known: Any, plans: tuple[EgoPlan, ...]) -> tuple[Conditioned, ...]:
         out = []
         for plan in plans:
-            pose = self._prediction.pose.copy()
+            pose = known.pose.copy()
             pose[..., 0] += plan.speed_mps[0]
-            moved = dataclasses.replace(self._prediction, pose=pose)
+            moved = dataclasses.replace(known, pose=pose)
             n = len(moved.agents)
             answer = Conditioned(moved, np.full(POSE_COUNT, 0.25), np.full(n, plan.speed_mps[0]))
             out.append(answer if self._bend is None else self._bend(answer))
@@ -219,6 +224,71 @@ def test_an_engine_that_answers_is_asked(ground: Callable[..., Any]) -> None:
     for speed, data in zip((3.0, 5.0), answers.objects_cdr, strict=True):
         message = cdr.read_predicted_objects(data)
         assert message.path_position[1, 0, 0] == pytest.approx(base + speed)
+
+
+def in_parts(here: Any, *trajectories: Any) -> list[Any]:
+    """What a request came to, part by part, with a release between two of them."""
+    here.pipeline.receive(
+        CANDIDATES,
+        cdr.write_candidate_trajectories(here.request(*trajectories)),
+        here.release.release_ns,
+    )
+    told = [here.pipeline.answer_candidates(part=True)]
+    while here.pipeline.desk.ready and told[-1] is None:
+        here.go_on()
+        told.append(here.pipeline.answer_candidates(part=True))
+    return told
+
+
+def test_parts_of_a_request_are_answered_on_one_scene(ground: Callable[..., Any]) -> None:
+    """Ten plans: four, four and two, with releases between them, as if all at once."""
+    speeds = np.linspace(0.0, 9.0, 10)
+    at_once = ground(Learned())
+    expected = at_once.ask(*(at_once.straight(float(v)) for v in speeds))
+    here = ground(Learned())
+    begun_ns = here.release.stamp_ns
+    *early, answers = in_parts(here, *(here.straight(float(v)) for v in speeds))
+    assert early == [None, None]
+    assert here.release.stamp_ns > begun_ns
+    assert answers.stamp_ns == begun_ns
+    assert answers.objects_cdr == expected.objects_cdr
+    assert answers.scored_cdr == expected.scored_cdr
+    assert here.pipeline.desk.answered == 10
+    assert here.pipeline.desk.took_ms >= here.pipeline.desk.part_ms
+    assert not here.pipeline.desk.ready
+    assert here.ask(here.straight(1.0)) is not None
+
+
+def test_an_engine_that_fails_on_a_part_leaves_the_others(ground: Callable[..., Any]) -> None:
+    """There is a newer scene by then: the fallback must not go back to this one."""
+
+    def bend(answer: Conditioned) -> Conditioned:
+        return answer if answer.collision[0] and answer.reaction_m[0] != 5.0 else _raise(answer)
+
+    here = ground(Learned(bend))
+    speeds = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0)
+    *_, answers = in_parts(here, *(here.straight(v) for v in speeds))
+    assert answers.index.tolist() == [0, 1, 2, 3, 8]
+    assert [refusal.index for refusal in answers.refusals] == [4, 5, 6, 7]
+    assert {refusal.reason for refusal in answers.refusals} == {Reason.FAILED}
+    assert 'no room' in answers.refusals[0].detail
+    assert len(answers.objects_cdr) == len(answers.score) == 5
+    assert here.release.prediction.engine == 'learned'
+
+
+def test_parts_that_come_too_late_are_refused(ground: Callable[..., Any]) -> None:
+    here = ground(Learned())
+    data = cdr.write_candidate_trajectories(
+        here.request(*(here.straight(float(v)) for v in range(9)))
+    )
+    here.pipeline.receive(CANDIDATES, data, here.release.release_ns)
+    assert here.pipeline.answer_candidates(part=True) is None
+    for _ in range(7):
+        here.go_on()
+    answers = here.pipeline.answer_candidates(part=True)
+    assert answers.index.tolist() == [0, 1, 2, 3]
+    assert {refusal.reason for refusal in answers.refusals} == {Reason.STALE}
+    assert not here.pipeline.desk.ready
 
 
 def _raise(_answer: Conditioned) -> Conditioned:

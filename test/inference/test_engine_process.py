@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from prediction_node.domain.conditional import Conditioned, EgoPlan
+from prediction_node.domain.conditional import Asking, Conditioned, EgoPlan
 from prediction_node.domain.errors import EngineError
 from prediction_node.domain.prediction import MODE_COUNT, POSE_COUNT, Prediction
 from prediction_node.domain.scene import Scene
@@ -177,6 +177,9 @@ class _Still:
         pose = np.zeros((n, MODE_COUNT, POSE_COUNT, 3))
         weight = np.full((n, MODE_COUNT), 1 / MODE_COUNT)
         return Prediction(scene.agents, pose, np.ones_like(pose), weight, self.name)
+
+    def asking(self) -> Asking:
+        return self.condition
 
     def condition(self, plans: tuple[EgoPlan, ...]) -> tuple[Conditioned, ...]:
         raise AssertionError('nobody asks')

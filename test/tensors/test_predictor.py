@@ -184,6 +184,21 @@ def test_plans_are_answered_in_order(scene_of: Any) -> None:
     np.testing.assert_array_equal(again[0].prediction.pose, answers[0].prediction.pose)
 
 
+def test_a_question_stays_with_its_scene(folder: Path, scene_of: Any) -> None:
+    """Asked about before, answered after another scene was predicted."""
+    scene, later = scene_of(), scene_of(bodies=BODIES)
+    engine = load_engine(folder, Config())
+    engine.predict(scene)
+    ask, plans = engine.asking(), (straight(scene, 4.0), straight(scene, 8.0))
+    before = ask(plans)
+    engine.predict(later)
+    for one, other in zip(before, ask(plans), strict=True):
+        assert other.prediction.agents is one.prediction.agents
+        np.testing.assert_array_equal(other.prediction.pose, one.prediction.pose)
+        np.testing.assert_array_equal(other.collision, one.collision)
+    assert len(engine.condition(plans)[0].prediction.agents) == len(later.agents)
+
+
 def test_a_plan_into_a_standing_car_collides(scene_of: Any) -> None:
     scene = scene_of(bodies=[(30.0, 0.0, 0.0, 0.0, ObjectClass.CAR)], with_map=False)
     engine = engine_of(Echo())
