@@ -13,6 +13,8 @@ from prediction_node.inference.kinematic.engine import KinematicEngine
 if TYPE_CHECKING:
     from prediction_node.predictor import LearnedEngine
 
+_PLANS_TOGETHER = 4  # between two looks at the clock: 25 ms on a small processor
+
 
 def learned_engine(config: Config, kinematic: KinematicEngine) -> LearnedEngine | None:
     """The learned engine if the parameters want one; `kinematic` makes its proposals.
@@ -40,3 +42,11 @@ def _answering(engine: Engine) -> AnsweringEngine:
     if hasattr(engine, 'asking'):
         return cast('AnsweringEngine', engine)
     return Unconditional(engine)
+
+
+def plans_together(config: Config) -> int | None:
+    """Plans of a request that are answered in one part; None: all. A GPU holds one scene, the
+    newest, and answers all of them at once.
+    """
+    on_gpu = config.engine.name == 'tensorrt' or config.engine.device != 'cpu'
+    return None if on_gpu else _PLANS_TOGETHER

@@ -37,7 +37,7 @@ from prediction_node.domain.lights import LightStates
 from prediction_node.domain.prediction import Prediction
 from prediction_node.domain.scene import Scene
 from prediction_node.domain.stamps import STEP_NS
-from prediction_node.engines import guarded, learned_engine
+from prediction_node.engines import guarded, learned_engine, plans_together
 from prediction_node.fusion.fusion import Fusion
 from prediction_node.inference.guard import Engine, Guarded
 from prediction_node.inference.kinematic.engine import KinematicEngine
@@ -58,7 +58,6 @@ if TYPE_CHECKING:
     from prediction_node.raster import Raster
 
 _MAP_MARKER_PERIOD = 10  # cycles
-_PLANS_TOGETHER = 4  # between two looks at the clock: 25 ms on a small processor
 
 NOMINAL, DEGRADED, LOST = 'nominal', 'degraded', 'lost'
 
@@ -156,7 +155,7 @@ class Pipeline:
         self._own_engine = engine
         self._learned: LearnedEngine | None = None
         self._guarded: Guarded | None = None
-        self.desk = Desk(config.conditioned, _together(config))
+        self.desk = Desk(config.conditioned, plans_together(config))
         self._scene: Scene | None = None  # that the engine has predicted
         self._lane_map = lane_map
         self._readers = self._make_readers(config)
@@ -392,14 +391,6 @@ class Pipeline:
             shed=0,
             timings_ms=dict(perception.timings_ms),
         )
-
-
-def _together(config: Config) -> int | None:
-    """Plans of a request that are answered in one part. A GPU holds one scene, the newest, and
-    answers all of them at once.
-    """
-    on_gpu = config.engine.name == 'tensorrt' or config.engine.device != 'cpu'
-    return None if on_gpu else _PLANS_TOGETHER
 
 
 @contextmanager
