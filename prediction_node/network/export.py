@@ -62,6 +62,7 @@ def export(network: Network, folder: Path, meta: Mapping[str, Any]) -> None:
     try:
         with torch.no_grad():
             encoded = _export_encoder(network.encoder, config, folder / ENCODER)
+            (folder / ENCODER_CPU).unlink(missing_ok=True)
             if config.sizes.channels:
                 _export_cpu_encoder(network.encoder, config, folder / ENCODER_CPU)
             if config.use_plan:
