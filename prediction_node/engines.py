@@ -13,7 +13,7 @@ from prediction_node.inference.kinematic.engine import KinematicEngine
 if TYPE_CHECKING:
     from prediction_node.predictor import LearnedEngine
 
-_PLANS_TOGETHER = 4  # between two looks at the clock: 25 ms on a small processor
+_PLANS_TOGETHER = 8  # between two looks at the clock: 50 ms on a small processor
 
 
 def learned_engine(config: Config, kinematic: KinematicEngine) -> LearnedEngine | None:
@@ -45,8 +45,8 @@ def _answering(engine: Engine) -> AnsweringEngine:
 
 
 def plans_together(config: Config) -> int | None:
-    """Plans of a request that are answered in one part; None: all. A GPU holds one scene, the
-    newest, and answers all of them at once.
+    """Plans of a request that are answered in one part at most; None: all. A GPU holds one scene,
+    the newest, and answers all of them at once.
     """
     on_gpu = config.engine.name == 'tensorrt' or config.engine.device != 'cpu'
     return None if on_gpu else _PLANS_TOGETHER

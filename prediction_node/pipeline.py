@@ -354,7 +354,7 @@ class Pipeline:
         """Whether the newest raster was drawn on the network's device, not by the processor."""
         return self._learned is not None and self._learned.drawn_elsewhere
 
-    def answer_candidates(self, *, part: bool = False) -> Answers | None:
+    def answer_candidates(self, *, part: int | None = None) -> Answers | None:
         """Answer the request of the planner that waits, on the scene of the newest release; None
         if none waits, or one was answered on this scene already. A `part` of it: as `Desk.answer`.
         """

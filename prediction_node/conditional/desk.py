@@ -18,6 +18,7 @@ from prediction_node.domain.stamps import seconds
 
 # Candidates per request and points per candidate that are read at all.
 _MOST = 1024
+_LONGEST_MS = 80.0  # what takes longer is answered all the same, and told in diagnostics
 
 
 class _Job:
@@ -89,12 +90,13 @@ class Desk:
     """The newest request waits, one is begun per cycle, all are counted.
 
     `turn_indicators` says which of the two layouts candidates have: that of the installed message
-    package. `together`: plans that are answered in one part of a request; None: all of them.
+    package. `together`: plans that are answered in one part of a request at most; None: it has one
+    part.
     """
 
     def __init__(self, parameters: ConditionedParameters, together: int | None = None) -> None:
         self._parameters = parameters
-        self._together = together or _MOST
+        self._together = together
         self._waiting: Request | None = None
         self._job: _Job | None = None
         self._free = False
@@ -105,7 +107,7 @@ class Desk:
         self.last_refusal: Refusal | None = None
         self.newest_refused = 0  # refusals of the newest request
         self.took_ms = 0.0  # the newest answer; who publishes it adds what that took
-        self.part_ms = 0.0  # the newest part of one
+        self.plan_ms = 0.0  # a plan of its newest part
 
     @property
     def ready(self) -> bool:
@@ -132,11 +134,12 @@ class Desk:
         self._free = True
 
     def answer(
-        self, engine: Conditional, scene: Scene | None, *, part: bool = False
+        self, engine: Conditional, scene: Scene | None, *, part: int | None = None
     ) -> Answers | None:
         """Answer the request that waits, on the scene that the engine has predicted; None if none
-        does or the turn is over. A `part` of it: None as well until the last one, while newer
-        scenes may be predicted. All its answers are on the scene on which it was begun.
+        does or the turn is over. Of a `part` of so many plans None comes as well until the last
+        one, while newer scenes may be predicted: all answers are on the scene on which the first
+        was begun.
         """
         start_ns = time.perf_counter_ns()
         begun = self._job is None
@@ -154,12 +157,23 @@ class Desk:
         age_s = 0.0 if scene is None else seconds(scene.stamp_ns - job.scene.stamp_ns)
         if not 0.0 <= age_s <= self._parameters.max_age_s:
             job.give_up(Reason.STALE, f'its scene is {age_s:.3f} s old before it is answered')
-        job.go_on(self._together if part else _MOST)
+        before = job.left
+        most = _MOST
+        if part is not None and self._together is not None:
+            most = min(part, self._together)
+        job.go_on(most)
+        self.plan_ms = (time.perf_counter_ns() - start_ns) / 1e6 / max(before - job.left, 1)
         if job.left:
             self._count(start_ns, begun=begun)
             return None
         self._job = None
         return self._done(job.answers(), start_ns, begun=begun)
+
+    def plans_within(self, left_ms: float) -> int:
+        """How many plans are probably answered within this time, one part at most."""
+        if self._together is None:
+            return _MOST if left_ms >= min(self.took_ms, _LONGEST_MS) else 0
+        return int(min(left_ms / max(self.plan_ms, 1e-3), self._together))
 
     def _done(self, answers: Answers, start_ns: int, *, begun: bool) -> Answers:
         self._count(start_ns, begun=begun)
@@ -168,8 +182,8 @@ class Desk:
         return answers
 
     def _count(self, start_ns: int, *, begun: bool) -> None:
-        self.part_ms = (time.perf_counter_ns() - start_ns) / 1e6
-        self.took_ms = self.part_ms + (0.0 if begun else self.took_ms)
+        part_ms = (time.perf_counter_ns() - start_ns) / 1e6
+        self.took_ms = part_ms + (0.0 if begun else self.took_ms)
 
     def _none(self, request: Request, refusals: tuple[Refusal, ...]) -> Answers:
         nothing = np.zeros(0, np.int64)

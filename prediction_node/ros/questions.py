@@ -12,7 +12,7 @@ from prediction_node.pipeline import Pipeline
 from prediction_node.ros import quality
 from prediction_node.ros.outputs import Outputs
 
-_LONGEST_MS = 80.0  # a part that takes longer is answered all the same, and told in diagnostics
+_LEAST = 3  # plans: a smaller part is not worth its while
 
 
 def questions_understood(node: Node, pipeline: Pipeline) -> bool:
@@ -28,17 +28,18 @@ def questions_understood(node: Node, pipeline: Pipeline) -> bool:
 def answer_in_time(
     pipeline: Pipeline, outputs: Outputs, next_ns: int | None, *, owed: bool
 ) -> Answers | None:
-    """Answer the request that waits, or goes on, in parts, each if it will be done before the
-    release at `next_ns` (steady clock; None: whenever); the rest waits for that release. One part
-    is given however long it takes where it is `owed`.
+    """Answer the request that waits, or goes on, in parts of as many plans as will be done before
+    the release at `next_ns` (steady clock; None: whenever); the rest waits for that release. One
+    part is given however long it takes where it is `owed`.
     """
     desk = pipeline.desk
     while desk.ready:
         left_ms = math.inf if next_ns is None else (next_ns - time.monotonic_ns()) / 1e6
-        if not owed and left_ms < min(desk.part_ms, _LONGEST_MS):
+        plans = desk.plans_within(left_ms)
+        if not owed and plans < _LEAST:
             return None
         owed = False
-        answers = pipeline.answer_candidates(part=True)
+        answers = pipeline.answer_candidates(part=max(plans, _LEAST))
         if answers is not None:
             start_ns = time.monotonic_ns()
             outputs.publish_answers(answers)

@@ -17,6 +17,8 @@ from prediction_node.config import Config, from_flat
 from prediction_node.domain.conditional import Asking, Conditioned, EgoPlan
 from prediction_node.domain.errors import ParameterError
 from prediction_node.domain.prediction import POSE_COUNT
+from prediction_node.engines import plans_together
+from prediction_node.inference.parameters import EngineParameters
 from prediction_node.pipeline import CANDIDATES
 
 STEP_NS = 100_000_000
@@ -233,10 +235,10 @@ def in_parts(here: Any, *trajectories: Any) -> list[Any]:
         cdr.write_candidate_trajectories(here.request(*trajectories)),
         here.release.release_ns,
     )
-    told = [here.pipeline.answer_candidates(part=True)]
+    told = [here.pipeline.answer_candidates(part=4)]
     while here.pipeline.desk.ready and told[-1] is None:
         here.go_on()
-        told.append(here.pipeline.answer_candidates(part=True))
+        told.append(here.pipeline.answer_candidates(part=4))
     return told
 
 
@@ -254,9 +256,27 @@ def test_parts_of_a_request_are_answered_on_one_scene(ground: Callable[..., Any]
     assert answers.objects_cdr == expected.objects_cdr
     assert answers.scored_cdr == expected.scored_cdr
     assert here.pipeline.desk.answered == 10
-    assert here.pipeline.desk.took_ms >= here.pipeline.desk.part_ms
+    assert here.pipeline.desk.took_ms > 2.0 * here.pipeline.desk.plan_ms > 0.0
     assert not here.pipeline.desk.ready
     assert here.ask(here.straight(1.0)) is not None
+
+
+def test_a_part_is_as_large_as_the_time_allows(ground: Callable[..., Any]) -> None:
+    here = ground(Learned())
+    assert in_parts(here, *(here.straight(float(v)) for v in range(9)))[-1] is not None
+    desk = here.pipeline.desk
+    most = desk.plans_within(1e6)
+    assert most == desk.plans_within(np.inf) == plans_together(Config())
+    assert desk.plans_within(2.5 * desk.plan_ms) == 2
+    assert desk.plans_within(0.5 * desk.plan_ms) == 0
+
+
+def test_a_gpu_answers_in_one_go(ground: Callable[..., Any]) -> None:
+    """There is one scene on it, the newest."""
+    here = ground(Learned(), Config(engine=EngineParameters(name='onnx', device='cuda')))
+    (answers,) = in_parts(here, *(here.straight(float(v)) for v in range(9)))
+    assert answers.index.tolist() == list(range(9))
+    assert here.pipeline.desk.plans_within(1e3) >= 16
 
 
 def test_an_engine_that_fails_on_a_part_leaves_the_others(ground: Callable[..., Any]) -> None:
@@ -282,10 +302,10 @@ def test_parts_that_come_too_late_are_refused(ground: Callable[..., Any]) -> Non
         here.request(*(here.straight(float(v)) for v in range(9)))
     )
     here.pipeline.receive(CANDIDATES, data, here.release.release_ns)
-    assert here.pipeline.answer_candidates(part=True) is None
+    assert here.pipeline.answer_candidates(part=4) is None
     for _ in range(7):
         here.go_on()
-    answers = here.pipeline.answer_candidates(part=True)
+    answers = here.pipeline.answer_candidates(part=4)
     assert answers.index.tolist() == [0, 1, 2, 3]
     assert {refusal.reason for refusal in answers.refusals} == {Reason.STALE}
     assert not here.pipeline.desk.ready
