@@ -66,7 +66,7 @@ def _path_poses(
     one of `every`.
     """
     poses = (pose.shape[2] + every - 1) // every
-    out = np.zeros((count, poses, 7))
+    out = np.empty((count, poses, 7))
     row = 0
     for i in range(pose.shape[0]):
         for k in range(pose.shape[1]):
@@ -76,6 +76,8 @@ def _path_poses(
                     out[row, t, 0] = pose[i, k, t * every, 0]
                     out[row, t, 1] = pose[i, k, t * every, 1]
                     out[row, t, 2] = height_m[i]
+                    out[row, t, 3] = 0.0
+                    out[row, t, 4] = 0.0
                     out[row, t, 5] = math.sin(half_rad)
                     out[row, t, 6] = math.cos(half_rad)
                 row += 1

@@ -5,8 +5,9 @@ futures that bodies can follow; with and without a plan of the robotaxi.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,6 @@ from prediction_node.domain.scene import Scene
 from prediction_node.domain.sketch import DrawnArrays
 from prediction_node.domain.tensors import (
     DECODER_INPUTS,
-    Arrays,
     Sizes,
     Tensor,
     encoder_inputs,
@@ -159,10 +159,12 @@ class LearnedEngine:
         rows = rows[most_at_risk(scene.agents.select(rows), scene.ego, model.sizes.agents)]
         shown = _cut(scene, rows)
         encoded, outputs = None, None
-        proposals = self._kinematic.predict(scene)
+        with self._being_drawn(shown, model):
+            proposals = self._kinematic.predict(scene)
+            if len(rows):
+                arrays = self._encoders[size].encode(shown, _rows_of(proposals, shown, rows))
         if len(rows):
-            arrays = self._encoders[size].encode(shown, _rows_of(proposals, shown, rows))
-            drawn = self._draw(shown, arrays)
+            drawn = arrays if self._drawing is None else DrawnArrays(arrays, self._drawing)
             encoded = model.encode(drawn)
             outputs = model.decode(encoded, *no_plan(model.sizes))
             self.drawn_elsewhere = isinstance(drawn, DrawnArrays) and not drawn.drawing.painted
@@ -221,13 +223,27 @@ class LearnedEngine:
                 return i
         return len(self._models) - 1
 
-    def _draw(self, shown: Scene, arrays: Arrays) -> Arrays:
-        """The arrays and, where the network looks at them, the rasters: painted once it does."""
-        if self._raster is None:
-            return arrays
-        sketch = self._rasterizer.sketch(shown)
-        self._drawing = SceneDrawing(self._rasterizer, sketch, self._raster)
-        return DrawnArrays(arrays, self._drawing)
+    @contextmanager
+    def _being_drawn(self, shown: Scene, model: Model) -> Iterator[None]:
+        """Meanwhile the scene is sketched on another thread, for a network that looks at it, and
+        painted, unless a GPU is to do it.
+        """
+        if self._raster is None or not len(shown.agents):
+            yield
+            return
+        elsewhere = isinstance(model, RelievedModel) and not model.standing_in
+        drawing = self._threads.submit(self._draw, shown, self._raster, paint=not elsewhere)
+        try:
+            yield
+        finally:
+            wait([drawing])  # whatever became of the rest: there is one rasterizer
+        self._drawing = drawing.result()
+
+    def _draw(self, shown: Scene, raster: Raster, *, paint: bool) -> SceneDrawing:
+        drawing = SceneDrawing(self._rasterizer, self._rasterizer.sketch(shown), raster)
+        if paint:
+            drawing.raster()
+        return drawing
 
     def _of_all(
         self, seen: Futures | None, rows: np.ndarray, proposals: Prediction, engine: str

@@ -17,13 +17,15 @@ from prediction_node.cdr.reading import DEFAULT_LIMIT, Buffer, Cursor, offsets_o
 from prediction_node.cdr.records import (
     COUNT,
     KINEMATICS,
+    PATH_END,
     PATH_MARGIN,
     POSE_SIZE,
     PREDICTED_SHAPE,
     Record,
+    path_poses,
     predicted_path,
 )
-from prediction_node.cdr.writing import SCRATCH, Sheet, column, counts_of, sec_nanosec
+from prediction_node.cdr.writing import Sheet, column, counts_of, sec_nanosec
 from prediction_node.domain.errors import MessageError
 from prediction_node.domain.message_arrays import PredictedObjectsArrays
 from prediction_node.domain.stamps import from_sec_nanosec
@@ -145,8 +147,8 @@ def write_predicted_objects(arrays: PredictedObjectsArrays) -> bytes:
     footprint_counts = counts_of(
         arrays.footprint_offsets, n, len(arrays.footprint), f'{_MESSAGE}.footprint_offsets'
     )
-    path, path_rows = _path_rows(arrays)
-    path_counts = counts_of(arrays.path_offsets, n, len(path_rows), f'{_MESSAGE}.path_offsets')
+    path, path_ends = _path_ends(arrays)
+    path_counts = counts_of(arrays.path_offsets, n, len(path_ends), f'{_MESSAGE}.path_offsets')
     shape_lead = _PATHS + path.size * path_counts
     head = header_strip(arrays, n, _MESSAGE)
     plan = ObjectPlan(head.size, class_counts, shape_lead + PREDICTED_SHAPE.size, footprint_counts)
@@ -158,26 +160,40 @@ def write_predicted_objects(arrays: PredictedObjectsArrays) -> bytes:
     sheet = Sheet(head, plan.size)
     write_shared(sheet, plan, arrays, class_counts, footprint_counts, _MESSAGE)
     sheet.scatter(plan.bodies + _PATH_COUNT, count_rows(path_counts), COUNT)
-    sheet.scatter(spans(plan.bodies + _PATHS, path_counts, path.size), path_rows, path)
+    starts = spans(plan.bodies + _PATHS, path_counts, path.size)
+    _write_paths(sheet, starts, arrays.path_pose, path_ends)
     sheet.scatter(plan.bodies + shape_lead, shape, PREDICTED_SHAPE)
     return sheet.message()
 
 
-def _path_rows(arrays: PredictedObjectsArrays) -> tuple[Record, np.ndarray]:
-    """(P,) path records, in scratch memory."""
+def _path_ends(arrays: PredictedObjectsArrays) -> tuple[Record, np.ndarray]:
+    """The record of a path, and (P,) what follows the poses of each."""
     if np.ndim(arrays.path_pose) != 3:
         raise MessageError(
             f'{_MESSAGE}.path_pose must have shape (P, T, 7), got {np.shape(arrays.path_pose)}'
         )
     paths, poses = arrays.path_pose.shape[:2]
-    path = predicted_path(poses)
-    rows = SCRATCH.take('paths', paths * path.size).view(path.little)
-    rows['count'] = poses
-    rows['sec'], rows['nanosec'] = sec_nanosec(arrays.path_time_step_ns, f'{_MESSAGE}.time_step')
-    rows['confidence'] = column(
-        arrays.path_confidence, (paths,), path.base('confidence'), f'{_MESSAGE}.path_confidence'
+    ends = np.zeros(paths, PATH_END.little)
+    ends['sec'], ends['nanosec'] = sec_nanosec(arrays.path_time_step_ns, f'{_MESSAGE}.time_step')
+    ends['confidence'] = column(
+        arrays.path_confidence,
+        (paths,),
+        PATH_END.base('confidence'),
+        f'{_MESSAGE}.path_confidence',
     )
-    rows['poses'] = column(
-        arrays.path_pose, (paths, poses, 7), path.base('poses'), f'{_MESSAGE}.path_pose'
-    )
-    return path, rows
+    return predicted_path(poses), ends
+
+
+def _write_paths(
+    sheet: Sheet, offsets: np.ndarray, path_pose: np.ndarray, ends: np.ndarray
+) -> None:
+    """Paths (P, T, 7) at (P,) byte offsets: megabytes, copied once."""
+    paths, count = path_pose.shape[:2]
+    sheet.scatter(offsets, count_rows(np.full(paths, count)), COUNT)
+    offsets = offsets + COUNT.size
+    poses = path_poses(count)
+    values = column(path_pose, (paths, count, 7), poses.base('poses'), f'{_MESSAGE}.path_pose')
+    if values.size:
+        rows = np.ascontiguousarray(values, '<f8').reshape(-1).view(poses.little)
+        sheet.scatter(offsets, rows, poses)
+    sheet.scatter(offsets + POSE_SIZE * count, ends, PATH_END)

@@ -153,6 +153,15 @@ POSE_SIZE = 56
 PATH_MARGIN = 16  # a path's pose count before its poses, time step and confidence after them
 
 
+PATH_END = Record([('sec', 'i4'), ('nanosec', 'u4'), ('confidence', 'f4')])
+
+
+@lru_cache(maxsize=16)
+def path_poses(poses: int) -> Record:
+    """What lies in a PredictedPath between its COUNT and its PATH_END."""
+    return Record([('poses', 'f8', (poses, 7))])
+
+
 @lru_cache(maxsize=16)
 def predicted_path(poses: int) -> Record:
     """A PredictedPath of `poses` poses.

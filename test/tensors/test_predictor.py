@@ -126,6 +126,45 @@ def test_a_network_that_looks_gets_pictures(scene_of: Any) -> None:
     assert blind.raster is None
 
 
+def test_a_scene_whose_proposals_fail_leaves_the_next_one_alone(scene_of: Any) -> None:
+    class Failing(KinematicEngine):
+        fails = True
+
+        def predict(self, scene: Scene) -> Prediction:
+            if self.fails:
+                raise RuntimeError('no proposals today')
+            return super().predict(scene)
+
+    scene = scene_of()
+    kinematic, model = Failing(KinematicParameters()), Echo(SEEING)
+    engine = LearnedEngine(model, kinematic, Rasterizer(), Calibration())
+    with pytest.raises(RuntimeError, match='no proposals today'):
+        engine.predict(scene_of(bodies=[(20.0, 0.0, 0.0, 9.0, ObjectClass.CAR)]))
+    assert engine.raster is None
+    kinematic.fails = False
+    engine.predict(scene)
+    np.testing.assert_array_equal(model.seen[0]['raster_near'], Rasterizer().draw(scene).near)
+
+
+@pytest.mark.parametrize('standing_in', ['', 'onnx for tensorrt: gone'])
+def test_a_scene_is_painted_here_unless_a_gpu_does(scene_of: Any, standing_in: str) -> None:
+    class OnGpu(Echo):
+        answers = 'tensorrt'
+
+        def __init__(self) -> None:
+            super().__init__(SEEING)
+            self.standing_in = standing_in
+            self.painted: list[bool] = []
+
+        def encode(self, arrays: Any) -> Any:
+            self.painted.append(arrays.drawing.painted)
+            return super().encode(arrays)
+
+    model = OnGpu()
+    engine_of(model).predict(scene_of())
+    assert model.painted == [bool(standing_in)]
+
+
 def test_more_agents_go_to_a_larger_network(scene_of: Any) -> None:
     small, large = (Echo(dataclasses.replace(SIZES, agents=n)) for n in (4, 16))
     engine = engine_of(small, large)
