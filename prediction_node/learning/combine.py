@@ -1,12 +1,10 @@
-"""One model of several: parts that were learned by themselves on the rest of another.
+"""One model of several: the answer to plans of one training on the futures of another.
 
-Without a part that has to do with unplanned futures, what is said when nothing is planned stays as
-it is, bit for bit, and with it the calibration.
+What is said when nothing is planned stays as it is, bit for bit, and with it the calibration.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shutil
 from collections.abc import Mapping
@@ -26,15 +24,8 @@ from prediction_node.learning.folds import read_fold, site_of
 from prediction_node.network import Network, NetworkConfig
 from prediction_node.network.export import export
 
-# What says the likeliest path of those of whom nothing but their motion is known.
-OWN_MOTION = 'encoder.own_motion'
-# The others answer a plan, and say nothing without one.
-MAY_BE_TAKEN = (
-    'decoder.reaction',
-    'encoder.to_reaction',
-    'encoder.block_embedding',
-    OWN_MOTION,
-)
+# What answers a plan, and says nothing without one.
+MAY_BE_TAKEN = ('decoder.reaction', 'encoder.to_reaction', 'encoder.block_embedding')
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +43,8 @@ class Part:
             raise DataError(f'a part must read BEGINNING=MODEL, got {text!r}')
         if not beginning.startswith(MAY_BE_TAKEN):
             raise DataError(
-                f'a part must begin with {", ".join(MAY_BE_TAKEN)}, for all else and its '
-                f'calibration are those of the base; got {beginning!r}'
+                f'a part must begin with {", ".join(MAY_BE_TAKEN)}, for answers without a plan '
+                f'and their calibration are those of the base; got {beginning!r}'
             )
         return cls(beginning, Path(folder))
 
@@ -67,12 +58,13 @@ def combine(base: Path, parts: list[Part], out: Path) -> None:
     described = ModelFolder.read(base)
     if quantised_as(described):
         raise DataError(f'{base} is quantised: combine the model it is from, and quantise that')
-    taken = {part.beginning: ModelFolder.read(part.folder) for part in parts}
-    network = Network(_config(described, taken))
+    network = Network(NetworkConfig.from_dict(described.network))
     weights, _ = read_weights(described.file(WEIGHTS))
     expected = network.state_dict()
-    for beginning, donor in taken.items():
-        weights |= _of(donor, beginning, expected)
+    taken = {}
+    for part in parts:
+        donor = taken[part.beginning] = ModelFolder.read(part.folder)
+        weights |= _of(donor, part.beginning, expected)
     missing = sorted(set(expected) - set(weights))
     if missing:
         raise DataError(f'{base} has no {", ".join(missing[:3])}: name them as parts')
@@ -94,16 +86,6 @@ def combine(base: Path, parts: list[Part], out: Path) -> None:
     if (base / CARD).is_file():
         text = (base / CARD).read_text(encoding='utf-8')
         (out / CARD).write_text(with_parts(text, taken), encoding='utf-8')
-
-
-def _config(base: ModelFolder, taken: Mapping[str, ModelFolder]) -> NetworkConfig:
-    """Of the base, which need not have had a layer for own motions."""
-    config = NetworkConfig.from_dict(base.network)
-    for beginning, donor in taken.items():
-        if beginning.startswith(OWN_MOTION):
-            width = NetworkConfig.from_dict(donor.network).own_motion_width
-            config = dataclasses.replace(config, own_motion_width=width)
-    return config
 
 
 def _of(donor: ModelFolder, beginning: str, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -8,18 +8,15 @@ from pathlib import Path
 from prediction_node.command_line import needs_training
 
 EPILOG = """\
-Answers to plans, and the likeliest paths of vehicles of which nothing but their motion is known,
-can be learned apart from the rest (docs/training.md): by other data, or upon the kinematic
-predictor, which knows no recording by heart. This puts them into one model. Calibration, card and
-fold.json are those of BASE; with answers to plans alone it predicts as BASE, bit for bit, while
-nothing is planned.
+Answers to plans can be learned apart from the futures themselves (docs/training.md): by other data,
+or upon the kinematic predictor, which knows no recording by heart. This puts them into one model.
+Without a plan it answers as BASE, bit for bit; calibration, card and fold.json are those of BASE.
 
 examples:
   python -m prediction_node train --config config/train/following.yaml --data out/reacting \\
     --out out/following
   python -m prediction_node combine out/product/model \\
-    --part decoder.reaction.following=out/following/model \\
-    --part encoder.own_motion=out/own_motion/model --out out/combined
+    --part decoder.reaction.following=out/following/model --out out/combined
 
 exit status: 0 written; 2 bad input
 """
@@ -28,8 +25,8 @@ exit status: 0 written; 2 bad input
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser(
         'combine',
-        help='put parts of one model into another',
-        description='Puts parts that were trained by themselves into another model.',
+        help='put the answers to plans of one model into another',
+        description='Puts the answers to plans of one model into another.',
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

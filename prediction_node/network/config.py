@@ -27,7 +27,6 @@ class NetworkConfig:
     knot_width: int = 32  # of a mode's token in one block
     reaction_width: int = 48  # of an actor's token in one block, plan known
     relation_width: int = 24  # of what lies between a mode and the plan in one block
-    own_motion_width: int = 0  # of the layer that sees an agent's own motion alone; 0: none
     raster_widths: tuple[int, int, int] = (32, 48, 64)  # of features of 4, 8 and 16 cells
     look_width: int = 16  # of the feature map that is looked at
     raster_offset: tuple[int, ...] = ()  # byte that means zero, by channel
@@ -52,11 +51,6 @@ class NetworkConfig:
         if self.sizes.blocks % self.sizes.weights:
             raise ValueError(
                 f'weights must divide {self.sizes.blocks} blocks, got {self.sizes.weights}'
-            )
-        if self.own_motion_width and (not self.use_proposals or self.sizes.blocks % 8):
-            raise ValueError(
-                'own_motion_width must be 0 without proposals, and where blocks are no multiple of '
-                f'8, got {self.own_motion_width}'
             )
         if len(self.raster_offset) != self.sizes.channels:
             raise ValueError(

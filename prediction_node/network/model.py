@@ -17,7 +17,6 @@ from prediction_node.network.graph import Graph
 from prediction_node.network.knots import Curves
 from prediction_node.network.layers import turned
 from prediction_node.network.modes import Base, ModeTokens, base_of_proposals, base_of_velocity
-from prediction_node.network.own_motion import OwnMotion
 from prediction_node.network.raster import FINE, Looks, RasterPyramid
 from prediction_node.network.reaction import Reaction
 from prediction_node.network.tokens import SLIP, SPEED, ActorTokens, MapTokens
@@ -39,7 +38,6 @@ class Encoder(nn.Module):
         self.map = MapTokens(config) if config.sizes.map_nodes else None
         self.graph = Graph(config, REACTION_HEADS)
         self.modes = ModeTokens(config)
-        self.own_motion = OwnMotion(config) if config.own_motion_width else None
         self.curves = Curves(config)
         self.raster: RasterPyramid | None = None
         if config.sizes.channels:
@@ -72,8 +70,6 @@ class Encoder(nn.Module):
         tokens, heed = self.graph(tokens, map_tokens, edges, valid)
         base = self._base(batch)
         modes = self.modes(tokens[:, 1:], base, pose[:, 1:], maps)
-        if self.own_motion is not None:
-            modes = self.own_motion(modes, base, batch)
         yaw = base.yaw
         sigma = state[:, 1:, SIGMA_ALONG : SIGMA_ALONG + 2]
         encoded = {

@@ -31,7 +31,6 @@ CITY = NetworkConfig(
     sizes=Sizes(agents=7, map_nodes=9, channels=CHANNELS, cells=32),
     raster_offset=(0, 0, 128, 0, 128),
     cells_m=(2.0, 6.0),
-    own_motion_width=16,
     **SMALL,
 )
 CROWD = NetworkConfig(
