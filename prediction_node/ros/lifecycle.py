@@ -39,7 +39,7 @@ from prediction_node.pipeline import (
 from prediction_node.rehearsal import rehearse
 from prediction_node.ros import parameters, quality
 from prediction_node.ros.boundary import ErrorBoundary
-from prediction_node.ros.catch_up import take_what_waits
+from prediction_node.ros.catch_up import take_what_is_here, take_what_waits
 from prediction_node.ros.diagnostics import Diagnostics
 from prediction_node.ros.map_loader import MapLoader, MapTask
 from prediction_node.ros.outputs import Outputs
@@ -310,10 +310,10 @@ class PredictionNode(LifecycleNode):
 
     def _on_clock(self, message: ClockMessage) -> None:
         assert self._simulated is not None
-        now_ns = message.clock.sec * 1_000_000_000 + message.clock.nanosec
-        if (
-            self._simulated.tick(now_ns) and self._schedule is not None
-        ):  # time jumped back: a bag loop
+        now_ns, schedule = message.clock.sec * 10**9 + message.clock.nanosec, self._schedule
+        if schedule is not None and now_ns >= schedule.next_ns:
+            take_what_is_here(self._subscribed)
+        if self._simulated.tick(now_ns) and schedule is not None:  # time jumped back: a bag loop
             self._schedule = ReleaseSchedule(first_aligned_ns(now_ns))
         self._release_due(now_ns)
         self._watch(now_ns)
