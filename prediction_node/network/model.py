@@ -100,7 +100,10 @@ class Encoder(nn.Module):
     def _base(self, batch: Batch) -> Base:
         if self.config.use_proposals:
             return base_of_proposals(
-                batch['proposal'], batch['proposal_log_weight'], self.config.steps_per_block
+                batch['proposal'],
+                batch['proposal_log_weight'],
+                batch['actor_state'][:, 1:],
+                self.config.steps_per_block,
             )
         return base_of_velocity(batch['actor_state'][:, 1:], self.config.sizes)
 

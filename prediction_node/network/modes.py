@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from prediction_node.domain.tensors import Sizes
+from prediction_node.domain.tensors import STATE_NAMES, Sizes
 from prediction_node.network.config import NetworkConfig
 from prediction_node.network.layers import FeedForward, asinh, by_rows, turned
 from prediction_node.network.raster import Looks
@@ -18,8 +18,17 @@ from prediction_node.network.tokens import SLIP, SPEED
 # What is said of a mode at the end of a block, along and across the base path: where it is off
 # by, how fast that grows, log sigmas, correlation, and what its weight gains.
 RAW = 8
+PLACES = 4  # the first of them: where
 SPARE_LOG_WEIGHT = -5.0  # of a mode that the kinematic predictor left unused
 UNUSED_LOG_WEIGHT = -8.0  # below it a proposal counts as unused
+# Where the likeliest proposal ends within the first of these, somebody stands and stays; from the
+# second on he moves.
+STAYS_M, MOVES_M = 1.0, 3.0
+# Front wheels turned by less say nothing, by more that somebody is about to leave.
+STRAIGHT_RAD, TURNED_RAD = 0.06, 0.12
+WHEELS = STATE_NAMES.index('attribute_front_wheel_angle_rad')
+TURN_LEFT = STATE_NAMES.index('attribute_turn_left')
+TURN_RIGHT = STATE_NAMES.index('attribute_turn_right')
 LOOKS = 8  # places along a path at which the feature maps are read
 
 
@@ -32,10 +41,17 @@ class Base:
     yaw: Tensor  # (B, M, A, K) direction there
     log_weight: Tensor  # (B, A, M)
     spare: Tensor  # (B, M, A) 1: no proposal stands behind it
+    loose: Tensor  # (B, M, A) in [0, 1]: how far its path may be corrected
 
 
-def base_of_proposals(proposal: Tensor, log_weight: Tensor, per_block: int) -> Base:
-    """Kinematic futures (B, A, M, T, 3). What it left unused starts as a copy of its likeliest."""
+def base_of_proposals(proposal: Tensor, log_weight: Tensor, state: Tensor, per_block: int) -> Base:
+    """Kinematic futures (B, A, M, T, 3) of agents in states (B, A, S). What it left unused starts
+    as a copy of its likeliest.
+
+    A likeliest future that stays where it is will not be corrected, unless wheels or signals tell
+    that the agent is about to leave: between one who starts and one who stays there is a mean, a
+    slow drift, that nobody drives or walks. To start is what the other modes are for.
+    """
     used = (log_weight > UNUSED_LOG_WEIGHT).to(proposal.dtype)
     likeliest = torch.softmax(1e4 * torch.clamp(log_weight, min=-50.0), dim=-1)
     # Which proposal stands behind each mode: its own, or the likeliest; as one product.
@@ -44,7 +60,18 @@ def base_of_proposals(proposal: Tensor, log_weight: Tensor, per_block: int) -> B
     filled = torch.matmul(taken, proposal.flatten(3)).unflatten(3, proposal.shape[3:])
     weight = torch.where(used > 0.5, log_weight, torch.full_like(log_weight, SPARE_LOG_WEIGHT))
     path, ends = filled[..., :2], filled[:, :, :, per_block - 1 :: per_block].transpose(1, 2)
-    return Base(path, ends[..., :2], ends[..., 2], weight, 1.0 - used.transpose(1, 2))
+    moved = torch.sqrt(torch.sum(path[..., -1, :] * path[..., -1, :], dim=-1))
+    stays = 1.0 - torch.clamp((moved - STAYS_M) / (MOVES_M - STAYS_M), 0.0, 1.0)
+    held = likeliest * stays * (1.0 - _leaving(state)[..., None])
+    spare, loose = 1.0 - used.transpose(1, 2), 1.0 - held.transpose(1, 2)
+    return Base(path, ends[..., :2], ends[..., 2], weight, spare, loose)
+
+
+def _leaving(state: Tensor) -> Tensor:
+    """(B, A) in [0, 1]: do turned wheels or a turn signal tell that somebody is about to leave?"""
+    wheels = (torch.abs(state[..., WHEELS]) - STRAIGHT_RAD) / (TURNED_RAD - STRAIGHT_RAD)
+    signal = state[..., TURN_LEFT] + state[..., TURN_RIGHT]
+    return torch.clamp(torch.clamp(wheels, 0.0, 1.0) + signal, 0.0, 1.0)
 
 
 def base_of_velocity(state: Tensor, sizes: Sizes) -> Base:
@@ -56,7 +83,7 @@ def base_of_velocity(state: Tensor, sizes: Sizes) -> Base:
     ends = path[:, :, :, per_block - 1 :: per_block].transpose(1, 2)
     still = ends[..., 0] * 0.0
     none = still[..., 0]
-    return Base(path, ends, still, none.transpose(1, 2), none + 1.0)
+    return Base(path, ends, still, none.transpose(1, 2), none + 1.0, none + 1.0)
 
 
 @dataclass(frozen=True)
@@ -123,9 +150,11 @@ class ModeTokens(nn.Module):
         hidden = torch.relu(hidden + by_rows(self.knot_of_path, knots))
         raw = features_first(self.to_raw, hidden)
         along = raw[:, :2] + self.spare_anchor * base.spare[:, None, :, :, None]
-        raw = torch.cat([along, raw[:, 2:]], dim=1)
+        moved = torch.cat([along, raw[:, 2:PLACES]], dim=1) * base.loose[:, None, ..., None]
+        raw = torch.cat([moved, raw[:, PLACES:]], dim=1)
         kept = hidden if self.to_decoder is None else features_first(self.to_decoder, hidden)
-        return Modes(raw, kept, self.start(x).transpose(1, 2))
+        start = self.start(x) * base.loose[..., None]
+        return Modes(raw, kept, start.transpose(1, 2))
 
     def _at_knots(self, base: Base) -> Tensor:
         """(B, M, A, K, 6): position, mean velocity over the block, direction."""

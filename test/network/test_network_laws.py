@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 torch = pytest.importorskip('torch', reason='needs the training libraries')
+from prediction_node.domain.tensors import STATE_NAMES  # noqa: E402
 from prediction_node.network import Network, NetworkConfig  # noqa: E402
 from prediction_node.network.export import AGENT_AXES  # noqa: E402
+from prediction_node.network.modes import base_of_proposals  # noqa: E402
 
 Batch = dict[str, Any]
 BatchOf = Callable[..., Batch]
@@ -168,6 +170,61 @@ def test_modes_without_a_proposal_start_from_the_likeliest(
     # Fanned out, so that training can tell them apart, and unlikely.
     assert torch.all((apart[:, :, 1:] > 0.5) & (apart[:, :, 1:] < 10.0))
     assert torch.all(torch.softmax(found['weight_logit'], dim=2)[:, :, 0] > 0.9)
+
+
+def test_the_likeliest_future_of_one_who_stays_does_not_drift(
+    city: Network, batch_of: BatchOf
+) -> None:
+    batch = _somebody_standing(city, batch_of)
+    moved = _corrected_by(city, batch)
+    assert torch.all(moved[:, :, 0] < 1e-4)
+    # The others are there to start.
+    assert torch.all(moved[:, :, 1:] > 0.01)
+
+
+@pytest.mark.parametrize(
+    ('attribute', 'value'),
+    [('front_wheel_angle_rad', -0.2), ('turn_left', 1.0), ('turn_right', 1.0)],
+)
+def test_who_shows_that_he_will_leave_is_not_held(
+    city: Network, batch_of: BatchOf, attribute: str, value: float
+) -> None:
+    batch = _somebody_standing(city, batch_of)
+    batch['actor_state'][..., STATE_NAMES.index(f'attribute_{attribute}')] = value
+    assert torch.all(_corrected_by(city, batch)[:, :, 0] > 0.01)
+
+
+def test_between_standing_and_moving_the_hold_fades(city: Network, batch_of: BatchOf) -> None:
+    batch = _somebody_standing(city, batch_of)
+    moved = []
+    for distance_m in (0.9, 1.5, 2.0, 2.5, 3.1):
+        batch['proposal'][:, :, 0, -1, 0] = distance_m
+        base = base_of_proposals(
+            batch['proposal'],
+            batch['proposal_log_weight'],
+            batch['actor_state'][:, 1:],
+            city.config.steps_per_block,
+        )
+        assert torch.all(base.loose[:, 1:] == 1.0)
+        moved.append(float(base.loose[:, 0].mean()))
+    assert moved == pytest.approx([0.0, 0.25, 0.5, 0.75, 1.0], abs=1e-5)
+
+
+def _somebody_standing(city: Network, batch_of: BatchOf) -> Batch:
+    """Everybody stands, says the likeliest proposal, and shows no sign of leaving."""
+    batch = batch_of(city.config, 1)
+    batch['proposal_log_weight'][:] = torch.log(torch.tensor([0.5, 0.1, 0.1, 0.1, 0.1, 0.1]))
+    batch['proposal'][:, :, 0] = 0.0
+    for attribute in ('front_wheel_angle_rad', 'turn_left', 'turn_right'):
+        batch['actor_state'][..., STATE_NAMES.index(f'attribute_{attribute}')] = 0.0
+    return batch
+
+
+def _corrected_by(city: Network, batch: Batch) -> Any:
+    """(B, A, M) the largest distance from each proposal without a plan, m."""
+    unasked = {name: value for name, value in batch.items() if not name.startswith('plan')}
+    off = answer(city, unasked)['mean'] - batch['proposal'][..., :2]
+    return off.norm(dim=-1).amax(dim=-1)
 
 
 @pytest.mark.parametrize('kind', ['city', 'crowd'])
