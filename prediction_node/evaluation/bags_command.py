@@ -122,7 +122,7 @@ def write_report(
 
 
 def print_tables(result: dict[str, Any], console: Console) -> None:
-    """Moving agents by class, at 3, 5 and 8 s."""
+    """Moving agents by class, at 3, 5 and 8 s, and those who stand at present."""
     from rich.table import Table
 
     from prediction_node.evaluation.tables import metres, percent
@@ -149,3 +149,18 @@ def print_tables(result: dict[str, Any], console: Console) -> None:
                 *others,
             )  # fmt: skip
     console.print(table)
+
+    standing = Table(title='Standing at present, whatever they do then: FDE of the likeliest mode')
+    for heading in ('class', 'horizon', 'windows', engine, 'best of 6', *result['baselines']):
+        standing.add_column(heading.replace('_', ' '), justify='right')
+    for name, entry in {'all': result['all_classes'], **result['classes']}.items():
+        for horizon in ('5s', '8s'):
+            cell = entry[engine]['standing'][horizon]
+            if cell['windows']:
+                others = [metres(entry[b]['standing'][horizon]['fde']) for b in result['baselines']]
+                standing.add_row(
+                    name, horizon, str(cell['windows']), metres(cell['fde']),
+                    metres(cell['min_fde']), *others,
+                )  # fmt: skip
+    if standing.row_count:
+        console.print(standing)

@@ -21,6 +21,8 @@ from prediction_node.metrics import (
 )
 
 HEADLINE_S = 5.0
+STANDING = 'standing'
+STANDING_SPEED_MPS = 0.5  # slower at present: nothing of the future decides who stands
 _MOTION_STEPS = 50  # who moves is told from the future up to the headline
 # Every figure of a table. `brier_gap` is brier-minFDE - minFDE.
 FIGURES = (*MEANS, 'nll', 'brier_gap', 'off_road', 'overlap')
@@ -33,6 +35,7 @@ class Judged:
     scores: dict[str, np.ndarray]  # each (W, H): FIGURES, counts, closest
     probability: np.ndarray  # (W, K)
     moving: np.ndarray  # (W,) bool
+    standing: np.ndarray  # (W,) bool, at present
     label: np.ndarray  # (W,) true class
     group: np.ndarray  # (W,) str
 
@@ -112,6 +115,8 @@ class Judge:
             scores=scores,
             probability=prediction.probability[rows],
             moving=is_moving(present, window.truth_m, until),
+            standing=np.linalg.norm(window.scene.agents.velocity_mps[rows], axis=-1)
+            < STANDING_SPEED_MPS,
             label=window.label,
             group=np.full(len(rows), window.group, dtype=object).astype(str),
         )

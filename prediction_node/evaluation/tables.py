@@ -9,7 +9,7 @@ import numpy as np
 
 from prediction_node.domain.kinds import CLASS_NAMES
 from prediction_node.evaluation.bootstrap import relative_gain
-from prediction_node.evaluation.judging import FIGURES, Judged
+from prediction_node.evaluation.judging import FIGURES, STANDING, Judged
 from prediction_node.metrics import ALL, HORIZONS_S, MOVING, Calibration, horizon_key
 
 GAINS = ('fde', 'min_fde', 'ade', 'min_ade')
@@ -28,9 +28,10 @@ def by_horizon(judged: Judged, rows: np.ndarray) -> dict[str, Cell]:
 
 
 def figures_of(judged: Judged) -> dict[str, Any]:
-    """Moving and all agents by horizon, and the calibration of moving ones at 5 s."""
+    """Moving, standing and all agents by horizon, and the calibration of moving ones at 5 s."""
     return {
         MOVING: by_horizon(judged, judged.moving),
+        STANDING: by_horizon(judged, judged.standing),
         ALL: by_horizon(judged, np.ones(len(judged), bool)),
         'calibration': calibration_dict(judged.calibration()),
     }

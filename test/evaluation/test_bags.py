@@ -21,6 +21,7 @@ from prediction_node.evaluation.engines import (
     Folded,
     Same,
 )
+from prediction_node.evaluation.judging import STANDING_SPEED_MPS
 from prediction_node.evaluation.sample_windows import spread_indices, window_of
 from prediction_node.evaluation.stores import open_store
 from prediction_node.learning.folds import Fold, write_fold
@@ -48,6 +49,23 @@ def test_classes_add_up_to_all_of_them(small_store: Path) -> None:
     assert walkers['fde'] < 0.05
     assert result['classes']['truck'][CONSTANT_VELOCITY]['moving']['8s']['fde'] > 5.0
     assert len(judgement.sample) == len(judgement.results[KINEMATIC])
+
+
+def test_who_stands_is_told_by_the_present_and_not_by_what_comes(small_store: Path) -> None:
+    store = SampleStore(small_store)
+    judgement = judge_store(store, SPECS)
+    seen = [window_of(store[int(k)]) for k in dict.fromkeys(judgement.sample.tolist())]
+    speed = np.concatenate(
+        [np.linalg.norm(w.scene.agents.velocity_mps[w.judged], axis=-1) for w in seen]
+    )
+    for judged in judgement.results.values():
+        np.testing.assert_array_equal(judged.standing, speed < STANDING_SPEED_MPS)
+    # Somebody may stand now and count as moving later: he is in both.
+    result, _ = evaluate_bags(store, SPECS)
+    for motion, rows in (('standing', judged.standing), ('moving', judged.moving)):
+        cells = result['all_classes'][KINEMATIC][motion]
+        counts = judged.scores['counts'][rows]
+        assert [cells[h]['windows'] for h in ('1s', '3s', '5s', '8s')] == counts.sum(0).tolist()
 
 
 def test_two_processes_find_what_one_finds(small_store: Path) -> None:
