@@ -1,6 +1,7 @@
-"""One model of several: the answer to plans of one training on the futures of another.
+"""One model of several: the futures of one training, the answer to plans of another, and how likely
+those who stand stay of a third.
 
-What is said when nothing is planned stays as it is, bit for bit, and with it the calibration.
+Paths stay as they are when nothing is planned, bit for bit, and so does the calibration.
 """
 
 from __future__ import annotations
@@ -24,8 +25,14 @@ from prediction_node.learning.folds import read_fold, site_of
 from prediction_node.network import Network, NetworkConfig
 from prediction_node.network.export import export
 
-# What answers a plan, and says nothing without one.
-MAY_BE_TAKEN = ('decoder.reaction', 'encoder.to_reaction', 'encoder.block_embedding')
+# What answers a plan, and says nothing without one; and the weight of staying, which is learned
+# under the calibration that the base has.
+MAY_BE_TAKEN = (
+    'decoder.reaction',
+    'encoder.to_reaction',
+    'encoder.block_embedding',
+    'encoder.modes.staying',
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,7 @@ class Part:
             raise DataError(f'a part must read BEGINNING=MODEL, got {text!r}')
         if not beginning.startswith(MAY_BE_TAKEN):
             raise DataError(
-                f'a part must begin with {", ".join(MAY_BE_TAKEN)}, for answers without a plan '
+                f'a part must begin with {", ".join(MAY_BE_TAKEN)}, for paths without a plan '
                 f'and their calibration are those of the base; got {beginning!r}'
             )
         return cls(beginning, Path(folder))

@@ -9,14 +9,17 @@ from prediction_node.command_line import needs_training
 
 EPILOG = """\
 Answers to plans can be learned apart from the futures themselves (docs/training.md): by other data,
-or upon the kinematic predictor, which knows no recording by heart. This puts them into one model.
-Without a plan it answers as BASE, bit for bit; calibration, card and fold.json are those of BASE.
+or upon the kinematic predictor, which knows no recording by heart; so can how likely those who
+stand stay. This puts them into one model. Without a plan its paths are those of BASE, bit for bit;
+calibration, card and fold.json are those of BASE.
 
 examples:
   python -m prediction_node train --config config/train/following.yaml --data out/reacting \\
     --out out/following
   python -m prediction_node combine out/product/model \\
     --part decoder.reaction.following=out/following/model --out out/combined
+  python -m prediction_node combine out/combined \\
+    --part encoder.modes.staying=out/staying/model --out models/product
 
 exit status: 0 written; 2 bad input
 """
@@ -25,8 +28,8 @@ exit status: 0 written; 2 bad input
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser(
         'combine',
-        help='put the answers to plans of one model into another',
-        description='Puts the answers to plans of one model into another.',
+        help='put answers to plans, or the weight of staying, of one model into another',
+        description='Puts answers to plans, or the weight of staying, of one model into another.',
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from prediction_node.domain.kinds import CLASS_NAMES
 from prediction_node.learning.parameters import LossParameters
 
 UNPLANNED = 'unplanned_'
@@ -81,6 +82,8 @@ def losses(
     """
     mean, spread = output['mean'].float(), output['spread'].float()
     logit = output['weight_logit'].float()
+    if parameters.temperature:
+        logit = logit / _temperature(parameters, batch['label'])
     valid = batch['future_valid'] * (batch['weight'] > 0)[..., None]
     future = torch.where(valid[..., None] > 0, batch['future'], 0.0)
     weight = batch['weight'] * valid.any(-1)
@@ -132,6 +135,12 @@ def losses(
     for name, value in named.items():
         total = total + scale[name] * value
     return {'loss': total, **named}
+
+
+def _temperature(parameters: LossParameters, label: Tensor) -> Tensor:
+    """(B, A, 1, 1) of labels (B, A)."""
+    by_class = [parameters.temperature.get(name, 1.0) for name in CLASS_NAMES]
+    return torch.tensor(by_class, device=label.device)[label][..., None, None]
 
 
 def _closest(distance: Tensor, valid: Tensor, parameters: LossParameters) -> Tensor:

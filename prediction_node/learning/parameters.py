@@ -139,6 +139,9 @@ class LossParameters:
         low=1.0,
         high=10.0,
     )
+    # Weights are judged as planners are told them: after the temperatures, by class name, of the
+    # calibration that stays; 1 where not named.
+    temperature: dict[str, float] = field(default_factory=dict)
     keep: float = parameter(
         0.0,
         'How far answers to a told plan are from those without one, of agents that it cannot '
@@ -184,13 +187,18 @@ class LossParameters:
 
     def __post_init__(self) -> None:
         check(self, 'loss.')
-        for name, weight in self.class_weight.items():
-            if name not in CLASS_NAMES:
-                raise ParameterError(
-                    f'loss.class_weight must name classes of {", ".join(CLASS_NAMES)}, got {name!r}'
-                )
-            if isinstance(weight, bool) or not isinstance(weight, int | float) or weight < 0:
-                raise ParameterError(f'loss.class_weight.{name} must be >= 0, got {weight!r}')
+        _check_classes('loss.class_weight', self.class_weight, 0.0)
+        _check_classes('loss.temperature', self.temperature, 0.01)
+
+
+def _check_classes(field_name: str, values: Mapping[str, Any], low: float) -> None:
+    for name, value in values.items():
+        if name not in CLASS_NAMES:
+            raise ParameterError(
+                f'{field_name} must name classes of {", ".join(CLASS_NAMES)}, got {name!r}'
+            )
+        if isinstance(value, bool) or not isinstance(value, int | float) or not value >= low:
+            raise ParameterError(f'{field_name}.{name} must be >= {low:g}, got {value!r}')
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from prediction_node.domain.tensors import STATE_NAMES, Sizes
 from prediction_node.network.config import NetworkConfig
-from prediction_node.network.layers import FeedForward, asinh, by_rows, turned
+from prediction_node.network.layers import FeedForward, Mlp, asinh, by_rows, turned
 from prediction_node.network.raster import Looks
 from prediction_node.network.tokens import SLIP, SPEED
 
@@ -19,6 +19,8 @@ from prediction_node.network.tokens import SLIP, SPEED
 # by, how fast that grows, log sigmas, correlation, and what its weight gains.
 RAW = 8
 PLACES = 4  # the first of them: where
+GAIN = 7  # the last: what its weight gains
+STAYING_WIDTH, STAYING_DROPOUT = 32, 0.3
 SPARE_LOG_WEIGHT = -5.0  # of a mode that the kinematic predictor left unused
 UNUSED_LOG_WEIGHT = -8.0  # below it a proposal counts as unused
 # Where the likeliest proposal ends within the first of these, somebody stands and stays; from the
@@ -123,8 +125,12 @@ class ModeTokens(nn.Module):
         nn.init.zeros_(self.start.bias)
         nn.init.zeros_(self.to_raw.bias)
         # Untrained, the answer is the base; learned queries must differ to be told apart.
+        self.staying: Mlp | None = None
         if config.use_proposals:
             nn.init.zeros_(self.to_raw.weight)
+            self.staying = Mlp(width, STAYING_WIDTH, sizes.blocks, STAYING_DROPOUT)
+            nn.init.zeros_(self.staying.second.weight)
+            nn.init.zeros_(self.staying.second.bias)
         self.spare_anchor = nn.Parameter(_fan(config))
         self.to_decoder = (
             nn.Linear(config.knot_width, config.relation_width) if config.use_plan else None
@@ -151,10 +157,21 @@ class ModeTokens(nn.Module):
         raw = features_first(self.to_raw, hidden)
         along = raw[:, :2] + self.spare_anchor * base.spare[:, None, :, :, None]
         moved = torch.cat([along, raw[:, 2:PLACES]], dim=1) * base.loose[:, None, ..., None]
-        raw = torch.cat([moved, raw[:, PLACES:]], dim=1)
+        raw = torch.cat([moved, raw[:, PLACES:GAIN], self._gain(raw, x, base)], dim=1)
         kept = hidden if self.to_decoder is None else features_first(self.to_decoder, hidden)
         start = self.start(x) * base.loose[..., None]
         return Modes(raw, kept, start.transpose(1, 2))
+
+    def _gain(self, raw: Tensor, x: Tensor, base: Base) -> Tensor:
+        """(B, 1, M, A, K) what weights gain. How likely it is that one who stands stays is learned
+        apart: the rest of the training counts standing agents less, and would say too little.
+        """
+        gain = raw[:, GAIN:]
+        if self.staying is None:
+            return gain
+        held = 1.0 - base.loose[..., None]
+        stays = self.staying(torch.sum(x * held, dim=1))[:, None]
+        return gain + (stays * held)[:, None]
 
     def _at_knots(self, base: Base) -> Tensor:
         """(B, M, A, K, 6): position, mean velocity over the block, direction."""

@@ -50,6 +50,16 @@ def made(seed: int = 0) -> tuple[dict[str, Any], dict[str, Any]]:
     return output, batch
 
 
+def test_weights_are_judged_as_planners_are_told_them() -> None:
+    output, batch = made()
+    batch['label'] = torch.tensor([[1, 2, 1, 0], [7, 1, 2, 0]])  # car, truck, pedestrian
+    told = LossParameters(warm_up_steps=0, temperature={'car': 2.0, 'pedestrian': 0.5})
+    warm = torch.tensor([1.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.5, 1.0])[batch['label']]
+    calibrated = {**output, 'weight_logit': output['weight_logit'] / warm[..., None, None]}
+    plain = LossParameters(warm_up_steps=0)
+    torch.testing.assert_close(losses(output, batch, told, 1), losses(calibrated, batch, plain, 1))
+
+
 def test_density_is_that_of_the_bivariate_gaussian() -> None:
     """Against the library's own."""
     output, batch = made()

@@ -84,6 +84,7 @@ def test_train_leaves_a_model_that_answers(
         (['network.width=17'], 'network: width must be divisible'),
         (['network.depth=17'], 'network: '),
         (['loss.class_weight={camel: 2}'], 'must name classes'),
+        (['loss.temperature={car: 0}'], 'loss.temperature.car must be >= 0.01, got 0'),
         (['data.kind=samples'], 'data.folders must name sample folders'),
         (['data.kind=samples', 'data.options={}', '--data', '/nowhere'], 'holds no index.json'),
         (['data.options={size: 2}'], 'data.options of synthetic are'),

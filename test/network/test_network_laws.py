@@ -210,6 +210,27 @@ def test_between_standing_and_moving_the_hold_fades(city: Network, batch_of: Bat
     assert moved == pytest.approx([0.0, 0.25, 0.5, 0.75, 1.0], abs=1e-5)
 
 
+def test_how_likely_one_stays_is_learned_apart(city: Network, batch_of: BatchOf) -> None:
+    """Whatever that part says: paths stay, and so do the weights of all who move."""
+    batch = _somebody_standing(city, batch_of)
+    # The first of them moves.
+    batch['proposal'][:, 0, 0, :, 0] = torch.linspace(0.1, 8.0, batch['proposal'].shape[3])
+    before = answer(city, batch)
+    staying = city.encoder.modes.staying
+    assert staying is not None
+    with torch.no_grad():
+        staying.second.bias += 1.0
+    after = answer(city, batch)
+    torch.testing.assert_close(after['mean'], before['mean'], rtol=0, atol=1e-5)
+    gained = after['weight_logit'] - before['weight_logit']
+    torch.testing.assert_close(gained[:, 0], 0.0 * gained[:, 0], rtol=0, atol=1e-5)
+    torch.testing.assert_close(gained[:, 1:, 1:], 0.0 * gained[:, 1:, 1:], rtol=0, atol=1e-5)
+    # Each block gives one more.
+    per_weight = city.config.sizes.blocks // city.config.sizes.weights
+    expected = per_weight * torch.arange(1.0, city.config.sizes.weights + 1.0)
+    torch.testing.assert_close(gained[0, 1, 0], expected, rtol=0, atol=1e-4)
+
+
 def _somebody_standing(city: Network, batch_of: BatchOf) -> Batch:
     """Everybody stands, says the likeliest proposal, and shows no sign of leaving."""
     batch = batch_of(city.config, 1)
