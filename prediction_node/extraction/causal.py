@@ -8,7 +8,7 @@ import numpy as np
 
 from prediction_node.domain.agents import Agents
 from prediction_node.domain.frames import wrap_angle
-from prediction_node.domain.kinds import CLASS_COUNT, MODALITY_COUNT
+from prediction_node.domain.kinds import CLASS_COUNT, MODALITY_COUNT, ObjectClass
 from prediction_node.domain.recording import Recording
 from prediction_node.domain.scene import History
 from prediction_node.domain.stamps import NS_PER_S
@@ -17,6 +17,10 @@ from prediction_node.domain.stamps import NS_PER_S
 # 1 s for the acceleration, which is noisy.
 VELOCITY_STEPS = 7
 ACCELERATION_STEPS = 10
+# Whoever sways as he goes, and is followed by a point of his body: lines in place of parabolas, whose
+# slope at their end is mostly sway. Over 0.7 s they foresee recorded walkers a fifth better and
+# cyclists two fifths, and no turn rate found in their positions tells where they go.
+SWAYING = (ObjectClass.PEDESTRIAN, ObjectClass.BICYCLE, ObjectClass.ANIMAL)
 # Slower than this the direction of motion says less than the recorded orientation.
 MIN_COURSE_SPEED_MPS = 2.0
 POSITION_SIGMA_M = 0.2
@@ -29,16 +33,21 @@ def observed_agents(recording: Recording, now: int) -> tuple[Agents, np.ndarray]
     """All road users valid at instant `now` and their rows in the recording.
 
     Nothing after `now` is looked at. Velocity, acceleration and yaw rate come from parabolas
-    through the unbroken past positions; where it is shorter than three steps, from backward
-    differences. Attributes are those of the instant.
+    through the unbroken past positions, of SWAYING classes velocity from lines and the others are
+    zero; where it is shorter than three steps, from backward differences. Attributes are those of
+    the instant.
     """
     row = np.flatnonzero(recording.valid[:, now])
     n = len(row)
     dt_s = _step_s(recording)
     age = unbroken_steps(recording.valid[row], now)
     position = recording.position_m[row]
-    velocity, _ = _parabolas(position, age, now, VELOCITY_STEPS, dt_s)
-    _, acceleration = _parabolas(position, age, now, ACCELERATION_STEPS, dt_s)
+    velocity, _ = _fits(position, age, now, VELOCITY_STEPS, dt_s, degree=2)
+    _, acceleration = _fits(position, age, now, ACCELERATION_STEPS, dt_s, degree=2)
+    sways = np.isin(recording.label[row], SWAYING)
+    velocity[sways], acceleration[sways] = _fits(
+        position[sways], age[sways], now, VELOCITY_STEPS, dt_s, degree=1
+    )
     speed = np.hypot(velocity[:, 0], velocity[:, 1])
     course = np.arctan2(velocity[:, 1], velocity[:, 0])
     yaw = recording.yaw_rad[row, now]
@@ -99,10 +108,12 @@ def unbroken_steps(valid: np.ndarray, now: int) -> np.ndarray:
     return np.where(gap.any(axis=1), np.argmax(gap, axis=1), now + 1) - 1
 
 
-def _parabolas(
-    position: np.ndarray, age: np.ndarray, now: int, steps: int, dt_s: float
+def _fits(
+    position: np.ndarray, age: np.ndarray, now: int, steps: int, dt_s: float, degree: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(N, 2) velocity and acceleration at `now` by least squares over `steps` or fewer steps."""
+    """(N, 2) velocity and acceleration at `now` by least squares over `steps` or fewer steps, of
+    parabolas (degree 2) or lines (1: no acceleration).
+    """
     velocity = np.zeros((len(position), 2))
     acceleration = np.zeros((len(position), 2))
     for past in range(1, steps + 1):
@@ -112,9 +123,10 @@ def _parabolas(
         t = dt_s * np.arange(-past, 1)
         window = position[rows, now - past : now + 1, :2] - position[rows, now, None, :2]
         # Rows of the pseudo-inverse: coefficients of t and t^2. Two steps make no good parabola.
-        fit = np.linalg.pinv(np.vander(t, 3 if past > 2 else 2, increasing=True))
+        curved = degree > 1 and past > 2
+        fit = np.linalg.pinv(np.vander(t, 3 if curved else 2, increasing=True))
         velocity[rows] = np.einsum('t,ntc->nc', fit[1], window)
-        if past > 2:
+        if curved:
             acceleration[rows] = 2.0 * np.einsum('t,ntc->nc', fit[2], window)
     return velocity, acceleration
 

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from prediction_node.domain.agents import Agents
-from prediction_node.domain.frames import Transform
+from prediction_node.domain.frames import Transform, wrap_angle
+from prediction_node.domain.kinds import ObjectClass, class_mask
 from prediction_node.domain.lights import LightStates
 from prediction_node.domain.scene import History, Scene
 from prediction_node.learning.parameters import AugmentationParameters
 
 MAX_GAP_STEPS = 5
+_WALKER = class_mask((ObjectClass.PEDESTRIAN, ObjectClass.ANIMAL))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,12 +32,14 @@ def augmented(
     scene: Scene, steps: int, parameters: AugmentationParameters, rng: np.random.Generator
 ) -> Seen:
     """The scene as another day might have shown it. Where agents are does not change, nor who is
-    there: labels stay true. `steps` is how long plans are.
+    there: labels stay true, in frames that look the way agents are now said to look. `steps` is how
+    long plans are.
     """
     view = _view(scene, parameters, rng)
+    turn = _headings(scene.agents, parameters, rng)
     changes: dict[str, Any] = {
-        'agents': _agents(scene.agents, parameters, rng),
-        'history': _history(scene.history, parameters, rng),
+        'agents': _agents(scene.agents, turn, parameters, rng),
+        'history': _history(scene.history, turn, parameters, rng),
     }
     if rng.random() < parameters.no_map:
         changes['lane_map'] = None
@@ -57,7 +61,20 @@ def _view(scene: Scene, parameters: AugmentationParameters, rng: np.random.Gener
     return scene.ego.map_from_base @ Transform.from_xyz_yaw(shift, turn)
 
 
-def _agents(agents: Agents, parameters: AugmentationParameters, rng: np.random.Generator) -> Agents:
+def _headings(
+    agents: Agents, parameters: AugmentationParameters, rng: np.random.Generator
+) -> np.ndarray:
+    """(N,) rad by which headings are off, all of the past alike."""
+    walks = _WALKER[agents.class_probabilities.argmax(axis=1)]
+    return np.where(walks, rng.normal(0.0, 1.0, len(agents)) * parameters.walker_heading_rad, 0.0)
+
+
+def _agents(
+    agents: Agents,
+    turn: np.ndarray,
+    parameters: AugmentationParameters,
+    rng: np.random.Generator,
+) -> Agents:
     age = agents.modality_age_s.copy()
     blind: np.ndarray = np.less(rng.random(age.shape[1]), parameters.no_modality)
     if blind.all():
@@ -67,12 +84,18 @@ def _agents(agents: Agents, parameters: AugmentationParameters, rng: np.random.G
     if rng.random() < parameters.no_attributes:
         unknown[:] = True
     return dataclasses.replace(
-        agents, modality_age_s=age, has_attribute=agents.has_attribute & ~unknown
+        agents,
+        yaw_rad=wrap_angle(agents.yaw_rad + turn),
+        modality_age_s=age,
+        has_attribute=agents.has_attribute & ~unknown,
     )
 
 
 def _history(
-    history: History, parameters: AugmentationParameters, rng: np.random.Generator
+    history: History,
+    turn: np.ndarray,
+    parameters: AugmentationParameters,
+    rng: np.random.Generator,
 ) -> History:
     n, columns = history.valid.shape
     column = np.arange(columns)
@@ -85,4 +108,8 @@ def _history(
     gap = (column >= start[:, None]) & (column < (start + length)[:, None])
     kept = (column >= first[:, None]) & ~gap
     kept[:, -1] = True
-    return dataclasses.replace(history, valid=history.valid & kept)
+    return dataclasses.replace(
+        history,
+        yaw_rad=wrap_angle(history.yaw_rad + turn[:, None]),
+        valid=history.valid & kept,
+    )

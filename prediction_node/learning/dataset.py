@@ -147,7 +147,8 @@ class SceneExamples:
             raster: Raster = self._places.rasterizer.draw(scene, seen.view)
             example |= {'raster_near': raster.near, 'raster_far': raster.far}
         example |= plan_arrays(sample, seen, sizes)
-        example |= label_arrays(sample, rows, sizes.agents, self._loss, seen.told_steps)
+        heading = seen.scene.agents.yaw_rad
+        example |= label_arrays(sample, rows, sizes.agents, self._loss, heading, seen.told_steps)
         return example | {'recorded': np.array(sample.origin == RECORDED, np.float32)}
 
 

@@ -28,16 +28,18 @@ def label_arrays(
     rows: np.ndarray,
     agents: int,
     parameters: LossParameters,
+    heading_rad: np.ndarray,
     told_steps: int = 0,
 ) -> dict[str, np.ndarray]:
     """`future` (A, T, 2), `future_valid` (A, T), `weight` (A,), `label` (A,) and `reacts` (A,), see
     `reacting`, of the sample's agents in `rows`, padded to A = `agents`.
 
-    `told_steps` of the robotaxi's plan are told.
+    Own frames look along `heading_rad`, of all agents, as they are shown. `told_steps` of the
+    robotaxi's plan are told.
     """
     n, steps = len(rows), sample.future_m.shape[1]
     position = sample.scene.agents.position_m[rows, None, :2]
-    own_from_map = rotation_2d(-sample.scene.agents.yaw_rad[rows])
+    own_from_map = rotation_2d(-heading_rad[rows])
     known = sample.future_valid[rows]
     path = np.einsum('nij,ntj->nti', own_from_map, sample.future_m[rows] - position)
     path[~known] = 0.0

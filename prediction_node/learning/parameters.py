@@ -93,6 +93,14 @@ class AugmentationParameters:
     gap: float = parameter(
         0.1, 'Probability, for each agent, of up to 0.5 s missing in its past.', low=0, high=1
     )
+    walker_heading_rad: float = parameter(
+        0.1,
+        'Standard deviation of what is added to the headings of a pedestrian or an animal, past '
+        'and present: bodies, and the boxes drawn around them, point elsewhere than they go.',
+        unit='rad',
+        low=0.0,
+        high=1.0,
+    )
     no_map: float = parameter(0.03, 'Probability that the map is not known.', low=0.0, high=1.0)
     no_lights: float = parameter(0.1, 'Probability that no light is known.', low=0.0, high=1.0)
 

@@ -40,6 +40,7 @@ from prediction_node.domain.tensors import (
     Sizes,
     encoder_inputs,
 )
+from prediction_node.domain.whole_file import write_whole
 from prediction_node.network.byte_stem import byte_stem
 from prediction_node.network.config import NetworkConfig
 from prediction_node.network.model import Decoder, Encoder, Network
@@ -84,7 +85,8 @@ def save_weights(network: Network, path: Path) -> None:
     """All parameters as safetensors, the configuration in the metadata."""
     tensors = {name: t.detach().cpu().contiguous() for name, t in network.state_dict().items()}
     metadata = {'network': json.dumps(network.config.as_dict())}
-    safetensors.torch.save_file(tensors, path, metadata=metadata)
+    # Not `save_file`, whose files nobody but their maker may read.
+    write_whole(path, safetensors.torch.save(tensors, metadata=metadata))
 
 
 def load(folder: Path) -> Network:

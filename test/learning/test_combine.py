@@ -24,6 +24,7 @@ from prediction_node.network import Network, NetworkConfig  # noqa: E402
 from prediction_node.network.export import load, save_weights  # noqa: E402
 
 REACTION = 'decoder.reaction'
+STAYING = 'encoder.modes.staying'
 FOLLOWING = 'decoder.reaction.following'
 SIZES = Sizes(agents=5, map_nodes=0, channels=0)
 NARROW: dict[str, Any] = {
@@ -96,6 +97,26 @@ def test_without_a_plan_nothing_changes(models: Path) -> None:
     assert not torch.equal(*told)
     files = ModelFolder.read(models / 'both').files
     assert {'encoder.onnx', 'decoder.onnx', 'unplanned.onnx'} <= set(files)
+
+
+def test_the_weight_of_staying_moves_nobody(models: Path, tmp_path: Path) -> None:
+    write_model(tmp_path / 'staying', 16, 3)
+    part = f'{STAYING}={tmp_path / "staying"}'
+    assert command(models / 'base', tmp_path / 'out', part) == 0
+    before, after = load(models / 'base'), load(tmp_path / 'out')
+    changed = {
+        name
+        for name, value in after.state_dict().items()
+        if not torch.equal(value, before.state_dict()[name])
+    }
+    assert changed
+    assert all(name.startswith(STAYING) for name in changed)
+    first, second = (answers(each, planned=False) for each in (before, after))
+    assert torch.equal(first['mean'], second['mean'])
+    assert torch.equal(first['spread'], second['spread'])
+    # Anybody who may read the folder may read the weights.
+    weights, card = (tmp_path / 'out' / name for name in ('weights.safetensors', 'card.md'))
+    assert weights.stat().st_mode == card.stat().st_mode
 
 
 @pytest.mark.parametrize(

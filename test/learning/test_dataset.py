@@ -15,7 +15,7 @@ from prediction_node.cli import main  # noqa: E402
 from prediction_node.domain.agents import Ego  # noqa: E402
 from prediction_node.domain.errors import DataError, ParameterError  # noqa: E402
 from prediction_node.domain.frames import Transform, rotation_2d  # noqa: E402
-from prediction_node.domain.kinds import ObjectClass  # noqa: E402
+from prediction_node.domain.kinds import CLASS_COUNT, ObjectClass  # noqa: E402
 from prediction_node.domain.lights import LightStates  # noqa: E402
 from prediction_node.domain.model_folder import ENCODER_CPU, ModelFolder, write_description  # noqa: E402
 from prediction_node.domain.scene import History, Scene  # noqa: E402
@@ -59,10 +59,15 @@ OFTEN = AugmentationParameters(
 
 
 def make_sample(
-    agents_of: Any, *, seed: int = 0, turn_rad: float = 0.0, shift_m: tuple[float, float] = (0, 0)
+    agents_of: Any,
+    *,
+    seed: int = 0,
+    turn_rad: float = 0.0,
+    shift_m: tuple[float, float] = (0, 0),
+    first: ObjectClass | None = None,
 ) -> Sample:
     """Agents that go straight on open ground; the last one is lost after two seconds. The world is
-    turned, then shifted.
+    turned, then shifted. `first`: what the first of them is.
     """
     world = Transform.from_xyz_yaw(np.array([*shift_m, 0.0]), turn_rad)
     agents = agents_of(N, stamp_ns=10_000_000_000, seed=seed)
@@ -73,6 +78,8 @@ def make_sample(
         velocity_mps=agents.velocity_mps @ rotation_2d(turn_rad).T,
         has_attribute=np.ones_like(agents.has_attribute),
     )
+    if first is not None:
+        agents.class_probabilities[0] = np.eye(CLASS_COUNT)[first]
     past = 0.1 * (np.arange(H) - H + 1)
     ahead = 0.1 * (np.arange(T) + 1)
 
@@ -178,7 +185,9 @@ def test_an_example_does_not_depend_on_where_in_the_world_it_is(
 
 def test_futures_stand_in_the_frame_of_each_agent(agents_of: Any) -> None:
     sample = make_sample(agents_of)
-    labels = label_arrays(sample, np.arange(N), 4, LossParameters())
+    labels = label_arrays(
+        sample, np.arange(N), 4, LossParameters(), sample.scene.agents.yaw_rad
+    )
     speed = sample.scene.agents.speed_mps
     np.testing.assert_allclose(labels['future'][:2, 9, 0], speed[:2], rtol=1e-5)
     np.testing.assert_allclose(labels['future'][:2, :, 1], 0.0, atol=1e-4)
@@ -193,7 +202,8 @@ def test_who_stands_and_who_is_hardly_seen_counts_less(agents_of: Any) -> None:
     label = np.array([ObjectClass.CAR, ObjectClass.CAR, ObjectClass.PEDESTRIAN])
     changed = dataclasses.replace(sample, future_m=future, future_valid=valid, label=label)
     parameters = LossParameters(standing_weight=0.3, class_weight={'pedestrian': 2.0})
-    weight = label_arrays(changed, np.arange(N), N, parameters)['weight']
+    heading = sample.scene.agents.yaw_rad
+    weight = label_arrays(changed, np.arange(N), N, parameters, heading)['weight']
     gone_m = sample.scene.agents.speed_mps[1] * 0.5
     expected = 0.5 if gone_m > 2.0 else 0.15
     assert weight == pytest.approx([0.3, expected, 2.0])
@@ -228,7 +238,9 @@ def test_followers_whose_future_is_known_are_affected_by_a_told_plan(agents_of: 
     assert not somebody_reacts(parked)
 
     parameters = LossParameters(affected_weight=5.0, bystander_weight=0.5)
-    told, silent = (label_arrays(changed, rows, N, parameters, steps) for steps in (T, 0))
+    told, silent = (
+        label_arrays(changed, rows, N, parameters, agents.yaw_rad, steps) for steps in (T, 0)
+    )
     assert told['reacts'].tolist() == [0.0, 1.0, -1.0]
     assert told['weight'] == pytest.approx(silent['weight'] * [0.5, 5.0, 0.5])
 
@@ -243,6 +255,29 @@ def test_augmentation_moves_nobody_and_keeps_the_present(agents_of: Any) -> None
         assert not (seen.scene.agents.has_attribute & ~scene.agents.has_attribute).any()
         assert np.isfinite(seen.scene.agents.modality_age_s).any()
         assert seen.scene.ego.present or seen.told_steps == 0
+
+
+def test_a_walker_may_be_said_to_look_elsewhere_and_goes_where_he_went(
+    tmp_path: Path, agents_of: Any
+) -> None:
+    scene = make_sample(agents_of, first=ObjectClass.PEDESTRIAN).scene
+    turned = AugmentationParameters(**{**dataclasses.asdict(NOTHING), 'walker_heading_rad': 0.5})
+    seen = augmented(scene, T, turned, np.random.default_rng(3)).scene
+    off = seen.agents.yaw_rad - scene.agents.yaw_rad
+    assert abs(off[0]) > 0.01
+    np.testing.assert_array_equal(off[1:], 0.0)
+    past = seen.history.yaw_rad - scene.history.yaw_rad
+    np.testing.assert_allclose(past, np.repeat(off[:, None], past.shape[1], axis=1), atol=1e-9)
+
+    # He went as far, and aside by as much as he looked aside.
+    store = store_of(tmp_path, agents_of, {'a': 'simulated'}, first=ObjectClass.PEDESTRIAN)
+    data = examples(store, augmentation=turned)
+    plain, other = (data.example(0, draw)['future'][:N, 9] for draw in (None, 1))
+    went, goes = (np.arctan2(each[:, 1], each[:, 0]) for each in (plain, other))
+    assert (np.abs(goes - went) > 0.01).tolist() == [True, False, False]
+    np.testing.assert_allclose(
+        np.linalg.norm(other, axis=-1), np.linalg.norm(plain, axis=-1), rtol=1e-5
+    )
 
 
 def test_augmentation_without_probabilities_changes_nothing(agents_of: Any) -> None:
