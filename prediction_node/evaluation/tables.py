@@ -92,12 +92,13 @@ def by_class(results: Mapping[str, Judged]) -> dict[str, Any]:
     return table
 
 
-def percent(interval: Mapping[str, float] | None, digits: int = 0) -> str:
-    """'12 % (3 to 20)' of a gain."""
+def percent(interval: Mapping[str, float | None] | None, digits: int = 0) -> str:
+    """'12 % (3 to 20)' of a gain, '12 %' of one without an interval."""
     if interval is None:
         return '-'
-    value, low, high = (f'{100.0 * interval[key]:.{digits}f}' for key in ('value', 'low', 'high'))
-    return f'{value} % ({low} to {high})'
+    told = [interval[key] for key in ('value', 'low', 'high')]
+    value, *ends = (f'{100.0 * each:.{digits}f}' for each in told if each is not None)
+    return f'{value} %' + (f' ({ends[0]} to {ends[1]})' if ends else '')
 
 
 def metres(value: float | None) -> str:

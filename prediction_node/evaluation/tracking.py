@@ -266,14 +266,15 @@ def _no_errors() -> dict[str, np.ndarray]:
     }
 
 
-def joined(parts: Sequence[Matches]) -> Matches:
-    """Matches of several recordings; frames and ids of different recordings are kept apart."""
-    step = 1 + max((int(p.frame.max()) for p in parts if len(p.frame)), default=0)
+def joined(parts: Sequence[Matches], frames: int) -> Matches:
+    """Matches of several recordings of at most so many frames; those of different recordings are
+    kept apart, in the same way for all variants of the same recordings.
+    """
     columns = {
         name: np.concatenate([getattr(p, name) for p in parts])
         for name in Matches.__dataclass_fields__
     }
-    columns['frame'] = np.concatenate([p.frame + step * k for k, p in enumerate(parts)])
+    columns['frame'] = np.concatenate([p.frame + frames * k for k, p in enumerate(parts)])
     return Matches(**columns)
 
 

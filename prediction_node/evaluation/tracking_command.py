@@ -129,7 +129,7 @@ def evaluate(
     config = Config()
     counts = {name: Identities() for name in variants()}
     matches: dict[str, list[Matches]] = {name: [] for name in counts}
-    used, skipped = [], []
+    used, skipped, frames = [], [], 0
     for path in paths:
         recording = read_recording(path)
         if recording.ego is None:
@@ -138,6 +138,7 @@ def evaluate(
             continue
         used.append(path.stem)
         cycles = list(cycles_of(recording, suite, config, seed))
+        frames = max(frames, len(cycles))
         for name, modalities in variants().items():
             judged = follow(cycles, modalities, config)
             counts[name] = counts[name] + judged[0]
@@ -146,7 +147,9 @@ def evaluate(
     return {
         'recordings': used,
         'without_robotaxi': skipped,
-        'variants': _figures(counts, {name: joined(parts) for name, parts in matches.items()}),
+        'variants': _figures(
+            counts, {name: joined(parts, frames) for name, parts in matches.items()}
+        ),
     }
 
 

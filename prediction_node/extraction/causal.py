@@ -15,11 +15,11 @@ from prediction_node.domain.stamps import NS_PER_S
 
 # Parabolas through the last positions: over 0.7 s for the velocity, which changes fast, and over
 # 1 s for the acceleration, which is noisy.
-VELOCITY_STEPS = 7
-ACCELERATION_STEPS = 10
-# Whoever sways as he goes, and is followed by a point of his body: lines in place of parabolas, whose
-# slope at their end is mostly sway. Over 0.7 s they foresee recorded walkers a fifth better and
-# cyclists two fifths, and no turn rate found in their positions tells where they go.
+VELOCITY_S = 0.7
+ACCELERATION_S = 1.0
+# Whoever sways as he goes, and is followed by a point of his body: lines in place of parabolas,
+# whose slope at their end is mostly sway. Over 0.7 s they foresee recorded walkers a fifth better
+# and cyclists two fifths, and no turn rate found in their positions tells where they go.
 SWAYING = (ObjectClass.PEDESTRIAN, ObjectClass.BICYCLE, ObjectClass.ANIMAL)
 # Slower than this the direction of motion says less than the recorded orientation.
 MIN_COURSE_SPEED_MPS = 2.0
@@ -42,11 +42,12 @@ def observed_agents(recording: Recording, now: int) -> tuple[Agents, np.ndarray]
     dt_s = _step_s(recording)
     age = unbroken_steps(recording.valid[row], now)
     position = recording.position_m[row]
-    velocity, _ = _fits(position, age, now, VELOCITY_STEPS, dt_s, degree=2)
-    _, acceleration = _fits(position, age, now, ACCELERATION_STEPS, dt_s, degree=2)
+    short, long = steps_of(recording, VELOCITY_S), steps_of(recording, ACCELERATION_S)
+    velocity, _ = _fits(position, age, now, short, dt_s, degree=2)
+    _, acceleration = _fits(position, age, now, long, dt_s, degree=2)
     sways = np.isin(recording.label[row], SWAYING)
     velocity[sways], acceleration[sways] = _fits(
-        position[sways], age[sways], now, VELOCITY_STEPS, dt_s, degree=1
+        position[sways], age[sways], now, short, dt_s, degree=1
     )
     speed = np.hypot(velocity[:, 0], velocity[:, 1])
     course = np.arctan2(velocity[:, 1], velocity[:, 0])
@@ -106,6 +107,11 @@ def unbroken_steps(valid: np.ndarray, now: int) -> np.ndarray:
     """(N,) how many instants before `now` are valid without a gap, for valid (N, T)."""
     gap = ~valid[:, : now + 1][:, ::-1]
     return np.where(gap.any(axis=1), np.argmax(gap, axis=1), now + 1) - 1
+
+
+def steps_of(recording: Recording, time_s: float) -> int:
+    """Instants of the recording that make up a time; three at least."""
+    return max(3, round(time_s / _step_s(recording)))
 
 
 def _fits(

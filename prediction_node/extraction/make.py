@@ -21,7 +21,7 @@ from prediction_node.learning.samples.index import FORMAT, RecordingEntry, read_
 from prediction_node.learning.samples.sample import Sample
 from prediction_node.learning.samples.writer import SampleWriter
 
-METHOD = 2  # to be raised when the same recording gives other samples
+METHOD = 3  # to be raised when the same recording gives other samples
 
 
 @dataclass(frozen=True, slots=True)

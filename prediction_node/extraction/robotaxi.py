@@ -8,7 +8,7 @@ from prediction_node.domain.agents import Agents, Ego
 from prediction_node.domain.frames import Transform
 from prediction_node.domain.kinds import MOTOR_VEHICLES, ObjectClass, class_mask
 from prediction_node.domain.recording import Recording
-from prediction_node.extraction.causal import unbroken_steps
+from prediction_node.extraction.causal import steps_of, unbroken_steps
 from prediction_node.learning.samples.labels import Tracks, ego_future
 
 # The middle of a car is ahead of its rear axle, where base_link is, by this share of its length:
@@ -45,12 +45,13 @@ def nobody(agents: Agents) -> Ego:
     )
 
 
-def may_drive(recording: Recording, now: int, min_steps: int) -> np.ndarray:
-    """Rows of moving motor vehicles that have been there for `min_steps` and stay for a second."""
-    later = min(now + 10, recording.valid.shape[1] - 1)
+def may_drive(recording: Recording, now: int) -> np.ndarray:
+    """Rows of moving motor vehicles that have been there for a second and stay for one."""
+    second = steps_of(recording, 1.0)
+    later = min(now + second, recording.valid.shape[1] - 1)
     there = recording.valid[:, now] & recording.valid[:, later]
     there &= _DRIVEN[recording.label]
-    there &= unbroken_steps(recording.valid, now) >= min_steps
+    there &= unbroken_steps(recording.valid, now) >= second
     rows = np.flatnonzero(there)
     speed = np.hypot(*recording.velocity_mps[rows, now].T)
     return np.asarray(rows[speed > MIN_SPEED_MPS])

@@ -15,7 +15,7 @@ from prediction_node.domain.recording import Recording
 from prediction_node.domain.scene import Scene
 from prediction_node.domain.stamps import NS_PER_S, STEP_NS, nanoseconds
 from prediction_node.extraction.asking import Asking
-from prediction_node.extraction.causal import observed_agents
+from prediction_node.extraction.causal import ACCELERATION_S, observed_agents, steps_of
 from prediction_node.extraction.noise import Distortion
 from prediction_node.extraction.robotaxi import as_ego, driven_future, may_drive, nobody
 from prediction_node.extraction.sight import COAST_S, Sight, knows_attributes
@@ -25,7 +25,6 @@ from prediction_node.priority import most_at_risk
 from prediction_node.scene.builder import SceneBuilder
 
 MIN_PAST_STEPS = 10  # before the first scene: a second of history
-_GLIMPSE_STEPS = 12  # that observed_agents looks back at most
 _MIN_FUTURE_NS = NS_PER_S
 
 
@@ -35,6 +34,7 @@ class _Known:
 
     agents: Agents
     row: np.ndarray  # (N,) in the recording
+    exact: Agents  # the same, without noise: how each of them knows itself
 
 
 def samples_of(
@@ -118,7 +118,7 @@ def _turns(
         if recording.ego is not None:
             yield now, recording.ego if recording.valid[recording.ego, now] else None
             continue
-        rows = may_drive(recording, now, MIN_PAST_STEPS)
+        rows = may_drive(recording, now)
         for row in rng.permutation(rows)[: asking.egos].tolist():
             yield now, row
         if not len(rows):
@@ -167,17 +167,19 @@ class _Perceived:
             if recording.ego is not None:
                 there[recording.ego] = recording.valid[recording.ego, now]
         row = np.flatnonzero(there)
-        begin = max(0, now - _GLIMPSE_STEPS)
+        begin = max(
+            0, now - steps_of(recording, ACCELERATION_S)
+        )  # observed_agents looks no farther
         agents, _ = observed_agents(_part(recording, row, begin, now), now - begin)
         if self._true_headings:
             agents = dataclasses.replace(agents, yaw_rad=recording.yaw_rad[row, now])
-        viewpoint = _viewpoint(recording, agents, now)
+        exact, viewpoint = agents, _viewpoint(recording, agents, now)
         if ages is not None:
             agents = _as_seen(agents, ages[row], viewpoint)
         if self._distortion is not None:
-            exact = np.zeros(len(row), bool) if recording.ego is None else row == recording.ego
-            agents = self._distortion.apply(agents, row, exact, viewpoint)
-        return _Known(agents, row)
+            known = np.zeros(len(row), bool) if recording.ego is None else row == recording.ego
+            agents = self._distortion.apply(agents, row, known, viewpoint)
+        return _Known(agents, row, exact)
 
 
 def _as_seen(agents: Agents, ages_s: np.ndarray, viewpoint_m: np.ndarray) -> Agents:
@@ -256,7 +258,7 @@ class _Course:
         self.next += 1
         is_ego = known.row == (-1 if self.ego is None else self.ego)
         others, rows = known.agents.select(~is_ego), known.row[~is_ego]
-        ego = as_ego(known.agents, int(np.argmax(is_ego))) if is_ego.any() else nobody(others)
+        ego = as_ego(known.exact, int(np.argmax(is_ego))) if is_ego.any() else nobody(others)
         chosen = most_at_risk(others, ego, self._limit)
         scene = self._builder.build(
             others.select(chosen), ego, self._lane_map, self._recording.lights[now], ego.stamp_ns

@@ -126,8 +126,7 @@ class SceneExamples:
         sample = self.sample(index)
         steps = self._sizes.steps
         if draw is None or self._augmentation is None:
-            # Validation judges both kinds of answers: every other example tells the plan.
-            told = steps if sample.scene.ego.present and index % 2 else 0
+            told = steps if sample.scene.ego.present and tells_judges(index) else 0
             seen = Seen(sample.scene, sample.scene.ego.map_from_base, told)
         else:
             rng = np.random.default_rng([self._seed, draw])
@@ -150,6 +149,13 @@ class SceneExamples:
         heading = seen.scene.agents.yaw_rad
         example |= label_arrays(sample, rows, sizes.agents, self._loss, heading, seen.told_steps)
         return example | {'recorded': np.array(sample.origin == RECORDED, np.float32)}
+
+
+def tells_judges(index: int) -> bool:
+    """Whether validation is told the plan of an example: of half of them, for it judges both kinds
+    of answers. Scattered: whoever asks every second or tenth example gets both kinds as well.
+    """
+    return bool(index * 0x9E3779B1 >> 16 & 1)
 
 
 def shown_rows(scene: Scene, count: int) -> np.ndarray:

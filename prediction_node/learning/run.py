@@ -258,12 +258,19 @@ def _stamp(record: dict[str, Any]) -> dict[str, str]:
 def _place(folder: Path, resume: bool) -> tuple[Path, dict[str, Any]] | None:
     """The checkpoint to go on from. Raises DataError if a new run would overwrite another."""
     found = newest_checkpoint(folder / CHECKPOINTS)
-    if found is not None and not resume and 'LOCAL_RANK' not in os.environ:
+    if found is not None and not resume and _is_first_process():
         raise DataError(
             f'{folder} holds a training (step {found[1]["step"]}): --resume goes on with it, '
             'or choose another folder'
         )
     return found if resume else None
+
+
+def _is_first_process() -> bool:
+    """Of torchrun, of SLURM, or of those that Lightning starts: the others may find what it has
+    saved already.
+    """
+    return all(os.environ.get(name, '0') == '0' for name in ('RANK', 'LOCAL_RANK', 'SLURM_PROCID'))
 
 
 def _finished(checkpoint: tuple[Path, dict[str, Any]] | None, record: dict[str, Any]) -> bool:

@@ -27,6 +27,7 @@ from prediction_node.evaluation.engines import (
     Same,
 )
 from prediction_node.evaluation.ngsim import evaluate_ngsim, split_groups
+from prediction_node.evaluation.tables import percent
 from prediction_node.evaluation.windows import windows
 from prediction_node.extraction.causal import observed_agents, unbroken_steps
 from prediction_node.learning.folds import Fold
@@ -131,6 +132,10 @@ def test_a_gain_of_one_group_alone_is_no_sure_gain() -> None:
     gain = relative_gain(error, baseline, np.array([0, 0, 1, 1, 2, 2]))
     assert gain.value == pytest.approx(1.0 - 4.6 / 6.0)
     assert gain.low < 0.0 < gain.high
+    alone = relative_gain(error, baseline, np.zeros(6))
+    assert (alone.value, alone.low, alone.high) == (gain.value, None, None)
+    assert percent(alone.as_dict()) == '23 %'
+    assert percent({'value': 0.12, 'low': 0.034, 'high': 0.2}) == '12 % (3 to 20)'
     with pytest.raises(ValueError, match='at least one window'):
         relative_gain(np.zeros(0), np.zeros(0), np.zeros(0))
 

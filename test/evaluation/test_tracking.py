@@ -176,8 +176,20 @@ def test_pairs_are_counted_where_both_match(agents: Any) -> None:
 
 def test_recordings_are_kept_apart_when_joined(agents: Any) -> None:
     _, one = judge_tracking([truth_frame([1], [[0, 0]])], [agents([7], [[0.1, 0]])])
-    two = joined([one, one])
+    two = joined([one, one], frames=1)
     assert len(set(zip(two.frame.tolist(), two.truth_id.tolist(), strict=True))) == 2
+
+
+def test_variants_are_compared_at_the_same_instants_of_every_recording(agents: Any) -> None:
+    truth = [truth_frame([1], [[0, 0]], stamp) for stamp in range(4)]
+    # Good at first, then bad; the other variant sees it at first alone.
+    all_the_time = [agents([7], [[0.1 if k < 2 else 0.9, 0]], k) for k in range(4)]
+    at_first = [agents([7] if k < 2 else [], [[0.1, 0]][: k < 2], k) for k in range(4)]
+    counts, one = judge_tracking(truth, all_the_time)
+    _, other = judge_tracking(truth, at_first)
+    both, seldom = (joined([each, each], frames=4) for each in (one, other))
+    found = figures(counts + counts, both, seldom)['position_rmse_paired_m']
+    assert found == pytest.approx(0.1)
 
 
 def test_frames_of_other_instants_are_refused(agents: Any) -> None:

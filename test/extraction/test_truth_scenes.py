@@ -181,6 +181,19 @@ def test_without_a_robotaxi_vehicles_take_turns(recording_of: Any) -> None:
     assert [bits(a) for a in samples] == [bits(b) for b in again]
 
 
+def test_whoever_takes_a_turn_knows_himself(recording_of: Any) -> None:
+    """Noise is what others are seen with; a robotaxi is localised."""
+    recording = dataclasses.replace(recording_of(10.0), ego=None)
+    plain, noisy = (
+        cut(recording, Asking(stride_s=0.5, egos=2, seed=3, noise=noise)) for noise in (False, True)
+    )
+    assert len(plain) == len(noisy) > 0
+    for exact, seen in zip(plain, noisy, strict=True):
+        np.testing.assert_array_equal(seen.scene.ego.velocity_mps, exact.scene.ego.velocity_mps)
+        np.testing.assert_array_equal(seen.scene.ego.centre_m, exact.scene.ego.centre_m)
+        assert not np.array_equal(seen.scene.agents.position_m, exact.scene.agents.position_m)
+
+
 def test_where_nobody_can_drive_nobody_does(recording_of: Any) -> None:
     recording = recording_of(9.0)
     recording = dataclasses.replace(

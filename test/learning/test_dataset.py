@@ -27,6 +27,7 @@ from prediction_node.learning.dataset import (  # noqa: E402
     all_samples,
     open_samples,
     shown_rows,
+    tells_judges,
 )
 from prediction_node.learning.folds import Fold, write_fold  # noqa: E402
 from prediction_node.learning.labels import label_arrays, reacting, somebody_reacts  # noqa: E402
@@ -185,9 +186,7 @@ def test_an_example_does_not_depend_on_where_in_the_world_it_is(
 
 def test_futures_stand_in_the_frame_of_each_agent(agents_of: Any) -> None:
     sample = make_sample(agents_of)
-    labels = label_arrays(
-        sample, np.arange(N), 4, LossParameters(), sample.scene.agents.yaw_rad
-    )
+    labels = label_arrays(sample, np.arange(N), 4, LossParameters(), sample.scene.agents.yaw_rad)
     speed = sample.scene.agents.speed_mps
     np.testing.assert_allclose(labels['future'][:2, 9, 0], speed[:2], rtol=1e-5)
     np.testing.assert_allclose(labels['future'][:2, :, 1], 0.0, atol=1e-4)
@@ -255,6 +254,14 @@ def test_augmentation_moves_nobody_and_keeps_the_present(agents_of: Any) -> None
         assert not (seen.scene.agents.has_attribute & ~scene.agents.has_attribute).any()
         assert np.isfinite(seen.scene.agents.modality_age_s).any()
         assert seen.scene.ego.present or seen.told_steps == 0
+
+
+@pytest.mark.parametrize(('count', 'limit'), [(800, 400), (1600, 400), (4000, 2000), (837, 400)])
+def test_judges_are_told_half_of_the_plans_of_every_part(count: int, limit: int) -> None:
+    chosen = np.unique(np.linspace(0, count - 1, limit).round().astype(int)).tolist()
+    told = np.array([tells_judges(index) for index in chosen])
+    for part in np.array_split(told, 4):
+        assert 0.35 < part.mean() < 0.65
 
 
 def test_a_walker_may_be_said_to_look_elsewhere_and_goes_where_he_went(

@@ -152,6 +152,11 @@ def test_a_training_is_not_overwritten_nor_mixed_with_another(
             train(tiny_parameters(), tmp_path, resume=False, console=SILENT)
     with pytest.raises(DataError, match=r'holds a training \(step 2\): --resume'):
         train(tiny_parameters(), tmp_path, resume=False, console=SILENT)
+    with monkeypatch.context() as patched:  # the first process of torchrun
+        for name in ('RANK', 'LOCAL_RANK'):
+            patched.setenv(name, '0')
+        with pytest.raises(DataError, match='holds a training'):
+            train(tiny_parameters(), tmp_path, resume=False, console=SILENT)
     others = {
         'data': tiny_parameters(data={'options': {'count': 33}}),
         'network': tiny_parameters(network={'width': 32}),
