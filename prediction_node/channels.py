@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from prediction_node.config import Config
+from prediction_node.domain.errors import ParameterError
 from prediction_node.observation.observer import ODOMETRY
 
 TF, TF_STATIC = 'tf', 'tf_static'
@@ -23,8 +24,15 @@ class Input:
 
 
 def inputs(config: Config) -> tuple[Input, ...]:
-    """Everything the pipeline listens to, sensors first."""
+    """Everything the pipeline listens to, sensors first. Raises ParameterError naming a source that
+    has no topic.
+    """
     topics = config.topics
+    for source in config.sources:
+        if not source.topic:
+            raise ParameterError(
+                f'sources.{source.name}.topic must name a topic, got an empty string'
+            )
     return (
         *(Input(s.name, s.topic, s.type) for s in config.sources),
         Input(ODOMETRY, topics.odometry, 'nav_msgs/msg/Odometry'),

@@ -38,7 +38,9 @@ def most_likely_first(prediction: Prediction) -> Prediction:
     )
 
 
-def predicted_objects(prediction: Prediction, every: int = 1) -> PredictedObjectsArrays:
+def predicted_objects(
+    prediction: Prediction, every: int = 1, frame_id: str = frames.MAP
+) -> PredictedObjectsArrays:
     """autoware_perception_msgs/PredictedObjects of a prediction; only modes of some probability
     are paths, of one pose of `every`.
     """
@@ -49,7 +51,7 @@ def predicted_objects(prediction: Prediction, every: int = 1) -> PredictedObject
     body = _body(agents)
     return PredictedObjectsArrays(
         stamp_ns=prediction.stamp_ns,
-        frame_id=frames.MAP,
+        frame_id=frame_id,
         path_offsets=path_offsets,
         path_pose=_path_poses(prediction.pose, used, height, int(path_offsets[-1]), every),
         path_time_step_ns=every * STEP_NS,
@@ -84,12 +86,12 @@ def _path_poses(
     return out
 
 
-def tracked_objects(agents: Agents) -> TrackedObjectsArrays:
+def tracked_objects(agents: Agents, frame_id: str = frames.MAP) -> TrackedObjectsArrays:
     """autoware_perception_msgs/TrackedObjects of fused agents."""
     n = len(agents)
     return TrackedObjectsArrays(
         stamp_ns=agents.stamp_ns,
-        frame_id=frames.MAP,
+        frame_id=frame_id,
         orientation_availability=np.full(n, Orientation.AVAILABLE, np.uint8),
         is_stationary=np.hypot(*agents.velocity_mps.T) < _STATIONARY_MPS,
         **_body(agents),

@@ -1,8 +1,8 @@
 """From message bytes to predictions: the one path that the live node, replay and tests share.
 
 `receive` translates and files a message; `release` fuses what has arrived and predicts. Neither
-raises
-on anything that can arrive on a topic: what cannot be used is counted under the input's name.
+raises on anything that can arrive on a topic: what cannot be used is counted under the input's
+name.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from prediction_node import cdr, markers, output
+from prediction_node import cdr, output
 from prediction_node.channels import CANDIDATES as CANDIDATES
 from prediction_node.channels import TF as TF
 from prediction_node.channels import TF_STATIC as TF_STATIC
@@ -29,14 +28,12 @@ from prediction_node.channels import questions as questions
 from prediction_node.conditional.answers import Answers
 from prediction_node.conditional.desk import Desk
 from prediction_node.config import Config
-from prediction_node.domain.agents import Agents, Ego
+from prediction_node.domain.agents import Agents
 from prediction_node.domain.errors import MapError, MessageError
-from prediction_node.domain.frames import MAP
 from prediction_node.domain.lane_map import LaneMap
 from prediction_node.domain.lights import LightStates
 from prediction_node.domain.prediction import Prediction
 from prediction_node.domain.scene import Scene
-from prediction_node.domain.stamps import STEP_NS
 from prediction_node.engines import guarded, learned_engine, plans_together
 from prediction_node.fusion.fusion import Fusion
 from prediction_node.inference.guard import Engine, Guarded
@@ -51,13 +48,12 @@ from prediction_node.observation.observer import (
 )
 from prediction_node.prepared_map import PreparedMap
 from prediction_node.priority import AgentBudget, most_at_risk
+from prediction_node.release import Release as Release
 from prediction_node.scene.builder import SceneBuilder
 
 if TYPE_CHECKING:
     from prediction_node.predictor import LearnedEngine
     from prediction_node.raster import Raster
-
-_MAP_MARKER_PERIOD = 10  # cycles
 
 NOMINAL, DEGRADED, LOST = 'nominal', 'degraded', 'lost'
 
@@ -91,53 +87,6 @@ class Perception:
         return dataclasses.replace(self, scene=scene, lane_map=lane_map)
 
 
-@dataclass(frozen=True)
-class Release:
-    """What one cycle found. Message bytes are made when first asked for."""
-
-    release_ns: int  # instant on the clock of `receive` and `release`
-    stamp_ns: int  # the scene's time, stamp of all outputs
-    mode: str  # nominal, degraded or lost
-    reasons: tuple[str, ...]  # why it is not nominal
-    prediction: Prediction  # of the agents that are published
-    agents: Agents  # all fused agents, published or shed
-    ego: Ego | None
-    lights: LightStates
-    lane_map: LaneMap | None
-    health: ObservationHealth
-    notice: str  # why all memories were emptied before this cycle, empty if they were not
-    shed: int  # agents left out because there were too many
-    timings_ms: dict[str, float] = field(default_factory=dict)  # wall time of the parts
-
-    @cached_property
-    def objects_cdr(self) -> bytes:
-        """autoware_perception_msgs/PredictedObjects."""
-        return cdr.write_predicted_objects(output.predicted_objects(self.prediction))
-
-    @cached_property
-    def tracks_cdr(self) -> bytes:
-        """autoware_perception_msgs/TrackedObjects."""
-        return cdr.write_tracked_objects(output.tracked_objects(self.agents))
-
-    @cached_property
-    def uncertainty_cdr(self) -> bytes:
-        """std_msgs/Float32MultiArray, see output.uncertainty."""
-        values, labels = output.uncertainty(self.prediction)
-        return cdr.write_float32_multi_array(values, labels)
-
-    @cached_property
-    def markers_cdr(self) -> bytes:
-        """visualization_msgs/MarkerArray of agents, futures and lights; with the map about once a
-        second.
-        """
-        shown = markers.scene_markers(
-            self.prediction, self.agents, self.ego, self.lane_map, self.lights
-        )
-        if self.release_ns // STEP_NS % _MAP_MARKER_PERIOD == 0:
-            shown += markers.map_markers(self.lane_map)
-        return cdr.write_marker_array(shown, self.stamp_ns, MAP)
-
-
 class Pipeline:
     """Observation, fusion, scene and prediction in a row, with their memories."""
 
@@ -155,7 +104,8 @@ class Pipeline:
         self._own_engine = engine
         self._learned: LearnedEngine | None = None
         self._guarded: Guarded | None = None
-        self.desk = Desk(config.conditioned, plans_together(config))
+        frame_id = config.observation.map_frame
+        self.desk = Desk(config.conditioned, plans_together(config), frame_id)
         self._scene: Scene | None = None  # that the engine has predicted
         self._lane_map = lane_map
         self._readers = self._make_readers(config)
@@ -247,11 +197,17 @@ class Pipeline:
             self._learned.prepare(self._lane_map)
             self._learned.warm_up(self._config.conditioned.max_candidates)
 
-    def understudy(self) -> Pipeline:
-        """A pipeline with the default inputs on the same map, without finding its routes or loading
-        its model again.
+    def understudy(self, *, with_map: bool = True) -> Pipeline:
+        """A pipeline with the default inputs and the same predictor, on the same map without
+        finding its routes or loading its model again; or on none.
         """
-        other = Pipeline(Config(), None, self._learned)
+        engine = self._config.engine
+        if not with_map:
+            # Of its own, and on the processor: this one keeps what it knows of its map.
+            name = 'kinematic' if engine.name == 'kinematic' else 'onnx'
+            engine = dataclasses.replace(engine, name=name, device='cpu')
+            return Pipeline(Config(engine=engine), None)
+        other = Pipeline(Config(engine=engine), None, self._learned)
         if self._lane_map is not None:
             other.adopt(PreparedMap(self._kinematic.road))
         return other
@@ -347,6 +303,7 @@ class Pipeline:
             notice=perception.notice,
             shed=len(agents) - len(scene.agents),
             timings_ms=timings,
+            frame_id=self._config.observation.map_frame,
         )
 
     @property
@@ -390,6 +347,7 @@ class Pipeline:
             notice=perception.notice,
             shed=0,
             timings_ms=dict(perception.timings_ms),
+            frame_id=self._config.observation.map_frame,
         )
 
 

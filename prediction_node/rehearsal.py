@@ -46,7 +46,7 @@ def rehearse(pipeline: Pipeline) -> None:
     lane_map = pipeline.lane_map
     if lane_map is not None and np.any(lane_map.kind == LaneKind.ROAD):
         _drive(pipeline.understudy(), make_traffic(lane_map, _AGENTS, _DURATION_S))
-        _drive(Pipeline(Config(), None), _in_the_open())
+        _drive(pipeline.understudy(with_map=False), _in_the_open())
     else:
         _drive(pipeline.understudy(), _in_the_open())
     fusion.warm_up(FusionParameters())  # what is too rare for a drive of a second

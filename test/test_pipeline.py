@@ -335,3 +335,16 @@ def test_with_a_map_and_all_sensors_it_is_nominal(run: Run, drive: list[Message]
     releases = run(drive, Pipeline(Config(), lane_map))
     assert_sound(releases)
     assert releases[-1].mode == NOMINAL
+
+
+def test_whatever_is_published_names_the_fixed_frame_of_the_stack(
+    baseline: list[Release],
+) -> None:
+    config = Config(observation=dataclasses.replace(Config().observation, map_frame='world'))
+    pipeline = Pipeline(config, None)
+    assert pipeline.release(100_000_000).frame_id == 'world'
+    release = dataclasses.replace(baseline[-1], frame_id='world')
+    assert cdr.read_predicted_objects(release.objects_cdr).frame_id == 'world'
+    assert cdr.read_tracked_objects(release.tracks_cdr).frame_id == 'world'
+    assert b'world\0' in release.markers_cdr
+    assert b'map\0' not in release.markers_cdr

@@ -37,6 +37,7 @@ LAYERS: Mapping[str, frozenset[str]] = {
             'pipeline',
             'predictor',
             'prepared_map',
+            'release',
         }
         | {'rehearsal', 'scorecard', 'stored_scenes', 'vehicle'}
     ),

@@ -14,6 +14,7 @@ from prediction_node.conditional.parameters import ConditionedParameters
 from prediction_node.conditional.request import Refusal
 from prediction_node.domain.agents import Agents, Ego
 from prediction_node.domain.conditional import Conditioned, EgoPlan
+from prediction_node.domain.frames import MAP
 from prediction_node.domain.message_arrays import CandidateTrajectoriesArrays
 from prediction_node.domain.prediction import MODE_COUNT, POSE_COUNT, STEP_S, Prediction
 from prediction_node.domain.stamps import to_sec_nanosec
@@ -34,6 +35,7 @@ class Answers:
     refusals: tuple[Refusal, ...]
     engine: str  # that answered
     parameters: ConditionedParameters
+    frame_id: str = MAP
 
     @cached_property
     def objects_cdr(self) -> tuple[bytes, ...]:
@@ -47,7 +49,8 @@ class Answers:
             first = dataclasses.replace(robotaxi, uuid=np.frombuffer(name, np.uint8)[None])
             pose = _centres(plan, self.ego.centre_offset_m)
             shown = _behind(first, pose, self.conditioned[row].prediction, self.near[row])
-            out.append(cdr.write_predicted_objects(output.predicted_objects(shown, every)))
+            arrays = output.predicted_objects(shown, every, self.frame_id)
+            out.append(cdr.write_predicted_objects(arrays))
         return tuple(out)
 
     @cached_property

@@ -13,6 +13,7 @@ from prediction_node.conditional.parameters import ConditionedParameters
 from prediction_node.conditional.request import Reason, Refusal, Request, judge
 from prediction_node.domain.conditional import Asking, Conditional, Conditioned
 from prediction_node.domain.errors import MessageError
+from prediction_node.domain.frames import MAP
 from prediction_node.domain.scene import Scene
 from prediction_node.domain.stamps import seconds
 
@@ -30,10 +31,12 @@ class _Job:
         scene: Scene,
         engine: Conditional,
         parameters: ConditionedParameters,
+        frame_id: str,
     ) -> None:
-        self.scene = scene
+        self.scene, self._frame_id = scene, frame_id
         self._request, self._parameters = request, parameters
-        trial = judge(request.arrays, scene.stamp_ns, scene.ego.position_m, parameters)
+        place_m = scene.ego.position_m
+        trial = judge(request.arrays, scene.stamp_ns, place_m, parameters, frame_id)
         self._plans, self._index = trial.plans, trial.index
         self._refusals = list(trial.refusals)
         self._answered: list[int] = []  # rows of the plans
@@ -83,6 +86,7 @@ class _Job:
             refusals=tuple(self._refusals),
             engine=self._answers[0].prediction.engine if self._answers else '',
             parameters=self._parameters,
+            frame_id=self._frame_id,
         )
 
 
@@ -91,11 +95,17 @@ class Desk:
 
     `turn_indicators` says which of the two layouts candidates have: that of the installed message
     package. `together`: plans that are answered in one part of a request at most; None: it has one
-    part.
+    part. `frame_id`: the map's, of candidates and answers.
     """
 
-    def __init__(self, parameters: ConditionedParameters, together: int | None = None) -> None:
+    def __init__(
+        self,
+        parameters: ConditionedParameters,
+        together: int | None = None,
+        frame_id: str = MAP,
+    ) -> None:
         self._parameters = parameters
+        self._frame_id = frame_id
         self._together = together
         self._waiting: Request | None = None
         self._job: _Job | None = None
@@ -151,7 +161,7 @@ class Desk:
             if scene is None:
                 refusal = Refusal(None, Reason.NO_SCENE, 'the robotaxi does not know where it is')
                 return self._done(self._none(request, (refusal,)), start_ns, begun=True)
-            self._job = _Job(request, scene, engine, self._parameters)
+            self._job = _Job(request, scene, engine, self._parameters, self._frame_id)
         job = self._job
         assert job is not None
         age_s = 0.0 if scene is None else seconds(scene.stamp_ns - job.scene.stamp_ns)

@@ -71,13 +71,16 @@ def judge(
     stamp_ns: int,
     ego_position_m: np.ndarray,
     parameters: ConditionedParameters,
+    map_frame: str = MAP,
 ) -> Trial:
-    """Judge each candidate for a scene at `stamp_ns` with base_link at `ego_position_m` (2,)."""
+    """Judge each candidate for a scene at `stamp_ns` with base_link at `ego_position_m` (2,) in
+    `map_frame`.
+    """
     index: list[int] = []
     plans: list[EgoPlan] = []
     refusals: list[Refusal] = []
     for i, trajectory in enumerate(request.trajectories):
-        judged = _judge_one(i, trajectory, stamp_ns, ego_position_m, parameters)
+        judged = _judge_one(i, trajectory, stamp_ns, ego_position_m, parameters, map_frame)
         if isinstance(judged, Refusal):
             refusals.append(judged)
         elif len(plans) >= parameters.max_candidates:
@@ -95,10 +98,11 @@ def _judge_one(
     stamp_ns: int,
     ego_position_m: np.ndarray,
     parameters: ConditionedParameters,
+    map_frame: str,
 ) -> EgoPlan | Refusal:
     count = len(trajectory.time_from_start_ns)
-    if trajectory.frame_id != MAP:
-        said = f'frame must be {MAP!r}, got {trajectory.frame_id!r:.60}'
+    if trajectory.frame_id != map_frame:
+        said = f'frame must be {map_frame!r}, got {trajectory.frame_id!r:.60}'
         return Refusal(i, Reason.WRONG_FRAME, said)
     age_ns = stamp_ns - trajectory.stamp_ns
     if abs(age_ns) > nanoseconds(parameters.max_age_s):

@@ -4,6 +4,7 @@ tells.
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
@@ -11,16 +12,19 @@ from typing import Any
 
 from rclpy.node import Node
 
+REPEAT_S = 10.0
+
 
 class ErrorBoundary:
-    """`errors` counts what escaped from each named callback; the first of each is logged with its
-    trace. What fails because the node was told to stop in the middle of a callback does not count.
+    """`errors` counts what escaped from each named callback; each is logged with its trace when it
+    begins, when it becomes another, and every REPEAT_S while it lasts. What fails because the node
+    was told to stop in the middle of a callback does not count.
     """
 
     def __init__(self, node: Node) -> None:
         self._node = node
         self.errors: Counter[str] = Counter()
-        self.last: dict[str, str] = {}
+        self._told: dict[str, tuple[str, float]] = {}  # what was logged last, and when
 
     def wrap(self, name: str, callback: Callable[..., None]) -> Callable[..., None]:
         def guarded(*arguments: Any) -> None:
@@ -30,8 +34,10 @@ class ErrorBoundary:
                 if not self._node.context.ok():
                     return  # publishers refuse to work without a context: this is the end
                 self.errors[name] += 1
-                self.last[name] = f'{type(error).__name__}: {error}'
-                if self.errors[name] == 1:
+                said, now_s = f'{type(error).__name__}: {error}', time.monotonic()
+                before, at_s = self._told.get(name, ('', -REPEAT_S))
+                if said != before or now_s - at_s >= REPEAT_S:
+                    self._told[name] = said, now_s
                     self._node.get_logger().error(f'{name}: {traceback.format_exc()}')
 
         return guarded

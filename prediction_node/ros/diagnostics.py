@@ -22,23 +22,30 @@ class Diagnostics:
     requests once there are any, and one for the node's score of itself.
     """
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, statistics: CycleStatistics, boundary: ErrorBoundary) -> None:
         self._node = node
+        self._statistics, self._boundary = statistics, boundary
         self._publisher = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
 
     def failed_configure(self, reason: str) -> None:
         """Say why the node could not be configured."""
         self._publish([_status('configure', _ERROR, reason, {})])
 
+    def failed_cycle(self, reason: str, pipeline: Pipeline) -> None:
+        """Say why there was no release when one was due."""
+        values: dict[str, Any] = {
+            'cycles': self._statistics.cycles,
+            'misses': self._statistics.misses,
+            'engine_faults': pipeline.engine.faults,
+            **_errors(self._boundary),
+        }
+        self._publish([_status('cycle', _ERROR, f'no prediction: {reason}', values)])
+
     def publish(
-        self,
-        release: Release,
-        pipeline: Pipeline,
-        statistics: CycleStatistics,
-        boundary: ErrorBoundary,
-        scorecard: Scorecard | None = None,
+        self, release: Release, pipeline: Pipeline, scorecard: Scorecard | None = None
     ) -> None:
-        statuses = [_cycle(release, pipeline, statistics, boundary)]
+        """Say how the release went, and all that it was made of."""
+        statuses = [_cycle(release, pipeline, self._statistics, self._boundary)]
         health = release.health
         statuses += [_input(source) for source in (*health.sources, health.odometry)]
         optional = (health.transforms, health.traffic_lights)
@@ -76,7 +83,7 @@ def _cycle(
         'stamp_ns': release.stamp_ns,
         'engine': release.prediction.engine,
         'cycles': statistics.cycles,
-        'misses': statistics.late + statistics.skipped,
+        'misses': statistics.misses,
         'response_p50_ms': f'{p50:.1f}',
         'response_p99_ms': f'{p99:.1f}',
         'agents': len(release.agents),
@@ -88,7 +95,7 @@ def _cycle(
     if pipeline.draws_elsewhere:
         values['raster'] = 'drawn on the GPU'
     values |= {f'{part}_ms': f'{ms:.1f}' for part, ms in release.timings_ms.items()}
-    values |= {f'callback_errors.{name}': n for name, n in sorted(boundary.errors.items())}
+    values |= _errors(boundary)
     reasons = list(release.reasons)
     level = _OK
     if release.mode != NOMINAL or boundary.errors:
@@ -97,6 +104,10 @@ def _cycle(
         reasons.append(f'{release.shed} agents of least risk left out')
         level = max(level, _WARN)
     return _status('cycle', level, '; '.join(reasons) or release.mode, values)
+
+
+def _errors(boundary: ErrorBoundary) -> dict[str, Any]:
+    return {f'callback_errors.{name}': n for name, n in sorted(boundary.errors.items())}
 
 
 def _input(health: InputHealth) -> DiagnosticStatus:

@@ -4,7 +4,6 @@ pipeline.
 
 from __future__ import annotations
 
-import dataclasses
 import gc
 import time
 import traceback
@@ -26,13 +25,11 @@ from prediction_node.map_source import map_from_file
 from prediction_node.observation.observer import ODOMETRY
 from prediction_node.pipeline import (
     CANDIDATES,
-    NOMINAL,
     TF,
     TF_STATIC,
     VECTOR_MAP,
     Input,
     Pipeline,
-    Release,
     inputs,
     questions,
 )
@@ -44,15 +41,16 @@ from prediction_node.ros.diagnostics import Diagnostics
 from prediction_node.ros.map_loader import MapLoader, MapTask
 from prediction_node.ros.outputs import Outputs
 from prediction_node.ros.questions import answer_in_time, questions_understood
+from prediction_node.ros.reporter import Reporter
 from prediction_node.ros.self_assessment import SelfAssessment
 from prediction_node.ros.simulated_clock import SimulatedClock
 from prediction_node.ros.statistics import CycleStatistics
 from prediction_node.ros.transitions import answer_impossible_ones
 from prediction_node.schedule import ReleaseSchedule, first_aligned_ns
+from prediction_node.scorecard.scorecard import Scorecard
 
 _SHOWN_WARNINGS = 10
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
-_DIAGNOSTICS_PERIOD_NS = 500_000_000
 _WATCH_PERIOD_S = 0.025  # who falls silent between two releases is named before the next
 _STALL_NS = 50_000_000  # a timer this late: messages wait as well
 
@@ -69,9 +67,10 @@ class PredictionNode(LifecycleNode):
         self.add_on_set_parameters_callback(self._refuse_while_configured)
         answer_impossible_ones(self)
         self._boundary = ErrorBoundary(self)
-        self._diagnostics = Diagnostics(self)
-        self._map_loader = MapLoader()
         self._statistics = CycleStatistics()
+        self._diagnostics = Diagnostics(self, self._statistics, self._boundary)
+        self._reporter = Reporter(self, self._diagnostics, self._scorecard)
+        self._map_loader = MapLoader()
         self._config: Config | None = None
         self._pipeline: Pipeline | None = None
         self._outputs: Outputs | None = None
@@ -80,13 +79,8 @@ class PredictionNode(LifecycleNode):
         self._subscribed: list[Any] = []
         self._timer: Any = None
         self._watch_timer: Any = None
-        self._last_release: Release | None = None
-        self._told_silent: frozenset[str] = frozenset()
         self._simulated = SimulatedClock() if self.get_parameter('use_sim_time').value else None
         self._active = False
-        self._last_diagnostics_ns = 0
-        self._last_state: tuple[Any, ...] = ()
-        self._last_causes: tuple[str, ...] = ()
 
     # ---- lifecycle -----------------------------------------------------------------------------
 
@@ -107,6 +101,13 @@ class PredictionNode(LifecycleNode):
             if config.scorecard.enabled:
                 simulated = self._simulated is not None
                 self._assessment = SelfAssessment(self, config, simulated=simulated)
+            for entry, message in zip(inputs(config), classes, strict=True):
+                self._subscribe(entry, message)
+            if answers:
+                asked = questions(config)
+                self._subscribe(asked, quality.message_class(asked.type))
+            if self._simulated is not None:
+                self._follow_clock()
         except (PredictionNodeError, ImportError) as error:
             self._release_all()
             self.get_logger().error(f'configure failed: {error}')
@@ -122,23 +123,15 @@ class PredictionNode(LifecycleNode):
             return _FAILURE
         self._config = config
         self._pipeline = pipeline
-        for entry, message in zip(inputs(config), classes, strict=True):
-            self._subscribe(entry, message)
-        if answers:
-            asked = questions(config)
-            self._subscribe(asked, quality.message_class(asked.type))
-        if self._simulated is not None:
-            self._subscribed.append(
-                self.create_subscription(
-                    ClockMessage,
-                    '/clock',
-                    self._boundary.wrap('clock', self._on_clock),
-                    quality.SENSOR,
-                )
-            )
         gc.collect()
         gc.freeze()  # what configure made stays: the collector need not walk it in every cycle
         return _SUCCESS
+
+    def _follow_clock(self) -> None:
+        heard = self._boundary.wrap('clock', self._on_clock)
+        self._subscribed.append(
+            self.create_subscription(ClockMessage, '/clock', heard, quality.SENSOR)
+        )
 
     def _rehearse(self, pipeline: Pipeline) -> None:
         start_ns, before = time.monotonic_ns(), compilations()
@@ -224,7 +217,7 @@ class PredictionNode(LifecycleNode):
             if timer is not None:
                 self.destroy_timer(timer)
         self._timer = self._watch_timer = None
-        self._last_release = None
+        self._reporter.forget()
 
     def _refuse_while_configured(self, changed: list[Parameter]) -> SetParametersResult:
         names = [p.name for p in changed if p.name not in ('use_sim_time', 'autostart')]
@@ -246,16 +239,20 @@ class PredictionNode(LifecycleNode):
         elif entry.latched:
             profile = quality.LATCHED
         special = {VECTOR_MAP: self._on_vector_map, CANDIDATES: self._on_candidates}
-        callback = special.get(entry.name) or self._receiver(entry.name)
+        callback = special.get(entry.name) or self._receiver(entry)
         self._subscribed.append(
             self.create_subscription(
                 message, entry.topic, self._boundary.wrap(entry.name, callback), profile, raw=True
             )
         )
 
-    def _receiver(self, name: str) -> Callable[[bytes], None]:
+    def _receiver(self, entry: Input) -> Callable[[bytes], None]:
+        name = entry.name
+
         def receive(data: bytes) -> None:
-            if self._pipeline is not None:
+            # Before the first /clock nobody knows when anything came; what is sent once is kept.
+            unknown = self._simulated is not None and not self._simulated.started
+            if self._pipeline is not None and (entry.latched or not unknown):
                 now_ns = self._now_ns()
                 self._pipeline.receive(name, data, now_ns)
                 if self._assessment is not None:
@@ -312,11 +309,16 @@ class PredictionNode(LifecycleNode):
         assert self._simulated is not None
         now_ns, schedule = message.clock.sec * 10**9 + message.clock.nanosec, self._schedule
         if schedule is not None and now_ns >= schedule.next_ns:
-            take_what_is_here(self._subscribed)
+            # Not /clock itself: later ticks would release before this one.
+            take_what_is_here(each for each in self._subscribed if each.raw)
         if self._simulated.tick(now_ns) and schedule is not None:  # time jumped back: a bag loop
             self._schedule = ReleaseSchedule(first_aligned_ns(now_ns))
         self._release_due(now_ns)
         self._watch(now_ns)
+
+    def _watch(self, now_ns: int) -> None:
+        if self._pipeline is not None and self._active:
+            self._reporter.watch(now_ns, self._pipeline)
 
     def _release_due(self, now_ns: int) -> None:
         if not self._active or self._schedule is None or self._pipeline is None:
@@ -324,21 +326,30 @@ class PredictionNode(LifecycleNode):
         due_ns = self._schedule.due(now_ns)
         if due_ns is None:
             return
+        try:
+            self._release(due_ns, self._schedule, self._pipeline)
+        except Exception as error:
+            if self.context.ok():
+                self._statistics.failed += 1
+                self._reporter.failed(error, self._pipeline)
+            raise
+
+    def _release(self, due_ns: int, schedule: ReleaseSchedule, pipeline: Pipeline) -> None:
         self._take_map()
         start_ns = time.monotonic_ns()
-        release = self._pipeline.release(due_ns)
+        release = pipeline.release(due_ns)
         assert self._outputs is not None
         published_ns = self._outputs.publish(release)
         lateness_ns = start_ns - due_ns if self._simulated is None else 0
         processing_ns = published_ns - start_ns
         response_ns = lateness_ns + processing_ns
-        self._statistics.add(response_ns, self._schedule.missed)
-        self._pipeline.fit_to_budget(response_ns / 1e6, len(release.prediction.agents))
+        self._statistics.add(response_ns, schedule.missed)
+        pipeline.fit_to_budget(response_ns / 1e6, len(release.prediction.agents))
         self._outputs.publish_debug(release, processing_ns / 1e6, response_ns / 1e6)
-        self._report(release)
+        self._reporter.released(release, pipeline)
         if self._assessment is not None:
             self._assessment.see(release)
-        self._outputs.publish_raster(self._pipeline, release.stamp_ns)
+        self._outputs.publish_raster(pipeline, release.stamp_ns)
         self._answer_candidates(waited=True)  # who asked too late to be answered before
 
     def _take_map(self) -> None:
@@ -353,47 +364,5 @@ class PredictionNode(LifecycleNode):
             self._pipeline.adopt(prepared)
             self._tell_of_map('message', prepared.lane_map)
 
-    def _report(self, release: Release) -> None:
-        assert self._pipeline is not None
-        if release.notice:
-            self.get_logger().warning(f'{release.notice}: tracks and histories start anew')
-        causes = tuple(reason.split(' (')[0].split(' for ')[0] for reason in release.reasons)
-        if causes != self._last_causes:
-            self._last_causes = causes
-            text = f'{release.mode}' + (
-                f': {"; ".join(release.reasons)}' if release.reasons else ''
-            )
-            if release.mode == NOMINAL:
-                self.get_logger().info(text)
-            else:
-                self.get_logger().warning(text)
-        now_ns = time.monotonic_ns()
-        health = release.health
-        state = (release.mode, *(each.state for each in (*health.sources, health.odometry)))
-        if (
-            state != self._last_state
-            or now_ns - self._last_diagnostics_ns >= _DIAGNOSTICS_PERIOD_NS
-        ):
-            self._last_state, self._last_diagnostics_ns = state, now_ns
-            self._publish_diagnostics(release)
-        self._last_release = release
-        self._told_silent = self._pipeline.silent_inputs(release.release_ns)
-
-    def _watch(self, now_ns: int) -> None:
-        """Name inputs that have fallen silent since the last release."""
-        pipeline, release = self._pipeline, self._last_release
-        if pipeline is None or release is None or not self._active:
-            return
-        silent = pipeline.silent_inputs(now_ns)
-        if silent <= self._told_silent:
-            return
-        self._told_silent = silent
-        known = dataclasses.replace(release, health=pipeline.health(now_ns))
-        self._publish_diagnostics(known)
-
-    def _publish_diagnostics(self, release: Release) -> None:
-        assert self._pipeline is not None
-        scorecard = None if self._assessment is None else self._assessment.witness.scorecard
-        self._diagnostics.publish(
-            release, self._pipeline, self._statistics, self._boundary, scorecard
-        )
+    def _scorecard(self) -> Scorecard | None:
+        return None if self._assessment is None else self._assessment.witness.scorecard

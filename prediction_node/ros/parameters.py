@@ -4,6 +4,7 @@ configure.
 
 from __future__ import annotations
 
+import difflib
 from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
@@ -25,7 +26,8 @@ from prediction_node.domain.errors import ParameterError
 def declare(node: Node) -> None:
     """Declare every parameter; overrides from the command line or a file take effect here.
 
-    Raises ParameterError naming the parameter for a wrong type, a broken range or an unknown name.
+    Raises ParameterError naming the parameter for a wrong type, a broken range, or an unknown name
+    that is or seems to be of the tree.
     """
     for declaration in branch_declarations():
         _declare(node, declaration)
@@ -70,10 +72,18 @@ def _declare(node: Node, d: Declaration) -> Any:
 
 
 def _refuse_unknown(node: Node) -> None:
+    """A name within the tree, or nearly, is a mistake. Others were not meant for this node: launch
+    files may give all nodes the same parameters, as Autoware's do with those of the vehicle.
+    """
     known = set(node._parameters) | {'use_sim_time'}
+    branches = {name.split('.')[0] for name in known}
     for name in node._parameter_overrides:
-        if name not in known and not name.startswith(('qos_overrides.', 'use_sim_time')):
+        if name in known or name.startswith(('qos_overrides.', 'use_sim_time')):
+            continue
+        branch = name.split('.')[0]
+        if branch in branches or difflib.get_close_matches(branch, branches, cutoff=0.8):
             from_flat({name: None})  # raises with a suggestion
+        node.get_logger().warning(f'parameter {name!r} is none of this node, left out')
 
 
 def read(node: Node) -> Config:

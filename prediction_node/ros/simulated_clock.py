@@ -26,6 +26,11 @@ class SimulatedClock:
         self._ticks.append((clock_ns, wall_ns))
         return went_back
 
+    @property
+    def started(self) -> bool:
+        """Whether the time is known."""
+        return bool(self._ticks)
+
     def now_ns(self, wall_ns: int | None = None) -> int:
         """Simulated time now, never beyond the tick that is due next; 0 before the first tick."""
         if not self._ticks:

@@ -19,10 +19,15 @@ class CycleStatistics:
         self.cycles = 0
         self.late = 0  # responses above one period
         self.skipped = 0  # releases that never happened
+        self.failed = 0  # releases that came to nothing
+
+    @property
+    def misses(self) -> int:
+        return self.late + self.skipped + self.failed
 
     def clear(self) -> None:
         self._responses_ms.clear()
-        self.cycles = self.late = self.skipped = 0
+        self.cycles = self.late = self.skipped = self.failed = 0
 
     def add(self, response_ns: int, skipped_total: int) -> None:
         """One response, and how many releases the schedule has dropped so far."""

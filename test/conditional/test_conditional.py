@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from prediction_node import cdr
-from prediction_node.conditional.request import Reason
+from prediction_node.conditional.parameters import ConditionedParameters
+from prediction_node.conditional.request import Reason, judge
 from prediction_node.config import Config, from_flat
 from prediction_node.domain.conditional import Asking, Conditioned, EgoPlan
 from prediction_node.domain.errors import ParameterError
@@ -110,6 +111,16 @@ def test_what_cannot_be_driven_is_refused_and_the_others_are_answered(
     space = uuid.UUID(bytes=here.request(good, good, good).generator_id[2].tobytes())
     name = uuid.uuid5(space, f'{stamp // 10**9}.{stamp % 10**9:09d}/2')
     assert third.object_id[0].tobytes() == name.bytes
+
+
+def test_the_fixed_frame_may_have_another_name(ground: Callable[..., Any]) -> None:
+    here = ground()
+    asked = [here.straight(8.0, frame_id=frame) for frame in ('world', 'map')]
+    trial = judge(
+        here.request(*asked), asked[0].stamp_ns, np.zeros(2), ConditionedParameters(), 'world'
+    )
+    assert [(r.index, str(r.reason)) for r in trial.refusals] == [(1, 'wrong_frame')]
+    assert trial.index.tolist() == [0]
 
 
 def test_too_many_are_refused_beyond_the_bound(ground: Callable[..., Any]) -> None:
