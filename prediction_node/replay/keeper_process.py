@@ -75,8 +75,10 @@ class KeeperProcess:
         return outcome
 
     def abort(self) -> None:
-        """Stop, and leave no recording behind."""
+        """Stop, and leave no recording behind, unless it was complete already."""
         self._jobs.close()
+        # It may be sending an outcome larger than the pipe: nobody is going to take that.
+        self._answers.close()
         self._child.join()
 
     def _send(self, job: bytes) -> None:
@@ -131,7 +133,8 @@ def _serve(
         answer = RuntimeError(
             f'in the process that writes the recording:\n{traceback.format_exc()}'
         )
-    answers.send_bytes(pickle.dumps(answer, protocol=5))
+    with contextlib.suppress(OSError):  # the parent has given up: nobody wants to know
+        answers.send_bytes(pickle.dumps(answer, protocol=5))
 
 
 def _work(

@@ -33,31 +33,56 @@ class MapTask:
 
 
 class MapLoader:
-    """One map at a time; a newer message replaces one that is still being read."""
+    """One map at a time. What comes while one is being read waits, the newest only: a map that is
+    sent again faster than it is read would otherwise never be there.
+    """
 
     def __init__(self) -> None:
         self._reading: _Reading | None = None
+        self._next: MapTask | None = None
+        self._answer: PreparedMap | MapError | None = None  # of what was read, until polled
+        # Compared as a whole: that is faster than a digest, and different maps differ early.
+        self._newest: bytes | None = None
 
     def start(self, task: MapTask) -> None:
-        """Begin reading a map and preparing it."""
-        if self._reading is not None:
-            self._reading.cancel()
-        self._reading = _Reading(task)
-        self._reading.start()
+        """Read a map and prepare it, once the reading of another one is over. The newest message,
+        sent again, is ignored: it is being read, in use or refused already.
+        """
+        self._go_on()
+        if task.data == self._newest:
+            return
+        self._newest = task.data
+        reading = self._reading
+        again = reading is not None and reading.task.data == task.data
+        self._next = None if again else task
+        self._go_on()
 
     def poll(self) -> PreparedMap | None:
         """The map, prepared, once it is read, once; None while there is nothing new.
 
         Raises MapError when the message was refused or the reading process died.
         """
-        if self._reading is None or self._reading.is_alive():
-            return None
-        answer, self._reading = self._reading.answer, None
-        if isinstance(answer, PreparedMap):
-            return answer
+        self._go_on()
+        answer, self._answer = self._answer, None
         if isinstance(answer, MapError):
             raise answer
-        raise MapError(f'map message: {answer or "the process reading it died"}')
+        return answer
+
+    def _go_on(self) -> None:
+        """Take over the answer of a reading that has ended, if the one before was fetched, and
+        begin the next.
+        """
+        reading = self._reading
+        if reading is not None and not reading.is_alive() and self._answer is None:
+            self._reading, answer = None, reading.answer
+            if not isinstance(answer, (PreparedMap, MapError)):
+                answer = MapError(f'map message: {answer or "the process reading it died"}')
+                if self._newest == reading.task.data:
+                    self._newest = None  # not the map's fault: it may work when sent again
+            self._answer = answer
+        if self._reading is None and self._next is not None:
+            self._reading, self._next = _Reading(self._next), None
+            self._reading.start()
 
     def wait(self, timeout_s: float) -> None:
         """Sleep until the reading is done, at most `timeout_s`; not for a cycle."""
@@ -65,7 +90,8 @@ class MapLoader:
             self._reading.join(timeout_s)
 
     def close(self) -> None:
-        """End the reading process, if any; what it has read is dropped."""
+        """End the reading process, if any; what it has read is dropped, and what waits."""
+        self._next = self._answer = self._newest = None
         if self._reading is not None:
             self._reading.cancel()
             self._reading.join(_END_TIMEOUT_S)
@@ -80,7 +106,7 @@ class _Reading(threading.Thread):
     def __init__(self, task: MapTask) -> None:
         super().__init__(name='map message', daemon=True)
         self.answer: PreparedMap | MapError | str | None = None
-        self._task = task
+        self.task = task
         self._lock = threading.Lock()
         self._process: BaseProcess | None = None
         self._cancelled = False
@@ -100,7 +126,7 @@ class _Reading(threading.Thread):
             self._process.start()
         theirs.close()
         try:
-            ours.send(self._task)
+            ours.send(self.task)
             answer = ours.recv()
             if isinstance(answer, Road):
                 # In parts: unpacking one keeps the node's thread waiting.

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from prediction_node import cdr
 from prediction_node.bags.writer import BagWriter
-from prediction_node.domain.errors import BagError
+from prediction_node.domain.errors import BagError, MessageError
 from prediction_node.domain.stamps import nanoseconds
 from prediction_node.scorecard.parameters import ScorecardParameters
 from prediction_node.scorecard.scorecard import Miss
@@ -18,8 +19,12 @@ from prediction_node.scorecard.tally import HORIZONS_S
 _AFTER_NS = nanoseconds(HORIZONS_S[-1] + 0.3)  # a sample of it shall have its whole future
 _APART_NS = nanoseconds(4.0)  # nearer misses are one moment
 _SLACK_NS = nanoseconds(1.0)  # a moment is taken at the first release after its future
-_LATCHED = 64  # messages of topics that are sent once
-_RING_SHARE = 0.5  # of the memory; the rest is for moments
+_LATCHED = 64  # messages of one topic that is sent once
+_LATCHED_SHARE = 0.5  # of the memory, at most
+_RING_SHARE = 0.5  # of the memory that is left; the rest is for moments
+_TRANSFORMS = 'tf2_msgs/msg/TFMessage'
+# A topic that is sent once and, if many send on it, what the message is about.
+_Key = tuple[str, frozenset[tuple[str, str]] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,9 @@ class Moment:
 
 
 class Moments:
-    """Hears every message and every miss. Bounded in bytes; what is sent once is kept apart."""
+    """Hears every message and every miss. Bounded in bytes. Of what is sent once the newest is
+    kept, however long ago it came.
+    """
 
     def __init__(self, parameters: ScorecardParameters, channels: Mapping[str, Channel]) -> None:
         self._parameters, self._channels = parameters, channels
@@ -62,7 +69,8 @@ class Moments:
         self._most = round(parameters.memory_mb * 1e6)
         self._ring: deque[Kept] = deque()
         self._ring_size = 0
-        self._latched: deque[Kept] = deque(maxlen=_LATCHED)
+        self._latched: dict[_Key, Kept] = {}  # in the order of their arrival
+        self._latched_size = 0
         self._expected: list[Miss] = []  # their future is not over yet
         self._moments: list[Moment] = []  # the worst first
 
@@ -74,7 +82,8 @@ class Moments:
     @property
     def size(self) -> int:
         """Bytes of all messages kept; those in two moments count twice."""
-        return self._ring_size + sum(moment.size for moment in self._moments)
+        moments = sum(moment.size for moment in self._moments)
+        return self._latched_size + self._ring_size + moments
 
     def hear(self, name: str, data: bytes, arrival_ns: int) -> None:
         """A message of an input, whatever it holds."""
@@ -83,17 +92,44 @@ class Moments:
             return
         kept = Kept(arrival_ns, name, bytes(data))
         if channel.latched:
-            if all(each.data != kept.data for each in self._latched):
-                self._latched.append(kept)
+            self._replace(_key(channel, kept), kept)
             return
         self._ring.append(kept)
         self._ring_size += len(kept.data)
+        self._fit_ring()
         oldest_ns = arrival_ns - self._lead_ns - _AFTER_NS - _SLACK_NS
-        while self._ring and (
-            self._ring_size > _RING_SHARE * self._most
-            or not oldest_ns <= self._ring[0].arrival_ns <= arrival_ns
-        ):
-            self._ring_size -= len(self._ring.popleft().data)
+        while self._ring and not oldest_ns <= self._ring[0].arrival_ns <= arrival_ns:
+            self._forget_oldest()
+
+    def _replace(self, key: _Key, kept: Kept) -> None:
+        """The newest of each key counts. What is too much goes at the cost of its own topic: a
+        topic with ever new content shall not push out the map.
+        """
+        self._drop_latched(key)
+        self._latched[key] = kept
+        self._latched_size += len(kept.data)
+        own = [each for each in self._latched if each[0] == key[0]]
+        while own and (len(own) > _LATCHED or self._latched_size > _LATCHED_SHARE * self._most):
+            self._drop_latched(own.pop(0))
+        self._fit_ring()
+        self._fit_moments()
+
+    def _drop_latched(self, key: _Key) -> None:
+        kept = self._latched.pop(key, None)
+        if kept is not None:
+            self._latched_size -= len(kept.data)
+
+    def _fit_ring(self) -> None:
+        most = _RING_SHARE * (self._most - self._latched_size)
+        while self._ring and self._ring_size > most:
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        self._ring_size -= len(self._ring.popleft().data)
+
+    def _fit_moments(self) -> None:
+        while self._moments and self.size > self._most:
+            self._moments.pop()
 
     def note(self, misses: Iterable[Miss], now_ns: int) -> None:
         """Misses of a release at `now_ns`: those worse than what is kept become moments, once
@@ -146,13 +182,12 @@ class Moments:
         self._moments.append(Moment(miss, messages))
         self._moments.sort(key=lambda moment: -moment.miss.severity_mps)
         del self._moments[self._parameters.moments :]
-        while self._moments and self.size > self._most:
-            self._moments.pop()
+        self._fit_moments()
 
     def take(self) -> Saving:
         """All moments, to be saved elsewhere: this object goes on without them."""
         moments, self._moments = tuple(self._moments), []
-        return Saving(moments, tuple(self._latched), dict(self._channels))
+        return Saving(moments, tuple(self._latched.values()), dict(self._channels))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -192,6 +227,17 @@ class Saving:
             for kept in moment.messages:
                 topic = self.channels[kept.name].topic
                 bag.write(topic, kept.arrival_ns + clock_offset_ns, kept.data)
+
+
+def _key(channel: Channel, kept: Kept) -> _Key:
+    """Who sends mounts again, with a new stamp, replaces his own and not those of others."""
+    if channel.type != _TRANSFORMS:
+        return kept.name, None
+    try:
+        arrays = cdr.read_transforms(kept.data)
+    except MessageError:
+        return kept.name, None
+    return kept.name, frozenset(zip(arrays.frame_id, arrays.child_frame_id, strict=True))
 
 
 def _new_folder(folder: Path, name: str) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,18 @@ class Faulty(Keeper):
 
 class Broken(Faulty):
     fault = ZeroDivisionError('a fault of ours')
+
+
+class Chatty(Keeper):
+    """Has more to say at the end than a pipe holds."""
+
+    def finish(self) -> Any:
+        super().finish()
+        return bytes(8_000_000)
+
+
+class Unheard(Faulty):
+    fault = BagError('x' * 8_000_000)
 
 
 @pytest.fixture
@@ -117,3 +130,25 @@ def test_a_replay_that_is_given_up_leaves_nothing(
     keeper.abort()
     assert list(tmp_path.iterdir()) == []
     assert keeper._child.exitcode == 0
+
+
+@pytest.mark.parametrize('kind', [Chatty, Unheard])
+def test_nobody_waits_for_an_answer_that_nobody_takes(
+    start: Callable[..., KeeperProcess],
+    perceived: list[Perception],
+    capfd: pytest.CaptureFixture[str],
+    kind: type[Keeper],
+) -> None:
+    """As with Ctrl-C while a replay finishes: the child is blocked, its answer half sent."""
+    keeper = start(kind)
+    keeper.keep([], perceived[0])
+    keeper.keep([], perceived[1])
+    if kind is Chatty:
+        keeper._send(b'finish')
+    assert keeper._answers.poll(60)
+    guard = threading.Timer(20, keeper._child.kill)
+    guard.start()
+    keeper.abort()
+    guard.cancel()
+    assert keeper._child.exitcode == 0
+    assert capfd.readouterr().err == ''

@@ -21,6 +21,7 @@ from prediction_node.domain.stamps import STEP_NS
 from prediction_node.pipeline import Pipeline, inputs
 from prediction_node.prepared_map import PreparedMap
 from prediction_node.resources import share_path
+from prediction_node.ros import map_loader
 from prediction_node.ros.map_loader import MapLoader, MapTask
 
 
@@ -139,20 +140,123 @@ def observed(pipeline: Pipeline) -> Scene:
     return perception.scene
 
 
-def test_a_newer_message_replaces_one_that_is_being_read() -> None:
+REFUSED = blob_message(b'no archive')
+CUT_OFF = b'\x00\x01\x00\x00'
+
+
+def answers_of(loader: MapLoader) -> list[str]:
+    """What becomes of all that was handed over; a refusal by its text."""
+    answers = []
+    end = time.monotonic() + 60
+    while loader._reading is not None and time.monotonic() < end:
+        loader.wait(0.2)
+        try:
+            if loader.poll() is not None:
+                answers.append('map')
+        except MapError as error:
+            answers.append(str(error))
+    return answers
+
+
+def processes_of(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The messages that a process was started for, from now on."""
+    begun: list[bytes] = []
+    start = map_loader._Reading.start
+
+    def note(reading: Any) -> None:
+        begun.append(reading.task.data)
+        start(reading)
+
+    monkeypatch.setattr(map_loader._Reading, 'start', note)
+    return begun
+
+
+def test_a_map_that_is_sent_again_faster_than_it_is_read_is_there_once(
+    sample: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = processes_of(monkeypatch)
     loader = MapLoader()
-    loader.start(task(blob_message(b'no archive')))
-    loader.start(task(b'\x00\x01\x00\x00'))
-    with pytest.raises(MapError, match='map message: ') as refused:
-        poll_until_done(loader)
-    assert 'archive' not in str(refused.value)
+    maps, late = 0, 5
+    end = time.monotonic() + 60
+    while late and time.monotonic() < end:
+        loader.start(task(bytes(bytearray(sample))))  # equal, not the same object
+        maps += loader.poll() is not None
+        late -= bool(maps)  # also once it is in use
+        time.sleep(0.1)
+    assert maps == 1
+    assert begun == [sample]
+    loader.close()
+
+
+def test_a_newer_message_waits_for_the_one_being_read_and_only_the_newest() -> None:
+    loader = MapLoader()
+    loader.start(task(REFUSED))
+    loader.start(task(blob_message(b'one that is overtaken')))
+    loader.start(task(CUT_OFF))
+    loader.start(task(CUT_OFF))
+    first, second = answers_of(loader)
+    assert 'archive' in first
+    assert 'archive' not in second
     assert loader.poll() is None
+
+
+def test_who_goes_back_to_what_is_being_read_drops_what_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun = processes_of(monkeypatch)
+    loader = MapLoader()
+    for data in (REFUSED, CUT_OFF, REFUSED):
+        loader.start(task(data))
+    assert len(answers_of(loader)) == 1
+    assert begun == [REFUSED]
+
+
+def test_a_refused_message_is_not_read_again_but_the_one_before_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Only that tells that the newest message is a good one."""
+    begun = processes_of(monkeypatch)
+    loader = MapLoader()
+    answers = []
+    for data in (REFUSED, REFUSED, CUT_OFF, CUT_OFF, REFUSED):
+        loader.start(task(data))
+        answers += answers_of(loader)
+    assert len(answers) == 3
+    assert begun == [REFUSED, CUT_OFF, REFUSED]
+
+
+def test_answers_nobody_fetched_are_told_one_after_the_other() -> None:
+    """As in an inactive node, which takes messages and has no cycle."""
+    loader = MapLoader()
+    for data in (REFUSED, CUT_OFF):
+        loader.start(task(data))
+        loader.wait(60)
+    first, second = answers_of(loader)
+    assert 'archive' in first
+    assert 'archive' not in second
+
+
+def test_what_a_dying_process_was_reading_is_read_when_it_is_sent_again(sample: bytes) -> None:
+    loader = MapLoader()
+    before = set(multiprocessing.active_children())
+    loader.start(task(sample))
+    end = time.monotonic() + 60
+    while not (ours := set(multiprocessing.active_children()) - before):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    ours.pop().kill()
+    assert 'died' in answers_of(loader)[0]
+    loader.start(task(sample))
+    assert answers_of(loader) == ['map']
 
 
 def test_closing_ends_the_process_and_drops_what_it_reads() -> None:
     loader = MapLoader()
     before = set(multiprocessing.active_children())
     loader.start(task(blob_message(bytes(1_000_000))))
+    loader.start(task(CUT_OFF))
     loader.close()
     assert loader.poll() is None
     assert set(multiprocessing.active_children()) == before
+    loader.start(task(CUT_OFF))  # a node configured anew reads what it has read before
+    assert len(answers_of(loader)) == 1

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from prediction_node import cdr
 from prediction_node.bags.reader import BagReader
 from prediction_node.config import Config
+from prediction_node.domain.message_arrays import TransformsArrays
 from prediction_node.pipeline import Pipeline, inputs
 from prediction_node.resources import share_path
 from prediction_node.scorecard.moments import Channel, Moments
@@ -17,9 +19,11 @@ from prediction_node.scorecard.scorecard import Miss
 from prediction_node.scorecard.witness import Witness
 
 SECOND = 1_000_000_000
+MB = 1_000_000
 CHANNELS = {
     'odometry': Channel('/localization/odometry', 'nav_msgs/msg/Odometry', False),
     'tf_static': Channel('/tf_static', 'tf2_msgs/msg/TFMessage', True),
+    'vector_map': Channel('/map/vector_map', 'autoware_map_msgs/msg/LaneletMapBin', True),
 }
 
 
@@ -67,6 +71,81 @@ def test_memory_stays_below_its_bound() -> None:
         moments.hear('odometry', bytes(40_000), k * SECOND)
         moments.note([miss(k - 5.0, 1.0 + k % 17)], k * SECOND)
         assert moments.size <= 1_000_000
+
+
+def mounts(stamp_ns: int, *children: str) -> bytes:
+    """A /tf_static message."""
+    n = len(children)
+    return cdr.write_transforms(
+        TransformsArrays(
+            stamp_ns=np.full(n, stamp_ns),
+            frame_id=('base_link',) * n,
+            child_frame_id=children,
+            translation=np.zeros((n, 3)),
+            rotation=np.tile([0.0, 0.0, 0.0, 1.0], (n, 1)),
+        )
+    )
+
+
+def latched(moments: Moments) -> list[bytes]:
+    return [kept.data for kept in moments.take().latched]
+
+
+def test_mounts_sent_again_push_out_neither_the_map_nor_other_mounts() -> None:
+    moments = Moments(ScorecardParameters(), CHANNELS)
+    moments.hear('vector_map', b'the map', 0)
+    moments.hear('tf_static', mounts(0, 'lidar', 'radar'), 0)
+    for k in range(100):
+        moments.hear('tf_static', mounts(k * SECOND, 'camera'), k * SECOND)
+    assert latched(moments) == [
+        b'the map', mounts(0, 'lidar', 'radar'), mounts(99 * SECOND, 'camera')
+    ]  # fmt: skip
+
+
+def test_a_newer_map_takes_the_place_of_the_one_before() -> None:
+    moments = Moments(ScorecardParameters(), CHANNELS)
+    for data in (b'a map', b'another map', b'a map'):
+        moments.hear('vector_map', data, 0)
+    assert latched(moments) == [b'a map']
+
+
+def test_ever_new_frames_are_bounded_and_leave_the_map() -> None:
+    moments = Moments(ScorecardParameters(), CHANNELS)
+    moments.hear('vector_map', b'the map', 0)
+    for k in range(200):
+        moments.hear('tf_static', mounts(0, f'part_{k}'), 0)
+    kept = latched(moments)
+    assert kept[0] == b'the map'
+    assert kept[1:] == [mounts(0, f'part_{k}') for k in range(136, 200)]
+
+
+def test_the_map_counts_towards_the_memory() -> None:
+    moments = Moments(ScorecardParameters(memory_mb=1.0, moments=8), CHANNELS)
+    map_size = 450_000
+    moments.hear('vector_map', bytes(map_size), 0)
+    assert moments.size == map_size
+    moments.hear('vector_map', b'', 0)
+    assert moments.size == 0
+    for k in range(120):
+        if k == 60:
+            without = moments.size
+            assert moments.worst
+            moments.hear('vector_map', bytes(map_size), k * SECOND)
+            assert moments.size <= MB < without + map_size
+        moments.hear('odometry', bytes(40_000), k * SECOND)
+        moments.note([miss(k - 5.0, 1.0 + k % 17)], k * SECOND)
+        assert moments.size <= MB
+    assert moments.worst
+    assert moments.size > map_size
+
+
+def test_a_map_too_large_for_the_memory_is_not_kept_nor_the_one_before() -> None:
+    moments = Moments(ScorecardParameters(memory_mb=1.0), CHANNELS)
+    moments.hear('vector_map', b'the map before', 0)
+    moments.hear('tf_static', mounts(0, 'lidar'), 0)
+    moments.hear('vector_map', bytes(MB), 0)
+    assert latched(moments) == [mounts(0, 'lidar')]
+    assert moments.size == len(mounts(0, 'lidar'))
 
 
 def test_with_no_moments_wanted_nothing_is_kept() -> None:
