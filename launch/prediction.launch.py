@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
-from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode
 from launch_ros.parameter_descriptions import ParameterValue
@@ -27,7 +27,8 @@ def generate_launch_description():
         DeclareLaunchArgument(
             'map_path',
             default_value='',
-            description='Lanelet2 map (.osm or .bin); empty: wait for the map topic.',
+            description='Lanelet2 map (.osm or .bin); empty: as the parameter file says, else '
+            'from the map topic.',
         ),
         DeclareLaunchArgument('namespace', default_value='', description='Namespace of the node.'),
         DeclareLaunchArgument('use_sim_time', default_value='false', description='Follow /clock.'),
@@ -40,6 +41,17 @@ def generate_launch_description():
         SetEnvironmentVariable(name, value)
         for name, value in profile_environment(os.environ, config).items()
     ]
+    return LaunchDescription([*arguments, *profiles, OpaqueFunction(function=_node)])
+
+
+def _node(context):
+    parameters = {
+        'use_sim_time': ParameterValue(LaunchConfiguration('use_sim_time'), value_type=bool),
+        'autostart': ParameterValue(LaunchConfiguration('autostart'), value_type=bool),
+    }
+    map_path = LaunchConfiguration('map_path').perform(context)
+    if map_path:  # else what the parameter file says holds
+        parameters['map.path'] = map_path
     node = LifecycleNode(
         package='prediction_node',
         executable='prediction',
@@ -48,16 +60,7 @@ def generate_launch_description():
         output='screen',
         respawn=True,
         respawn_delay=0.5,
-        parameters=[
-            LaunchConfiguration('params_file'),
-            {
-                'map.path': ParameterValue(LaunchConfiguration('map_path'), value_type=str),
-                'use_sim_time': ParameterValue(
-                    LaunchConfiguration('use_sim_time'), value_type=bool
-                ),
-                'autostart': ParameterValue(LaunchConfiguration('autostart'), value_type=bool),
-            },
-        ],
+        parameters=[LaunchConfiguration('params_file'), parameters],
         arguments=['--ros-args', '--log-level', LaunchConfiguration('log_level')],
     )
-    return LaunchDescription([*arguments, *profiles, node])
+    return [node]

@@ -43,6 +43,17 @@ def test_arguments_passed_on_are_arguments_declared() -> None:
                 assert keys <= declared
 
 
+def test_what_is_not_given_leaves_the_parameter_file_alone() -> None:
+    # An empty map.path after the file would win over the one in it.
+    source = (REPOSITORY / 'launch' / 'prediction.launch.py').read_text()
+    tree = ast.parse(source)
+    guarded = [ast.unparse(n) for n in ast.walk(tree) if isinstance(n, ast.If)]
+    assert any("parameters['map.path'] = map_path" in each for each in guarded)
+    assert source.count("'map.path'") == 1
+    autoware = strings(REPOSITORY / 'launch' / 'autoware.launch.py')
+    assert 'params_file' in autoware
+
+
 def test_the_autoware_file_is_a_configuration() -> None:
     tree = config.load_yaml(REPOSITORY / 'config' / 'autoware.yaml')
     assert [s.name for s in tree.sources] == ['tracking']

@@ -62,6 +62,9 @@ def combine(base: Path, parts: list[Part], out: Path) -> None:
     Raises DataError or ModelError naming the folder, where a part is not there, has another shape
     than in the base, or was not blind to what the base of a fold holds out.
     """
+    used = [base, *(part.folder for part in parts)]
+    if out.resolve() in [folder.resolve() for folder in used]:
+        raise DataError(f'{out} is one of the models that are combined: write to another folder')
     described = ModelFolder.read(base)
     if quantised_as(described):
         raise DataError(f'{base} is quantised: combine the model it is from, and quantise that')

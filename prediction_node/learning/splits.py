@@ -63,7 +63,8 @@ def split(
         if not len(rows):
             raise ParameterError(
                 f'data: no sample is left {what}: {len(set(group))} groups, {len(out)} left out, '
-                f'validation_share {parameters.validation_share}'
+                f'validation_share {parameters.validation_share}; whole groups judge, so give '
+                'recordings of two groups at least (docs/samples.md says what a group is)'
             )
     return train, validation
 

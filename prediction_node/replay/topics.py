@@ -173,11 +173,11 @@ class _Matcher:
         for source in alike:
             if source.name not in self._found:
                 return source.name
-        template = alike[0] if alike else SourceParameters(name='tracks', type=topic.type)
-        number = 2
-        while f'{template.name}_{number}' in self._sources:
-            number += 1
-        name = f'{template.name}_{number}'
+        made = SourceParameters(name=hint or 'tracks', type=topic.type, modality=hint or 'lidar')
+        template = alike[0] if alike else made
+        name, number = template.name, 2
+        while name in self._sources:
+            name, number = f'{template.name}_{number}', number + 1
         self._sources[name] = dataclasses.replace(template, name=name)
         self._wanted[name] = (topic.name, topic.type)
         return name

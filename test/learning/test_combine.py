@@ -138,6 +138,14 @@ def test_what_cannot_be_taken_is_named(
     assert not (tmp_path / 'out').exists()
 
 
+def test_no_model_is_written_over_one_it_is_made_of(
+    models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for out in (models / 'base', models / 'donor'):
+        assert command(models / 'base', out, f'{REACTION}={models / "donor"}') == 2
+        assert 'write to another folder' in capsys.readouterr().err
+
+
 def test_a_fold_takes_no_part_that_saw_what_it_holds_out(
     models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,14 @@ def test_any_type_may_serve_any_modality() -> None:
         TRACKED_OBJECTS,
         'thermal',
     )
+
+
+def test_a_source_that_is_made_is_of_the_kind_that_its_topic_tells() -> None:
+    one = dataclasses.replace(Config().sources[0], name='tracking', modality='lidar')
+    alone = dataclasses.replace(Config(), sources=(one,))
+    mapping = map_topics(topics(camera_tracks=TRACKED_OBJECTS, radar_tracks=RADAR_TRACKS), alone)
+    modality = {s.topic: s.modality for s in mapping.config.sources}
+    assert (modality['/camera_tracks'], modality['/radar_tracks']) == ('camera', 'radar')
 
 
 def test_further_sensors_become_further_sources() -> None:
