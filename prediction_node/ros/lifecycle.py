@@ -93,6 +93,8 @@ class PredictionNode(LifecycleNode):
         try:
             config = parameters.read(self)
             lane_map = self._load_map(config)
+            if not self.context.ok():
+                return _FAILURE  # told to stop meanwhile: what is left takes seconds
             classes = [quality.message_class(i.type) for i in inputs(config)]
             pipeline = Pipeline(config, lane_map)
             answers = questions_understood(self, pipeline)
